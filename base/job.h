@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * job.h - a pool of worker threads with strands.
+ *
+ * Work runs in a worker, as straight-line C that may block on the store. Jobs of one
+ * strand (a user's id) run one after the other in the order of submission; jobs of
+ * different strands side by side; strand 0 orders nothing.
+ */
+#ifndef BASE_JOB_H
+#define BASE_JOB_H
+
+#include "base/loop.h"
+
+struct jobs;
+
+typedef void job_fn(void *arg);
+
+/* n worker threads, all started now. */
+enum rc jobs_new(size_t n, struct jobs **ret) MUST_CHECK;
+/* Runs all that was submitted, then joins. */
+void jobs_free(struct jobs *j);
+
+/* work(arg) in a worker. Any thread. */
+void job_submit(struct jobs *j, uint64_t strand, job_fn *work, void *arg);
+/* work(arg) in a worker, then done(arg) in l's thread. */
+void job_run(struct jobs *j, uint64_t strand, struct loop *l, job_fn *work, job_fn *done,
+	     void *arg);
+
+/* Submitted and not finished, for metrics and draining. */
+size_t jobs_pending(const struct jobs *j);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * listener.h - bound sockets and the accepting of connections on every loop.
+ */
+#ifndef BASE_LISTENER_H
+#define BASE_LISTENER_H
+
+#include "base/loops.h"
+
+struct listener;
+
+/* In the loop's thread; fd is non-blocking, close-on-exec, and the callee's. */
+typedef void listener_accept_fn(struct loop *l, int fd, void *arg);
+
+/*
+ * Parses "127.0.0.1:143", "[::1]:143", "*:143" or "unix:/path" and binds it. n sockets
+ * with SO_REUSEPORT (one for each loop; a UNIX socket has one). fds has room for n;
+ * *ret_n is how many were made. Called by the supervisor, as root.
+ */
+enum rc listener_bind(const char *address, size_t n, int *fds, size_t *ret_n,
+		      struct err *err) MUST_CHECK;
+
+/*
+ * Accepts on the bound sockets: fds[i] on loop i. Takes the fds. When file descriptors
+ * run out accepting pauses for a moment and says so in the log.
+ */
+enum rc listener_new(struct loops *ls, const int *fds, size_t n, listener_accept_fn *fn,
+		     void *arg, struct listener **ret) MUST_CHECK;
+/* Stops accepting and closes the sockets; waits for the loops. Not from a loop. */
+void listener_free(struct listener *l);
+
+#endif
