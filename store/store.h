@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store.h - users' data behind one change log: opening, transactions, publishing.
+ *
+ * Every change to anything of a user's gets the next number of that user's one counter,
+ * the modseq. All rows of a user lie in one shard; a transaction is one user's.
+ * store_commit() returns after the data is synced to disk (or committed by the cluster).
+ * All calls may block: workers only, never loops. A transaction belongs to one thread.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/conf.h"
+#include "base/rc.h"
+
+struct store;
+struct store_tx;
+
+extern const struct conf_section store_conf_section; /* "store" */
+
+struct store_conf {
+	char *directory; /* of the data */
+	int64_t shards; /* SQLite files; fixed when the store is made */
+	uint64_t group_window_ms; /* how long a group commit may gather at most */
+	uint64_t inline_max; /* bytes: contents up to here lie in the row, larger in blob files */
+	uint64_t message_max; /* bytes of one item's content */
+	uint64_t retention_ms; /* tombstones and deleted things are kept so long */
+	int64_t readers; /* read connections of a shard */
+};
+
+/* Opens or makes the store under conf->directory; upgrades its schema in numbered steps.
+ * Only one process may have it open (lock file): RC_EXISTS otherwise. */
+enum rc store_open(const struct store_conf *conf, struct store **ret, struct err *err) MUST_CHECK;
+void store_close(struct store *s);
+
+/* Who changes things: for the log, for "do not send a device its own changes". */
+struct store_actor {
+	uint32_t device; /* the user's device number (store_device.h), 0: none */
+	const char *protocol; /* "imap", "activesync", "smtp": static storage */
+};
+
+/*
+ * A read transaction sees one snapshot. A write transaction has the user's shard to
+ * itself until it ends (they are short: no waiting for anything inside), and is committed
+ * in a group with others. user: from store_directory.h; must exist.
+ */
+enum rc store_read(struct store *s, uint64_t user, struct store_tx **ret) MUST_CHECK;
+enum rc store_write(struct store *s, uint64_t user, const struct store_actor *who,
+		    struct store_tx **ret) MUST_CHECK;
+/* RC_OK: durable, and the commit hook was called. *tx is NULL after it in every case.
+ * RC_AGAIN: not done, may be tried again. Reads: just ends. */
+enum rc store_commit(struct store_tx **tx) MUST_CHECK;
+/* Rolls back. NULL is fine. */
+void store_tx_free(struct store_tx *tx);
+AUTO_DEFINE(store_tx);
+
+uint64_t store_tx_user(const struct store_tx *tx);
+/* The user's counter: in a read the snapshot's, in a write the last number given. */
+uint64_t store_tx_modseq(struct store_tx *tx);
+
+/* What a commit moved. collection 0 means the folder tree. */
+struct store_moved {
+	uint64_t user;
+	uint32_t collection;
+	uint32_t device; /* of the actor */
+	uint64_t modseq; /* the highest of this commit in that collection */
+	bool added; /* an item came in (as against flags, expunges) */
+};
+
+/* Called after each durable commit that moved something, in the committing thread, once
+ * with all that it moved. Set once, before the first transaction. */
+typedef void store_commit_fn(const struct store_moved *moved, size_t n, void *arg);
+void store_on_commit(struct store *s, store_commit_fn *fn, void *arg);
+
+/* Removes tombstones, contents and blobs that nothing names and retention has passed;
+ * called by the server now and then, in a worker. *ret_removed counts. */
+enum rc store_sweep(struct store *s, uint64_t *ret_removed) MUST_CHECK;
+/* The engine's own integrity check of every file; err tells the first fault. */
+enum rc store_check(struct store *s, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store_deliver.h - one message to many local users.
+ */
+#ifndef STORE_STORE_DELIVER_H
+#define STORE_STORE_DELIVER_H
+
+#include "store/store_item.h"
+
+struct store_delivery {
+	uint64_t user;
+	enum store_role folder; /* INBOX, JUNK */
+	uint32_t flags;
+	enum rc rc; /* out: how it went for this user */
+	uint32_t uid; /* out */
+};
+
+/*
+ * Adds the content to each user's folder; commits are grouped by shard and run side by
+ * side. Returns when all are durable or failed; RC_OK only when all are RC_OK, otherwise
+ * the first failure (each delivery has its own rc).
+ */
+enum rc store_deliver(struct store *s, const struct store_content *content,
+		      const struct store_actor *who, int64_t received_ms,
+		      struct store_delivery *deliveries, size_t n) MUST_CHECK;
+
+#endif
