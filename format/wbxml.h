@@ -12,9 +12,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "format/wbxml_tags.h"
 
-/* A tag: code page << 8 | token (0x05..0x3f). The names are in wbxml_tags.h, generated from
- * one table: WBXML_AIRSYNC_SYNC, WBXML_PING_HEARTBEATINTERVAL, ... */
+/* A tag: code page << 8 | token (0x05..0x3f). The names are in wbxml_tags.h, generated
+ * from one table: WBXML_AIRSYNC_SYNC, WBXML_PING_HEARTBEATINTERVAL, ... */
 typedef uint16_t wbxml_tag;
 
 /* "AirSync:Sync" of a tag, or NULL when the tables do not have it. Static storage. */
@@ -31,7 +32,7 @@ struct wbxml_limits {
 
 /* One element of a parsed document. Text and OPAQUE content of an element are joined. */
 struct wbxml_node {
-	wbxml_tag tag; /* unknown tokens are kept with their number */
+	wbxml_tag tag;    /* unknown tokens are kept with their number */
 	struct span text; /* shows the bytes of the document or of the arena */
 	struct wbxml_node *parent;
 	struct wbxml_node *first; /* children, in order */
@@ -41,11 +42,11 @@ struct wbxml_node {
 
 /*
  * Parses a whole document into a tree in a. The spans show the bytes of doc, which must
- * live as long. RC_INVALID: not ActiveSync's WBXML (HTTP 400); RC_TOO_BIG: depth or count.
- * No recursion.
+ * live as long. RC_INVALID: not ActiveSync's WBXML (HTTP 400); RC_TOO_BIG: depth or
+ * count. No recursion.
  */
 enum rc wbxml_parse(struct span doc, const struct wbxml_limits *limits, struct arena *a,
-		    struct wbxml_node **ret_root) MUST_CHECK;
+                    struct wbxml_node **ret_root) MUST_CHECK;
 
 /* First child with the tag, or NULL; n may be NULL. */
 struct wbxml_node *wbxml_child(const struct wbxml_node *n, wbxml_tag tag);
@@ -53,17 +54,20 @@ struct wbxml_node *wbxml_child(const struct wbxml_node *n, wbxml_tag tag);
 struct wbxml_node *wbxml_next(const struct wbxml_node *n, wbxml_tag tag);
 /* Text of the child with the tag; empty when absent. */
 struct span wbxml_child_text(const struct wbxml_node *n, wbxml_tag tag);
-/* The number in the child with the tag: RC_NOT_FOUND without it, RC_INVALID, RC_TOO_BIG. */
+/* The number in the child with the tag: RC_NOT_FOUND without it, RC_INVALID, RC_TOO_BIG.
+ */
 enum rc wbxml_child_u32(const struct wbxml_node *n, wbxml_tag tag, uint32_t max,
-			uint32_t *ret) MUST_CHECK;
+                        uint32_t *ret) MUST_CHECK;
 
-/* Writing: a streaming writer into a buffer; header and page switches come by themselves. */
+/* Writing: a streaming writer into a buffer; header and page switches come by themselves.
+ */
 struct wbxml_writer {
 	struct buf *out;
 	uint8_t page;
 	bool started;
 	unsigned depth;
-	bool tag_open; /* the last start tag has no content yet: it may still be closed empty */
+	bool tag_open; /* the last start tag has no content yet: it may still be closed
+	                  empty */
 	size_t tag_at;
 };
 
@@ -73,7 +77,8 @@ void wbxml_end(struct wbxml_writer *w);
 /* <tag/> */
 void wbxml_empty(struct wbxml_writer *w, wbxml_tag tag);
 /* <tag>text</tag>; opaque where the table says so. STR_I ends at NUL, so NULs and the
- * characters that XML 1.0 forbids are left out of text, and ill-formed UTF-8 becomes U+FFFD. */
+ * characters that XML 1.0 forbids are left out of text, and ill-formed UTF-8 becomes
+ * U+FFFD. */
 void wbxml_text(struct wbxml_writer *w, wbxml_tag tag, struct span text);
 void wbxml_str(struct wbxml_writer *w, wbxml_tag tag, const char *text);
 void wbxml_u64(struct wbxml_writer *w, wbxml_tag tag, uint64_t v);

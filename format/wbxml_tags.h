@@ -1,0 +1,770 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * wbxml_tags.h - the tokens of ActiveSync (MS-ASWBXML 2.1.2.1), one table for all uses.
+ *
+ * WBXML_PAGES and WBXML_TAGS are X-macro lists; the constants below, the name tables and
+ * the lookups of wbxml.c come from them. Names are spelled as Microsoft spells them. Page
+ * 3 (AirNotify) is not used by any protocol version that we speak and has no tokens here;
+ * gaps in a page are tokens that the specification does not define.
+ */
+#ifndef FORMAT_WBXML_TAGS_H
+#define FORMAT_WBXML_TAGS_H
+
+/* clang-format off */
+#define WBXML_PAGES(P) \
+	P(AIRSYNC, 0, "AirSync") \
+	P(CONTACTS, 1, "Contacts") \
+	P(EMAIL, 2, "Email") \
+	P(CALENDAR, 4, "Calendar") \
+	P(MOVE, 5, "Move") \
+	P(GETITEMESTIMATE, 6, "GetItemEstimate") \
+	P(FOLDERHIERARCHY, 7, "FolderHierarchy") \
+	P(MEETINGRESPONSE, 8, "MeetingResponse") \
+	P(TASKS, 9, "Tasks") \
+	P(RESOLVERECIPIENTS, 10, "ResolveRecipients") \
+	P(VALIDATECERT, 11, "ValidateCert") \
+	P(CONTACTS2, 12, "Contacts2") \
+	P(PING, 13, "Ping") \
+	P(PROVISION, 14, "Provision") \
+	P(SEARCH, 15, "Search") \
+	P(GAL, 16, "GAL") \
+	P(AIRSYNCBASE, 17, "AirSyncBase") \
+	P(SETTINGS, 18, "Settings") \
+	P(DOCUMENTLIBRARY, 19, "DocumentLibrary") \
+	P(ITEMOPERATIONS, 20, "ItemOperations") \
+	P(COMPOSEMAIL, 21, "ComposeMail") \
+	P(EMAIL2, 22, "Email2") \
+	P(NOTES, 23, "Notes") \
+	P(RIGHTSMANAGEMENT, 24, "RightsManagement") \
+	P(FIND, 25, "Find")
+
+/* X(page, NAME, token, "Name") */
+/* MS-ASWBXML 2.1.2.1.1 */
+#define WBXML_TAGS_0(X) \
+	X(AIRSYNC, SYNC, 0x05, "Sync") \
+	X(AIRSYNC, RESPONSES, 0x06, "Responses") \
+	X(AIRSYNC, ADD, 0x07, "Add") \
+	X(AIRSYNC, CHANGE, 0x08, "Change") \
+	X(AIRSYNC, DELETE, 0x09, "Delete") \
+	X(AIRSYNC, FETCH, 0x0a, "Fetch") \
+	X(AIRSYNC, SYNCKEY, 0x0b, "SyncKey") \
+	X(AIRSYNC, CLIENTID, 0x0c, "ClientId") \
+	X(AIRSYNC, SERVERID, 0x0d, "ServerId") \
+	X(AIRSYNC, STATUS, 0x0e, "Status") \
+	X(AIRSYNC, COLLECTION, 0x0f, "Collection") \
+	X(AIRSYNC, CLASS, 0x10, "Class") \
+	X(AIRSYNC, COLLECTIONID, 0x12, "CollectionId") \
+	X(AIRSYNC, GETCHANGES, 0x13, "GetChanges") \
+	X(AIRSYNC, MOREAVAILABLE, 0x14, "MoreAvailable") \
+	X(AIRSYNC, WINDOWSIZE, 0x15, "WindowSize") \
+	X(AIRSYNC, COMMANDS, 0x16, "Commands") \
+	X(AIRSYNC, OPTIONS, 0x17, "Options") \
+	X(AIRSYNC, FILTERTYPE, 0x18, "FilterType") \
+	X(AIRSYNC, TRUNCATION, 0x19, "Truncation") \
+	X(AIRSYNC, CONFLICT, 0x1b, "Conflict") \
+	X(AIRSYNC, COLLECTIONS, 0x1c, "Collections") \
+	X(AIRSYNC, APPLICATIONDATA, 0x1d, "ApplicationData") \
+	X(AIRSYNC, DELETESASMOVES, 0x1e, "DeletesAsMoves") \
+	X(AIRSYNC, SUPPORTED, 0x20, "Supported") \
+	X(AIRSYNC, SOFTDELETE, 0x21, "SoftDelete") \
+	X(AIRSYNC, MIMESUPPORT, 0x22, "MIMESupport") \
+	X(AIRSYNC, MIMETRUNCATION, 0x23, "MIMETruncation") \
+	X(AIRSYNC, WAIT, 0x24, "Wait") \
+	X(AIRSYNC, LIMIT, 0x25, "Limit") \
+	X(AIRSYNC, PARTIAL, 0x26, "Partial") \
+	X(AIRSYNC, CONVERSATIONMODE, 0x27, "ConversationMode") \
+	X(AIRSYNC, MAXITEMS, 0x28, "MaxItems") \
+	X(AIRSYNC, HEARTBEATINTERVAL, 0x29, "HeartbeatInterval")
+
+/* MS-ASWBXML 2.1.2.1.2 */
+#define WBXML_TAGS_1(X) \
+	X(CONTACTS, ANNIVERSARY, 0x05, "Anniversary") \
+	X(CONTACTS, ASSISTANTNAME, 0x06, "AssistantName") \
+	X(CONTACTS, ASSISTANTPHONENUMBER, 0x07, "AssistantPhoneNumber") \
+	X(CONTACTS, BIRTHDAY, 0x08, "Birthday") \
+	X(CONTACTS, BODY, 0x09, "Body") \
+	X(CONTACTS, BODYSIZE, 0x0a, "BodySize") \
+	X(CONTACTS, BODYTRUNCATED, 0x0b, "BodyTruncated") \
+	X(CONTACTS, BUSINESS2PHONENUMBER, 0x0c, "Business2PhoneNumber") \
+	X(CONTACTS, BUSINESSADDRESSCITY, 0x0d, "BusinessAddressCity") \
+	X(CONTACTS, BUSINESSADDRESSCOUNTRY, 0x0e, "BusinessAddressCountry") \
+	X(CONTACTS, BUSINESSADDRESSPOSTALCODE, 0x0f, "BusinessAddressPostalCode") \
+	X(CONTACTS, BUSINESSADDRESSSTATE, 0x10, "BusinessAddressState") \
+	X(CONTACTS, BUSINESSADDRESSSTREET, 0x11, "BusinessAddressStreet") \
+	X(CONTACTS, BUSINESSFAXNUMBER, 0x12, "BusinessFaxNumber") \
+	X(CONTACTS, BUSINESSPHONENUMBER, 0x13, "BusinessPhoneNumber") \
+	X(CONTACTS, CARPHONENUMBER, 0x14, "CarPhoneNumber") \
+	X(CONTACTS, CATEGORIES, 0x15, "Categories") \
+	X(CONTACTS, CATEGORY, 0x16, "Category") \
+	X(CONTACTS, CHILDREN, 0x17, "Children") \
+	X(CONTACTS, CHILD, 0x18, "Child") \
+	X(CONTACTS, COMPANYNAME, 0x19, "CompanyName") \
+	X(CONTACTS, DEPARTMENT, 0x1a, "Department") \
+	X(CONTACTS, EMAIL1ADDRESS, 0x1b, "Email1Address") \
+	X(CONTACTS, EMAIL2ADDRESS, 0x1c, "Email2Address") \
+	X(CONTACTS, EMAIL3ADDRESS, 0x1d, "Email3Address") \
+	X(CONTACTS, FILEAS, 0x1e, "FileAs") \
+	X(CONTACTS, FIRSTNAME, 0x1f, "FirstName") \
+	X(CONTACTS, HOME2PHONENUMBER, 0x20, "Home2PhoneNumber") \
+	X(CONTACTS, HOMEADDRESSCITY, 0x21, "HomeAddressCity") \
+	X(CONTACTS, HOMEADDRESSCOUNTRY, 0x22, "HomeAddressCountry") \
+	X(CONTACTS, HOMEADDRESSPOSTALCODE, 0x23, "HomeAddressPostalCode") \
+	X(CONTACTS, HOMEADDRESSSTATE, 0x24, "HomeAddressState") \
+	X(CONTACTS, HOMEADDRESSSTREET, 0x25, "HomeAddressStreet") \
+	X(CONTACTS, HOMEFAXNUMBER, 0x26, "HomeFaxNumber") \
+	X(CONTACTS, HOMEPHONENUMBER, 0x27, "HomePhoneNumber") \
+	X(CONTACTS, JOBTITLE, 0x28, "JobTitle") \
+	X(CONTACTS, LASTNAME, 0x29, "LastName") \
+	X(CONTACTS, MIDDLENAME, 0x2a, "MiddleName") \
+	X(CONTACTS, MOBILEPHONENUMBER, 0x2b, "MobilePhoneNumber") \
+	X(CONTACTS, OFFICELOCATION, 0x2c, "OfficeLocation") \
+	X(CONTACTS, OTHERADDRESSCITY, 0x2d, "OtherAddressCity") \
+	X(CONTACTS, OTHERADDRESSCOUNTRY, 0x2e, "OtherAddressCountry") \
+	X(CONTACTS, OTHERADDRESSPOSTALCODE, 0x2f, "OtherAddressPostalCode") \
+	X(CONTACTS, OTHERADDRESSSTATE, 0x30, "OtherAddressState") \
+	X(CONTACTS, OTHERADDRESSSTREET, 0x31, "OtherAddressStreet") \
+	X(CONTACTS, PAGERNUMBER, 0x32, "PagerNumber") \
+	X(CONTACTS, RADIOPHONENUMBER, 0x33, "RadioPhoneNumber") \
+	X(CONTACTS, SPOUSE, 0x34, "Spouse") \
+	X(CONTACTS, SUFFIX, 0x35, "Suffix") \
+	X(CONTACTS, TITLE, 0x36, "Title") \
+	X(CONTACTS, WEBPAGE, 0x37, "WebPage") \
+	X(CONTACTS, YOMICOMPANYNAME, 0x38, "YomiCompanyName") \
+	X(CONTACTS, YOMIFIRSTNAME, 0x39, "YomiFirstName") \
+	X(CONTACTS, YOMILASTNAME, 0x3a, "YomiLastName") \
+	X(CONTACTS, PICTURE, 0x3c, "Picture") \
+	X(CONTACTS, ALIAS, 0x3d, "Alias") \
+	X(CONTACTS, WEIGHTEDRANK, 0x3e, "WeightedRank")
+
+/* MS-ASWBXML 2.1.2.1.3 */
+#define WBXML_TAGS_2(X) \
+	X(EMAIL, ATTACHMENT, 0x05, "Attachment") \
+	X(EMAIL, ATTACHMENTS, 0x06, "Attachments") \
+	X(EMAIL, ATTNAME, 0x07, "AttName") \
+	X(EMAIL, ATTSIZE, 0x08, "AttSize") \
+	X(EMAIL, ATT0ID, 0x09, "Att0id") \
+	X(EMAIL, ATTMETHOD, 0x0a, "AttMethod") \
+	X(EMAIL, BODY, 0x0c, "Body") \
+	X(EMAIL, BODYSIZE, 0x0d, "BodySize") \
+	X(EMAIL, BODYTRUNCATED, 0x0e, "BodyTruncated") \
+	X(EMAIL, DATERECEIVED, 0x0f, "DateReceived") \
+	X(EMAIL, DISPLAYNAME, 0x10, "DisplayName") \
+	X(EMAIL, DISPLAYTO, 0x11, "DisplayTo") \
+	X(EMAIL, IMPORTANCE, 0x12, "Importance") \
+	X(EMAIL, MESSAGECLASS, 0x13, "MessageClass") \
+	X(EMAIL, SUBJECT, 0x14, "Subject") \
+	X(EMAIL, READ, 0x15, "Read") \
+	X(EMAIL, TO, 0x16, "To") \
+	X(EMAIL, CC, 0x17, "Cc") \
+	X(EMAIL, FROM, 0x18, "From") \
+	X(EMAIL, REPLYTO, 0x19, "ReplyTo") \
+	X(EMAIL, ALLDAYEVENT, 0x1a, "AllDayEvent") \
+	X(EMAIL, CATEGORIES, 0x1b, "Categories") \
+	X(EMAIL, CATEGORY, 0x1c, "Category") \
+	X(EMAIL, DTSTAMP, 0x1d, "DtStamp") \
+	X(EMAIL, ENDTIME, 0x1e, "EndTime") \
+	X(EMAIL, INSTANCETYPE, 0x1f, "InstanceType") \
+	X(EMAIL, BUSYSTATUS, 0x20, "BusyStatus") \
+	X(EMAIL, LOCATION, 0x21, "Location") \
+	X(EMAIL, MEETINGREQUEST, 0x22, "MeetingRequest") \
+	X(EMAIL, ORGANIZER, 0x23, "Organizer") \
+	X(EMAIL, RECURRENCEID, 0x24, "RecurrenceId") \
+	X(EMAIL, REMINDER, 0x25, "Reminder") \
+	X(EMAIL, RESPONSEREQUESTED, 0x26, "ResponseRequested") \
+	X(EMAIL, RECURRENCES, 0x27, "Recurrences") \
+	X(EMAIL, RECURRENCE, 0x28, "Recurrence") \
+	X(EMAIL, TYPE, 0x29, "Type") \
+	X(EMAIL, UNTIL, 0x2a, "Until") \
+	X(EMAIL, OCCURRENCES, 0x2b, "Occurrences") \
+	X(EMAIL, INTERVAL, 0x2c, "Interval") \
+	X(EMAIL, DAYOFWEEK, 0x2d, "DayOfWeek") \
+	X(EMAIL, DAYOFMONTH, 0x2e, "DayOfMonth") \
+	X(EMAIL, WEEKOFMONTH, 0x2f, "WeekOfMonth") \
+	X(EMAIL, MONTHOFYEAR, 0x30, "MonthOfYear") \
+	X(EMAIL, STARTTIME, 0x31, "StartTime") \
+	X(EMAIL, SENSITIVITY, 0x32, "Sensitivity") \
+	X(EMAIL, TIMEZONE, 0x33, "TimeZone") \
+	X(EMAIL, GLOBALOBJID, 0x34, "GlobalObjId") \
+	X(EMAIL, THREADTOPIC, 0x35, "ThreadTopic") \
+	X(EMAIL, MIMEDATA, 0x36, "MIMEData") \
+	X(EMAIL, MIMETRUNCATED, 0x37, "MIMETruncated") \
+	X(EMAIL, MIMESIZE, 0x38, "MIMESize") \
+	X(EMAIL, INTERNETCPID, 0x39, "InternetCPID") \
+	X(EMAIL, FLAG, 0x3a, "Flag") \
+	X(EMAIL, STATUS, 0x3b, "Status") \
+	X(EMAIL, CONTENTCLASS, 0x3c, "ContentClass") \
+	X(EMAIL, FLAGTYPE, 0x3d, "FlagType") \
+	X(EMAIL, COMPLETETIME, 0x3e, "CompleteTime") \
+	X(EMAIL, DISALLOWNEWTIMEPROPOSAL, 0x3f, "DisallowNewTimeProposal")
+
+/* MS-ASWBXML 2.1.2.1.5 */
+#define WBXML_TAGS_4(X) \
+	X(CALENDAR, TIMEZONE, 0x05, "Timezone") \
+	X(CALENDAR, ALLDAYEVENT, 0x06, "AllDayEvent") \
+	X(CALENDAR, ATTENDEES, 0x07, "Attendees") \
+	X(CALENDAR, ATTENDEE, 0x08, "Attendee") \
+	X(CALENDAR, EMAIL, 0x09, "Email") \
+	X(CALENDAR, NAME, 0x0a, "Name") \
+	X(CALENDAR, BODY, 0x0b, "Body") \
+	X(CALENDAR, BODYTRUNCATED, 0x0c, "BodyTruncated") \
+	X(CALENDAR, BUSYSTATUS, 0x0d, "BusyStatus") \
+	X(CALENDAR, CATEGORIES, 0x0e, "Categories") \
+	X(CALENDAR, CATEGORY, 0x0f, "Category") \
+	X(CALENDAR, DTSTAMP, 0x11, "DtStamp") \
+	X(CALENDAR, ENDTIME, 0x12, "EndTime") \
+	X(CALENDAR, EXCEPTION, 0x13, "Exception") \
+	X(CALENDAR, EXCEPTIONS, 0x14, "Exceptions") \
+	X(CALENDAR, DELETED, 0x15, "Deleted") \
+	X(CALENDAR, EXCEPTIONSTARTTIME, 0x16, "ExceptionStartTime") \
+	X(CALENDAR, LOCATION, 0x17, "Location") \
+	X(CALENDAR, MEETINGSTATUS, 0x18, "MeetingStatus") \
+	X(CALENDAR, ORGANIZEREMAIL, 0x19, "OrganizerEmail") \
+	X(CALENDAR, ORGANIZERNAME, 0x1a, "OrganizerName") \
+	X(CALENDAR, RECURRENCE, 0x1b, "Recurrence") \
+	X(CALENDAR, TYPE, 0x1c, "Type") \
+	X(CALENDAR, UNTIL, 0x1d, "Until") \
+	X(CALENDAR, OCCURRENCES, 0x1e, "Occurrences") \
+	X(CALENDAR, INTERVAL, 0x1f, "Interval") \
+	X(CALENDAR, DAYOFWEEK, 0x20, "DayOfWeek") \
+	X(CALENDAR, DAYOFMONTH, 0x21, "DayOfMonth") \
+	X(CALENDAR, WEEKOFMONTH, 0x22, "WeekOfMonth") \
+	X(CALENDAR, MONTHOFYEAR, 0x23, "MonthOfYear") \
+	X(CALENDAR, REMINDER, 0x24, "Reminder") \
+	X(CALENDAR, SENSITIVITY, 0x25, "Sensitivity") \
+	X(CALENDAR, SUBJECT, 0x26, "Subject") \
+	X(CALENDAR, STARTTIME, 0x27, "StartTime") \
+	X(CALENDAR, UID, 0x28, "UID") \
+	X(CALENDAR, ATTENDEESTATUS, 0x29, "AttendeeStatus") \
+	X(CALENDAR, ATTENDEETYPE, 0x2a, "AttendeeType") \
+	X(CALENDAR, DISALLOWNEWTIMEPROPOSAL, 0x33, "DisallowNewTimeProposal") \
+	X(CALENDAR, RESPONSEREQUESTED, 0x34, "ResponseRequested") \
+	X(CALENDAR, APPOINTMENTREPLYTIME, 0x35, "AppointmentReplyTime") \
+	X(CALENDAR, RESPONSETYPE, 0x36, "ResponseType") \
+	X(CALENDAR, CALENDARTYPE, 0x37, "CalendarType") \
+	X(CALENDAR, ISLEAPMONTH, 0x38, "IsLeapMonth") \
+	X(CALENDAR, FIRSTDAYOFWEEK, 0x39, "FirstDayOfWeek") \
+	X(CALENDAR, ONLINEMEETINGCONFLINK, 0x3a, "OnlineMeetingConfLink") \
+	X(CALENDAR, ONLINEMEETINGEXTERNALLINK, 0x3b, "OnlineMeetingExternalLink") \
+	X(CALENDAR, CLIENTUID, 0x3c, "ClientUid")
+
+/* MS-ASWBXML 2.1.2.1.6 */
+#define WBXML_TAGS_5(X) \
+	X(MOVE, MOVEITEMS, 0x05, "MoveItems") \
+	X(MOVE, MOVE, 0x06, "Move") \
+	X(MOVE, SRCMSGID, 0x07, "SrcMsgId") \
+	X(MOVE, SRCFLDID, 0x08, "SrcFldId") \
+	X(MOVE, DSTFLDID, 0x09, "DstFldId") \
+	X(MOVE, RESPONSE, 0x0a, "Response") \
+	X(MOVE, STATUS, 0x0b, "Status") \
+	X(MOVE, DSTMSGID, 0x0c, "DstMsgId")
+
+/* MS-ASWBXML 2.1.2.1.7 */
+#define WBXML_TAGS_6(X) \
+	X(GETITEMESTIMATE, GETITEMESTIMATE, 0x05, "GetItemEstimate") \
+	X(GETITEMESTIMATE, COLLECTIONS, 0x07, "Collections") \
+	X(GETITEMESTIMATE, COLLECTION, 0x08, "Collection") \
+	X(GETITEMESTIMATE, CLASS, 0x09, "Class") \
+	X(GETITEMESTIMATE, COLLECTIONID, 0x0a, "CollectionId") \
+	X(GETITEMESTIMATE, ESTIMATE, 0x0c, "Estimate") \
+	X(GETITEMESTIMATE, RESPONSE, 0x0d, "Response") \
+	X(GETITEMESTIMATE, STATUS, 0x0e, "Status")
+
+/* MS-ASWBXML 2.1.2.1.8 */
+#define WBXML_TAGS_7(X) \
+	X(FOLDERHIERARCHY, FOLDERS, 0x05, "Folders") \
+	X(FOLDERHIERARCHY, FOLDER, 0x06, "Folder") \
+	X(FOLDERHIERARCHY, DISPLAYNAME, 0x07, "DisplayName") \
+	X(FOLDERHIERARCHY, SERVERID, 0x08, "ServerId") \
+	X(FOLDERHIERARCHY, PARENTID, 0x09, "ParentId") \
+	X(FOLDERHIERARCHY, TYPE, 0x0a, "Type") \
+	X(FOLDERHIERARCHY, STATUS, 0x0c, "Status") \
+	X(FOLDERHIERARCHY, CHANGES, 0x0e, "Changes") \
+	X(FOLDERHIERARCHY, ADD, 0x0f, "Add") \
+	X(FOLDERHIERARCHY, DELETE, 0x10, "Delete") \
+	X(FOLDERHIERARCHY, UPDATE, 0x11, "Update") \
+	X(FOLDERHIERARCHY, SYNCKEY, 0x12, "SyncKey") \
+	X(FOLDERHIERARCHY, FOLDERCREATE, 0x13, "FolderCreate") \
+	X(FOLDERHIERARCHY, FOLDERDELETE, 0x14, "FolderDelete") \
+	X(FOLDERHIERARCHY, FOLDERUPDATE, 0x15, "FolderUpdate") \
+	X(FOLDERHIERARCHY, FOLDERSYNC, 0x16, "FolderSync") \
+	X(FOLDERHIERARCHY, COUNT, 0x17, "Count")
+
+/* MS-ASWBXML 2.1.2.1.9 */
+#define WBXML_TAGS_8(X) \
+	X(MEETINGRESPONSE, CALENDARID, 0x05, "CalendarId") \
+	X(MEETINGRESPONSE, COLLECTIONID, 0x06, "CollectionId") \
+	X(MEETINGRESPONSE, MEETINGRESPONSE, 0x07, "MeetingResponse") \
+	X(MEETINGRESPONSE, REQUESTID, 0x08, "RequestId") \
+	X(MEETINGRESPONSE, REQUEST, 0x09, "Request") \
+	X(MEETINGRESPONSE, RESULT, 0x0a, "Result") \
+	X(MEETINGRESPONSE, STATUS, 0x0b, "Status") \
+	X(MEETINGRESPONSE, USERRESPONSE, 0x0c, "UserResponse") \
+	X(MEETINGRESPONSE, INSTANCEID, 0x0e, "InstanceId") \
+	X(MEETINGRESPONSE, PROPOSEDSTARTTIME, 0x10, "ProposedStartTime") \
+	X(MEETINGRESPONSE, PROPOSEDENDTIME, 0x11, "ProposedEndTime") \
+	X(MEETINGRESPONSE, SENDRESPONSE, 0x12, "SendResponse")
+
+/* MS-ASWBXML 2.1.2.1.10 */
+#define WBXML_TAGS_9(X) \
+	X(TASKS, BODY, 0x05, "Body") \
+	X(TASKS, BODYSIZE, 0x06, "BodySize") \
+	X(TASKS, BODYTRUNCATED, 0x07, "BodyTruncated") \
+	X(TASKS, CATEGORIES, 0x08, "Categories") \
+	X(TASKS, CATEGORY, 0x09, "Category") \
+	X(TASKS, COMPLETE, 0x0a, "Complete") \
+	X(TASKS, DATECOMPLETED, 0x0b, "DateCompleted") \
+	X(TASKS, DUEDATE, 0x0c, "DueDate") \
+	X(TASKS, UTCDUEDATE, 0x0d, "UtcDueDate") \
+	X(TASKS, IMPORTANCE, 0x0e, "Importance") \
+	X(TASKS, RECURRENCE, 0x0f, "Recurrence") \
+	X(TASKS, TYPE, 0x10, "Type") \
+	X(TASKS, START, 0x11, "Start") \
+	X(TASKS, UNTIL, 0x12, "Until") \
+	X(TASKS, OCCURRENCES, 0x13, "Occurrences") \
+	X(TASKS, INTERVAL, 0x14, "Interval") \
+	X(TASKS, DAYOFMONTH, 0x15, "DayOfMonth") \
+	X(TASKS, DAYOFWEEK, 0x16, "DayOfWeek") \
+	X(TASKS, WEEKOFMONTH, 0x17, "WeekOfMonth") \
+	X(TASKS, MONTHOFYEAR, 0x18, "MonthOfYear") \
+	X(TASKS, REGENERATE, 0x19, "Regenerate") \
+	X(TASKS, DEADOCCUR, 0x1a, "DeadOccur") \
+	X(TASKS, REMINDERSET, 0x1b, "ReminderSet") \
+	X(TASKS, REMINDERTIME, 0x1c, "ReminderTime") \
+	X(TASKS, SENSITIVITY, 0x1d, "Sensitivity") \
+	X(TASKS, STARTDATE, 0x1e, "StartDate") \
+	X(TASKS, UTCSTARTDATE, 0x1f, "UtcStartDate") \
+	X(TASKS, SUBJECT, 0x20, "Subject") \
+	X(TASKS, ORDINALDATE, 0x22, "OrdinalDate") \
+	X(TASKS, SUBORDINALDATE, 0x23, "SubOrdinalDate") \
+	X(TASKS, CALENDARTYPE, 0x24, "CalendarType") \
+	X(TASKS, ISLEAPMONTH, 0x25, "IsLeapMonth") \
+	X(TASKS, FIRSTDAYOFWEEK, 0x26, "FirstDayOfWeek")
+
+/* MS-ASWBXML 2.1.2.1.11 */
+#define WBXML_TAGS_10(X) \
+	X(RESOLVERECIPIENTS, RESOLVERECIPIENTS, 0x05, "ResolveRecipients") \
+	X(RESOLVERECIPIENTS, RESPONSE, 0x06, "Response") \
+	X(RESOLVERECIPIENTS, STATUS, 0x07, "Status") \
+	X(RESOLVERECIPIENTS, TYPE, 0x08, "Type") \
+	X(RESOLVERECIPIENTS, RECIPIENT, 0x09, "Recipient") \
+	X(RESOLVERECIPIENTS, DISPLAYNAME, 0x0a, "DisplayName") \
+	X(RESOLVERECIPIENTS, EMAILADDRESS, 0x0b, "EmailAddress") \
+	X(RESOLVERECIPIENTS, CERTIFICATES, 0x0c, "Certificates") \
+	X(RESOLVERECIPIENTS, CERTIFICATE, 0x0d, "Certificate") \
+	X(RESOLVERECIPIENTS, MINICERTIFICATE, 0x0e, "MiniCertificate") \
+	X(RESOLVERECIPIENTS, OPTIONS, 0x0f, "Options") \
+	X(RESOLVERECIPIENTS, TO, 0x10, "To") \
+	X(RESOLVERECIPIENTS, CERTIFICATERETRIEVAL, 0x11, "CertificateRetrieval") \
+	X(RESOLVERECIPIENTS, RECIPIENTCOUNT, 0x12, "RecipientCount") \
+	X(RESOLVERECIPIENTS, MAXCERTIFICATES, 0x13, "MaxCertificates") \
+	X(RESOLVERECIPIENTS, MAXAMBIGUOUSRECIPIENTS, 0x14, "MaxAmbiguousRecipients") \
+	X(RESOLVERECIPIENTS, CERTIFICATECOUNT, 0x15, "CertificateCount") \
+	X(RESOLVERECIPIENTS, AVAILABILITY, 0x16, "Availability") \
+	X(RESOLVERECIPIENTS, STARTTIME, 0x17, "StartTime") \
+	X(RESOLVERECIPIENTS, ENDTIME, 0x18, "EndTime") \
+	X(RESOLVERECIPIENTS, MERGEDFREEBUSY, 0x19, "MergedFreeBusy") \
+	X(RESOLVERECIPIENTS, PICTURE, 0x1a, "Picture") \
+	X(RESOLVERECIPIENTS, MAXSIZE, 0x1b, "MaxSize") \
+	X(RESOLVERECIPIENTS, DATA, 0x1c, "Data") \
+	X(RESOLVERECIPIENTS, MAXPICTURES, 0x1d, "MaxPictures")
+
+/* MS-ASWBXML 2.1.2.1.12 */
+#define WBXML_TAGS_11(X) \
+	X(VALIDATECERT, VALIDATECERT, 0x05, "ValidateCert") \
+	X(VALIDATECERT, CERTIFICATES, 0x06, "Certificates") \
+	X(VALIDATECERT, CERTIFICATE, 0x07, "Certificate") \
+	X(VALIDATECERT, CERTIFICATECHAIN, 0x08, "CertificateChain") \
+	X(VALIDATECERT, CHECKCRL, 0x09, "CheckCRL") \
+	X(VALIDATECERT, STATUS, 0x0a, "Status")
+
+/* MS-ASWBXML 2.1.2.1.13 */
+#define WBXML_TAGS_12(X) \
+	X(CONTACTS2, CUSTOMERID, 0x05, "CustomerId") \
+	X(CONTACTS2, GOVERNMENTID, 0x06, "GovernmentId") \
+	X(CONTACTS2, IMADDRESS, 0x07, "IMAddress") \
+	X(CONTACTS2, IMADDRESS2, 0x08, "IMAddress2") \
+	X(CONTACTS2, IMADDRESS3, 0x09, "IMAddress3") \
+	X(CONTACTS2, MANAGERNAME, 0x0a, "ManagerName") \
+	X(CONTACTS2, COMPANYMAINPHONE, 0x0b, "CompanyMainPhone") \
+	X(CONTACTS2, ACCOUNTNAME, 0x0c, "AccountName") \
+	X(CONTACTS2, NICKNAME, 0x0d, "NickName") \
+	X(CONTACTS2, MMS, 0x0e, "MMS")
+
+/* MS-ASWBXML 2.1.2.1.14 */
+#define WBXML_TAGS_13(X) \
+	X(PING, PING, 0x05, "Ping") \
+	X(PING, AUTDSTATE, 0x06, "AutdState") \
+	X(PING, STATUS, 0x07, "Status") \
+	X(PING, HEARTBEATINTERVAL, 0x08, "HeartbeatInterval") \
+	X(PING, FOLDERS, 0x09, "Folders") \
+	X(PING, FOLDER, 0x0a, "Folder") \
+	X(PING, ID, 0x0b, "Id") \
+	X(PING, CLASS, 0x0c, "Class") \
+	X(PING, MAXFOLDERS, 0x0d, "MaxFolders")
+
+/* MS-ASWBXML 2.1.2.1.15 */
+#define WBXML_TAGS_14(X) \
+	X(PROVISION, PROVISION, 0x05, "Provision") \
+	X(PROVISION, POLICIES, 0x06, "Policies") \
+	X(PROVISION, POLICY, 0x07, "Policy") \
+	X(PROVISION, POLICYTYPE, 0x08, "PolicyType") \
+	X(PROVISION, POLICYKEY, 0x09, "PolicyKey") \
+	X(PROVISION, DATA, 0x0a, "Data") \
+	X(PROVISION, STATUS, 0x0b, "Status") \
+	X(PROVISION, REMOTEWIPE, 0x0c, "RemoteWipe") \
+	X(PROVISION, EASPROVISIONDOC, 0x0d, "EASProvisionDoc") \
+	X(PROVISION, DEVICEPASSWORDENABLED, 0x0e, "DevicePasswordEnabled") \
+	X(PROVISION, ALPHANUMERICDEVICEPASSWORDREQUIRED, 0x0f, "AlphanumericDevicePasswordRequired") \
+	X(PROVISION, REQUIRESTORAGECARDENCRYPTION, 0x10, "RequireStorageCardEncryption") \
+	X(PROVISION, PASSWORDRECOVERYENABLED, 0x11, "PasswordRecoveryEnabled") \
+	X(PROVISION, ATTACHMENTSENABLED, 0x13, "AttachmentsEnabled") \
+	X(PROVISION, MINDEVICEPASSWORDLENGTH, 0x14, "MinDevicePasswordLength") \
+	X(PROVISION, MAXINACTIVITYTIMEDEVICELOCK, 0x15, "MaxInactivityTimeDeviceLock") \
+	X(PROVISION, MAXDEVICEPASSWORDFAILEDATTEMPTS, 0x16, "MaxDevicePasswordFailedAttempts") \
+	X(PROVISION, MAXATTACHMENTSIZE, 0x17, "MaxAttachmentSize") \
+	X(PROVISION, ALLOWSIMPLEDEVICEPASSWORD, 0x18, "AllowSimpleDevicePassword") \
+	X(PROVISION, DEVICEPASSWORDEXPIRATION, 0x19, "DevicePasswordExpiration") \
+	X(PROVISION, DEVICEPASSWORDHISTORY, 0x1a, "DevicePasswordHistory") \
+	X(PROVISION, ALLOWSTORAGECARD, 0x1b, "AllowStorageCard") \
+	X(PROVISION, ALLOWCAMERA, 0x1c, "AllowCamera") \
+	X(PROVISION, REQUIREDEVICEENCRYPTION, 0x1d, "RequireDeviceEncryption") \
+	X(PROVISION, ALLOWUNSIGNEDAPPLICATIONS, 0x1e, "AllowUnsignedApplications") \
+	X(PROVISION, ALLOWUNSIGNEDINSTALLATIONPACKAGES, 0x1f, "AllowUnsignedInstallationPackages") \
+	X(PROVISION, MINDEVICEPASSWORDCOMPLEXCHARACTERS, 0x20, "MinDevicePasswordComplexCharacters") \
+	X(PROVISION, ALLOWWIFI, 0x21, "AllowWiFi") \
+	X(PROVISION, ALLOWTEXTMESSAGING, 0x22, "AllowTextMessaging") \
+	X(PROVISION, ALLOWPOPIMAPEMAIL, 0x23, "AllowPOPIMAPEmail") \
+	X(PROVISION, ALLOWBLUETOOTH, 0x24, "AllowBluetooth") \
+	X(PROVISION, ALLOWIRDA, 0x25, "AllowIrDA") \
+	X(PROVISION, REQUIREMANUALSYNCWHENROAMING, 0x26, "RequireManualSyncWhenRoaming") \
+	X(PROVISION, ALLOWDESKTOPSYNC, 0x27, "AllowDesktopSync") \
+	X(PROVISION, MAXCALENDARAGEFILTER, 0x28, "MaxCalendarAgeFilter") \
+	X(PROVISION, ALLOWHTMLEMAIL, 0x29, "AllowHTMLEmail") \
+	X(PROVISION, MAXEMAILAGEFILTER, 0x2a, "MaxEmailAgeFilter") \
+	X(PROVISION, MAXEMAILBODYTRUNCATIONSIZE, 0x2b, "MaxEmailBodyTruncationSize") \
+	X(PROVISION, MAXEMAILHTMLBODYTRUNCATIONSIZE, 0x2c, "MaxEmailHTMLBodyTruncationSize") \
+	X(PROVISION, REQUIRESIGNEDSMIMEMESSAGES, 0x2d, "RequireSignedSMIMEMessages") \
+	X(PROVISION, REQUIREENCRYPTEDSMIMEMESSAGES, 0x2e, "RequireEncryptedSMIMEMessages") \
+	X(PROVISION, REQUIRESIGNEDSMIMEALGORITHM, 0x2f, "RequireSignedSMIMEAlgorithm") \
+	X(PROVISION, REQUIREENCRYPTIONSMIMEALGORITHM, 0x30, "RequireEncryptionSMIMEAlgorithm") \
+	X(PROVISION, ALLOWSMIMEENCRYPTIONALGORITHMNEGOTIATION, 0x31, "AllowSMIMEEncryptionAlgorithmNegotiation") \
+	X(PROVISION, ALLOWSMIMESOFTCERTS, 0x32, "AllowSMIMESoftCerts") \
+	X(PROVISION, ALLOWBROWSER, 0x33, "AllowBrowser") \
+	X(PROVISION, ALLOWCONSUMEREMAIL, 0x34, "AllowConsumerEmail") \
+	X(PROVISION, ALLOWREMOTEDESKTOP, 0x35, "AllowRemoteDesktop") \
+	X(PROVISION, ALLOWINTERNETSHARING, 0x36, "AllowInternetSharing") \
+	X(PROVISION, UNAPPROVEDINROMAPPLICATIONLIST, 0x37, "UnapprovedInROMApplicationList") \
+	X(PROVISION, APPLICATIONNAME, 0x38, "ApplicationName") \
+	X(PROVISION, APPROVEDAPPLICATIONLIST, 0x39, "ApprovedApplicationList") \
+	X(PROVISION, HASH, 0x3a, "Hash") \
+	X(PROVISION, ACCOUNTONLYREMOTEWIPE, 0x3b, "AccountOnlyRemoteWipe")
+
+/* MS-ASWBXML 2.1.2.1.16 */
+#define WBXML_TAGS_15(X) \
+	X(SEARCH, SEARCH, 0x05, "Search") \
+	X(SEARCH, STORE, 0x07, "Store") \
+	X(SEARCH, NAME, 0x08, "Name") \
+	X(SEARCH, QUERY, 0x09, "Query") \
+	X(SEARCH, OPTIONS, 0x0a, "Options") \
+	X(SEARCH, RANGE, 0x0b, "Range") \
+	X(SEARCH, STATUS, 0x0c, "Status") \
+	X(SEARCH, RESPONSE, 0x0d, "Response") \
+	X(SEARCH, RESULT, 0x0e, "Result") \
+	X(SEARCH, PROPERTIES, 0x0f, "Properties") \
+	X(SEARCH, TOTAL, 0x10, "Total") \
+	X(SEARCH, EQUALTO, 0x11, "EqualTo") \
+	X(SEARCH, VALUE, 0x12, "Value") \
+	X(SEARCH, AND, 0x13, "And") \
+	X(SEARCH, OR, 0x14, "Or") \
+	X(SEARCH, FREETEXT, 0x15, "FreeText") \
+	X(SEARCH, DEEPTRAVERSAL, 0x17, "DeepTraversal") \
+	X(SEARCH, LONGID, 0x18, "LongId") \
+	X(SEARCH, REBUILDRESULTS, 0x19, "RebuildResults") \
+	X(SEARCH, LESSTHAN, 0x1a, "LessThan") \
+	X(SEARCH, GREATERTHAN, 0x1b, "GreaterThan") \
+	X(SEARCH, USERNAME, 0x1e, "UserName") \
+	X(SEARCH, PASSWORD, 0x1f, "Password") \
+	X(SEARCH, CONVERSATIONID, 0x20, "ConversationId") \
+	X(SEARCH, PICTURE, 0x21, "Picture") \
+	X(SEARCH, MAXSIZE, 0x22, "MaxSize") \
+	X(SEARCH, MAXPICTURES, 0x23, "MaxPictures")
+
+/* MS-ASWBXML 2.1.2.1.17 */
+#define WBXML_TAGS_16(X) \
+	X(GAL, DISPLAYNAME, 0x05, "DisplayName") \
+	X(GAL, PHONE, 0x06, "Phone") \
+	X(GAL, OFFICE, 0x07, "Office") \
+	X(GAL, TITLE, 0x08, "Title") \
+	X(GAL, COMPANY, 0x09, "Company") \
+	X(GAL, ALIAS, 0x0a, "Alias") \
+	X(GAL, FIRSTNAME, 0x0b, "FirstName") \
+	X(GAL, LASTNAME, 0x0c, "LastName") \
+	X(GAL, HOMEPHONE, 0x0d, "HomePhone") \
+	X(GAL, MOBILEPHONE, 0x0e, "MobilePhone") \
+	X(GAL, EMAILADDRESS, 0x0f, "EmailAddress") \
+	X(GAL, PICTURE, 0x10, "Picture") \
+	X(GAL, STATUS, 0x11, "Status") \
+	X(GAL, DATA, 0x12, "Data")
+
+/* MS-ASWBXML 2.1.2.1.18 */
+#define WBXML_TAGS_17(X) \
+	X(AIRSYNCBASE, BODYPREFERENCE, 0x05, "BodyPreference") \
+	X(AIRSYNCBASE, TYPE, 0x06, "Type") \
+	X(AIRSYNCBASE, TRUNCATIONSIZE, 0x07, "TruncationSize") \
+	X(AIRSYNCBASE, ALLORNONE, 0x08, "AllOrNone") \
+	X(AIRSYNCBASE, BODY, 0x0a, "Body") \
+	X(AIRSYNCBASE, DATA, 0x0b, "Data") \
+	X(AIRSYNCBASE, ESTIMATEDDATASIZE, 0x0c, "EstimatedDataSize") \
+	X(AIRSYNCBASE, TRUNCATED, 0x0d, "Truncated") \
+	X(AIRSYNCBASE, ATTACHMENTS, 0x0e, "Attachments") \
+	X(AIRSYNCBASE, ATTACHMENT, 0x0f, "Attachment") \
+	X(AIRSYNCBASE, DISPLAYNAME, 0x10, "DisplayName") \
+	X(AIRSYNCBASE, FILEREFERENCE, 0x11, "FileReference") \
+	X(AIRSYNCBASE, METHOD, 0x12, "Method") \
+	X(AIRSYNCBASE, CONTENTID, 0x13, "ContentId") \
+	X(AIRSYNCBASE, CONTENTLOCATION, 0x14, "ContentLocation") \
+	X(AIRSYNCBASE, ISINLINE, 0x15, "IsInline") \
+	X(AIRSYNCBASE, NATIVEBODYTYPE, 0x16, "NativeBodyType") \
+	X(AIRSYNCBASE, CONTENTTYPE, 0x17, "ContentType") \
+	X(AIRSYNCBASE, PREVIEW, 0x18, "Preview") \
+	X(AIRSYNCBASE, BODYPARTPREFERENCE, 0x19, "BodyPartPreference") \
+	X(AIRSYNCBASE, BODYPART, 0x1a, "BodyPart") \
+	X(AIRSYNCBASE, STATUS, 0x1b, "Status") \
+	X(AIRSYNCBASE, ADD, 0x1c, "Add") \
+	X(AIRSYNCBASE, DELETE, 0x1d, "Delete") \
+	X(AIRSYNCBASE, CLIENTID, 0x1e, "ClientId") \
+	X(AIRSYNCBASE, CONTENT, 0x1f, "Content") \
+	X(AIRSYNCBASE, LOCATION, 0x20, "Location") \
+	X(AIRSYNCBASE, ANNOTATION, 0x21, "Annotation") \
+	X(AIRSYNCBASE, STREET, 0x22, "Street") \
+	X(AIRSYNCBASE, CITY, 0x23, "City") \
+	X(AIRSYNCBASE, STATE, 0x24, "State") \
+	X(AIRSYNCBASE, COUNTRY, 0x25, "Country") \
+	X(AIRSYNCBASE, POSTALCODE, 0x26, "PostalCode") \
+	X(AIRSYNCBASE, LATITUDE, 0x27, "Latitude") \
+	X(AIRSYNCBASE, LONGITUDE, 0x28, "Longitude") \
+	X(AIRSYNCBASE, ACCURACY, 0x29, "Accuracy") \
+	X(AIRSYNCBASE, ALTITUDE, 0x2a, "Altitude") \
+	X(AIRSYNCBASE, ALTITUDEACCURACY, 0x2b, "AltitudeAccuracy") \
+	X(AIRSYNCBASE, LOCATIONURI, 0x2c, "LocationUri") \
+	X(AIRSYNCBASE, INSTANCEID, 0x2d, "InstanceId")
+
+/* MS-ASWBXML 2.1.2.1.19 */
+#define WBXML_TAGS_18(X) \
+	X(SETTINGS, SETTINGS, 0x05, "Settings") \
+	X(SETTINGS, STATUS, 0x06, "Status") \
+	X(SETTINGS, GET, 0x07, "Get") \
+	X(SETTINGS, SET, 0x08, "Set") \
+	X(SETTINGS, OOF, 0x09, "Oof") \
+	X(SETTINGS, OOFSTATE, 0x0a, "OofState") \
+	X(SETTINGS, STARTTIME, 0x0b, "StartTime") \
+	X(SETTINGS, ENDTIME, 0x0c, "EndTime") \
+	X(SETTINGS, OOFMESSAGE, 0x0d, "OofMessage") \
+	X(SETTINGS, APPLIESTOINTERNAL, 0x0e, "AppliesToInternal") \
+	X(SETTINGS, APPLIESTOEXTERNALKNOWN, 0x0f, "AppliesToExternalKnown") \
+	X(SETTINGS, APPLIESTOEXTERNALUNKNOWN, 0x10, "AppliesToExternalUnknown") \
+	X(SETTINGS, ENABLED, 0x11, "Enabled") \
+	X(SETTINGS, REPLYMESSAGE, 0x12, "ReplyMessage") \
+	X(SETTINGS, BODYTYPE, 0x13, "BodyType") \
+	X(SETTINGS, DEVICEPASSWORD, 0x14, "DevicePassword") \
+	X(SETTINGS, PASSWORD, 0x15, "Password") \
+	X(SETTINGS, DEVICEINFORMATION, 0x16, "DeviceInformation") \
+	X(SETTINGS, MODEL, 0x17, "Model") \
+	X(SETTINGS, IMEI, 0x18, "IMEI") \
+	X(SETTINGS, FRIENDLYNAME, 0x19, "FriendlyName") \
+	X(SETTINGS, OS, 0x1a, "OS") \
+	X(SETTINGS, OSLANGUAGE, 0x1b, "OSLanguage") \
+	X(SETTINGS, PHONENUMBER, 0x1c, "PhoneNumber") \
+	X(SETTINGS, USERINFORMATION, 0x1d, "UserInformation") \
+	X(SETTINGS, EMAILADDRESSES, 0x1e, "EmailAddresses") \
+	X(SETTINGS, SMTPADDRESS, 0x1f, "SMTPAddress") \
+	X(SETTINGS, USERAGENT, 0x20, "UserAgent") \
+	X(SETTINGS, ENABLEOUTBOUNDSMS, 0x21, "EnableOutboundSMS") \
+	X(SETTINGS, MOBILEOPERATOR, 0x22, "MobileOperator") \
+	X(SETTINGS, PRIMARYSMTPADDRESS, 0x23, "PrimarySmtpAddress") \
+	X(SETTINGS, ACCOUNTS, 0x24, "Accounts") \
+	X(SETTINGS, ACCOUNT, 0x25, "Account") \
+	X(SETTINGS, ACCOUNTID, 0x26, "AccountId") \
+	X(SETTINGS, ACCOUNTNAME, 0x27, "AccountName") \
+	X(SETTINGS, USERDISPLAYNAME, 0x28, "UserDisplayName") \
+	X(SETTINGS, SENDDISABLED, 0x29, "SendDisabled") \
+	X(SETTINGS, RIGHTSMANAGEMENTINFORMATION, 0x2b, "RightsManagementInformation")
+
+/* MS-ASWBXML 2.1.2.1.20 */
+#define WBXML_TAGS_19(X) \
+	X(DOCUMENTLIBRARY, LINKID, 0x05, "LinkId") \
+	X(DOCUMENTLIBRARY, DISPLAYNAME, 0x06, "DisplayName") \
+	X(DOCUMENTLIBRARY, ISFOLDER, 0x07, "IsFolder") \
+	X(DOCUMENTLIBRARY, CREATIONDATE, 0x08, "CreationDate") \
+	X(DOCUMENTLIBRARY, LASTMODIFIEDDATE, 0x09, "LastModifiedDate") \
+	X(DOCUMENTLIBRARY, ISHIDDEN, 0x0a, "IsHidden") \
+	X(DOCUMENTLIBRARY, CONTENTLENGTH, 0x0b, "ContentLength") \
+	X(DOCUMENTLIBRARY, CONTENTTYPE, 0x0c, "ContentType")
+
+/* MS-ASWBXML 2.1.2.1.21 */
+#define WBXML_TAGS_20(X) \
+	X(ITEMOPERATIONS, ITEMOPERATIONS, 0x05, "ItemOperations") \
+	X(ITEMOPERATIONS, FETCH, 0x06, "Fetch") \
+	X(ITEMOPERATIONS, STORE, 0x07, "Store") \
+	X(ITEMOPERATIONS, OPTIONS, 0x08, "Options") \
+	X(ITEMOPERATIONS, RANGE, 0x09, "Range") \
+	X(ITEMOPERATIONS, TOTAL, 0x0a, "Total") \
+	X(ITEMOPERATIONS, PROPERTIES, 0x0b, "Properties") \
+	X(ITEMOPERATIONS, DATA, 0x0c, "Data") \
+	X(ITEMOPERATIONS, STATUS, 0x0d, "Status") \
+	X(ITEMOPERATIONS, RESPONSE, 0x0e, "Response") \
+	X(ITEMOPERATIONS, VERSION, 0x0f, "Version") \
+	X(ITEMOPERATIONS, SCHEMA, 0x10, "Schema") \
+	X(ITEMOPERATIONS, PART, 0x11, "Part") \
+	X(ITEMOPERATIONS, EMPTYFOLDERCONTENTS, 0x12, "EmptyFolderContents") \
+	X(ITEMOPERATIONS, DELETESUBFOLDERS, 0x13, "DeleteSubFolders") \
+	X(ITEMOPERATIONS, USERNAME, 0x14, "UserName") \
+	X(ITEMOPERATIONS, PASSWORD, 0x15, "Password") \
+	X(ITEMOPERATIONS, MOVE, 0x16, "Move") \
+	X(ITEMOPERATIONS, DSTFLDID, 0x17, "DstFldId") \
+	X(ITEMOPERATIONS, CONVERSATIONID, 0x18, "ConversationId") \
+	X(ITEMOPERATIONS, MOVEALWAYS, 0x19, "MoveAlways")
+
+/* MS-ASWBXML 2.1.2.1.22 */
+#define WBXML_TAGS_21(X) \
+	X(COMPOSEMAIL, SENDMAIL, 0x05, "SendMail") \
+	X(COMPOSEMAIL, SMARTFORWARD, 0x06, "SmartForward") \
+	X(COMPOSEMAIL, SMARTREPLY, 0x07, "SmartReply") \
+	X(COMPOSEMAIL, SAVEINSENTITEMS, 0x08, "SaveInSentItems") \
+	X(COMPOSEMAIL, REPLACEMIME, 0x09, "ReplaceMime") \
+	X(COMPOSEMAIL, SOURCE, 0x0b, "Source") \
+	X(COMPOSEMAIL, FOLDERID, 0x0c, "FolderId") \
+	X(COMPOSEMAIL, ITEMID, 0x0d, "ItemId") \
+	X(COMPOSEMAIL, LONGID, 0x0e, "LongId") \
+	X(COMPOSEMAIL, INSTANCEID, 0x0f, "InstanceId") \
+	X(COMPOSEMAIL, MIME, 0x10, "Mime") \
+	X(COMPOSEMAIL, CLIENTID, 0x11, "ClientId") \
+	X(COMPOSEMAIL, STATUS, 0x12, "Status") \
+	X(COMPOSEMAIL, ACCOUNTID, 0x13, "AccountId") \
+	X(COMPOSEMAIL, FORWARDEES, 0x15, "Forwardees") \
+	X(COMPOSEMAIL, FORWARDEE, 0x16, "Forwardee") \
+	X(COMPOSEMAIL, NAME, 0x17, "Name") \
+	X(COMPOSEMAIL, EMAIL, 0x18, "Email")
+
+/* MS-ASWBXML 2.1.2.1.23 */
+#define WBXML_TAGS_22(X) \
+	X(EMAIL2, UMCALLERID, 0x05, "UmCallerID") \
+	X(EMAIL2, UMUSERNOTES, 0x06, "UmUserNotes") \
+	X(EMAIL2, UMATTDURATION, 0x07, "UmAttDuration") \
+	X(EMAIL2, UMATTORDER, 0x08, "UmAttOrder") \
+	X(EMAIL2, CONVERSATIONID, 0x09, "ConversationId") \
+	X(EMAIL2, CONVERSATIONINDEX, 0x0a, "ConversationIndex") \
+	X(EMAIL2, LASTVERBEXECUTED, 0x0b, "LastVerbExecuted") \
+	X(EMAIL2, LASTVERBEXECUTIONTIME, 0x0c, "LastVerbExecutionTime") \
+	X(EMAIL2, RECEIVEDASBCC, 0x0d, "ReceivedAsBcc") \
+	X(EMAIL2, SENDER, 0x0e, "Sender") \
+	X(EMAIL2, CALENDARTYPE, 0x0f, "CalendarType") \
+	X(EMAIL2, ISLEAPMONTH, 0x10, "IsLeapMonth") \
+	X(EMAIL2, ACCOUNTID, 0x11, "AccountId") \
+	X(EMAIL2, FIRSTDAYOFWEEK, 0x12, "FirstDayOfWeek") \
+	X(EMAIL2, MEETINGMESSAGETYPE, 0x13, "MeetingMessageType") \
+	X(EMAIL2, ISDRAFT, 0x15, "IsDraft") \
+	X(EMAIL2, BCC, 0x16, "Bcc") \
+	X(EMAIL2, SEND, 0x17, "Send")
+
+/* MS-ASWBXML 2.1.2.1.24 */
+#define WBXML_TAGS_23(X) \
+	X(NOTES, SUBJECT, 0x05, "Subject") \
+	X(NOTES, MESSAGECLASS, 0x06, "MessageClass") \
+	X(NOTES, LASTMODIFIEDDATE, 0x07, "LastModifiedDate") \
+	X(NOTES, CATEGORIES, 0x08, "Categories") \
+	X(NOTES, CATEGORY, 0x09, "Category")
+
+/* MS-ASWBXML 2.1.2.1.25 */
+#define WBXML_TAGS_24(X) \
+	X(RIGHTSMANAGEMENT, RIGHTSMANAGEMENTSUPPORT, 0x05, "RightsManagementSupport") \
+	X(RIGHTSMANAGEMENT, RIGHTSMANAGEMENTTEMPLATES, 0x06, "RightsManagementTemplates") \
+	X(RIGHTSMANAGEMENT, RIGHTSMANAGEMENTTEMPLATE, 0x07, "RightsManagementTemplate") \
+	X(RIGHTSMANAGEMENT, RIGHTSMANAGEMENTLICENSE, 0x08, "RightsManagementLicense") \
+	X(RIGHTSMANAGEMENT, EDITALLOWED, 0x09, "EditAllowed") \
+	X(RIGHTSMANAGEMENT, REPLYALLOWED, 0x0a, "ReplyAllowed") \
+	X(RIGHTSMANAGEMENT, REPLYALLALLOWED, 0x0b, "ReplyAllAllowed") \
+	X(RIGHTSMANAGEMENT, FORWARDALLOWED, 0x0c, "ForwardAllowed") \
+	X(RIGHTSMANAGEMENT, MODIFYRECIPIENTSALLOWED, 0x0d, "ModifyRecipientsAllowed") \
+	X(RIGHTSMANAGEMENT, EXTRACTALLOWED, 0x0e, "ExtractAllowed") \
+	X(RIGHTSMANAGEMENT, PRINTALLOWED, 0x0f, "PrintAllowed") \
+	X(RIGHTSMANAGEMENT, EXPORTALLOWED, 0x10, "ExportAllowed") \
+	X(RIGHTSMANAGEMENT, PROGRAMMATICACCESSALLOWED, 0x11, "ProgrammaticAccessAllowed") \
+	X(RIGHTSMANAGEMENT, OWNER, 0x12, "Owner") \
+	X(RIGHTSMANAGEMENT, CONTENTEXPIRYDATE, 0x13, "ContentExpiryDate") \
+	X(RIGHTSMANAGEMENT, TEMPLATEID, 0x14, "TemplateID") \
+	X(RIGHTSMANAGEMENT, TEMPLATENAME, 0x15, "TemplateName") \
+	X(RIGHTSMANAGEMENT, TEMPLATEDESCRIPTION, 0x16, "TemplateDescription") \
+	X(RIGHTSMANAGEMENT, CONTENTOWNER, 0x17, "ContentOwner") \
+	X(RIGHTSMANAGEMENT, REMOVERIGHTSMANAGEMENTPROTECTION, 0x18, "RemoveRightsManagementProtection")
+
+/* MS-ASWBXML 2.1.2.1.26 */
+#define WBXML_TAGS_25(X) \
+	X(FIND, FIND, 0x05, "Find") \
+	X(FIND, SEARCHID, 0x06, "SearchId") \
+	X(FIND, EXECUTESEARCH, 0x07, "ExecuteSearch") \
+	X(FIND, MAILBOXSEARCHCRITERION, 0x08, "MailBoxSearchCriterion") \
+	X(FIND, QUERY, 0x09, "Query") \
+	X(FIND, STATUS, 0x0a, "Status") \
+	X(FIND, FREETEXT, 0x0b, "FreeText") \
+	X(FIND, OPTIONS, 0x0c, "Options") \
+	X(FIND, RANGE, 0x0d, "Range") \
+	X(FIND, DEEPTRAVERSAL, 0x0e, "DeepTraversal") \
+	X(FIND, RESPONSE, 0x11, "Response") \
+	X(FIND, RESULT, 0x12, "Result") \
+	X(FIND, PROPERTIES, 0x13, "Properties") \
+	X(FIND, PREVIEW, 0x14, "Preview") \
+	X(FIND, HASATTACHMENTS, 0x15, "HasAttachments") \
+	X(FIND, TOTAL, 0x16, "Total") \
+	X(FIND, DISPLAYCC, 0x17, "DisplayCc") \
+	X(FIND, DISPLAYBCC, 0x18, "DisplayBcc") \
+	X(FIND, GALSEARCHCRITERION, 0x19, "GalSearchCriterion") \
+	X(FIND, MAXPICTURES, 0x20, "MaxPictures") \
+	X(FIND, MAXSIZE, 0x21, "MaxSize") \
+	X(FIND, PICTURE, 0x22, "Picture")
+
+#define WBXML_TAGS(X) \
+	WBXML_TAGS_0(X) \
+	WBXML_TAGS_1(X) \
+	WBXML_TAGS_2(X) \
+	WBXML_TAGS_4(X) \
+	WBXML_TAGS_5(X) \
+	WBXML_TAGS_6(X) \
+	WBXML_TAGS_7(X) \
+	WBXML_TAGS_8(X) \
+	WBXML_TAGS_9(X) \
+	WBXML_TAGS_10(X) \
+	WBXML_TAGS_11(X) \
+	WBXML_TAGS_12(X) \
+	WBXML_TAGS_13(X) \
+	WBXML_TAGS_14(X) \
+	WBXML_TAGS_15(X) \
+	WBXML_TAGS_16(X) \
+	WBXML_TAGS_17(X) \
+	WBXML_TAGS_18(X) \
+	WBXML_TAGS_19(X) \
+	WBXML_TAGS_20(X) \
+	WBXML_TAGS_21(X) \
+	WBXML_TAGS_22(X) \
+	WBXML_TAGS_23(X) \
+	WBXML_TAGS_24(X) \
+	WBXML_TAGS_25(X)
+
+/* clang-format on */
+
+enum wbxml_page {
+#define P(page, number, name) WBXML_PAGE_##page = (number),
+	WBXML_PAGES(P)
+#undef P
+		WBXML_PAGE_MAX = 25,
+};
+
+/* The constants: WBXML_AIRSYNC_SYNC, WBXML_PING_HEARTBEATINTERVAL, ... */
+enum wbxml_tag_id {
+#define X(page, NAME, token, name)                                                       \
+	WBXML_##page##_##NAME = WBXML_PAGE_##page << 8 | (token),
+	WBXML_TAGS(X)
+#undef X
+};
+
+#endif
