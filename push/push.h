@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * push.h - the hub: from (user, collection) to those who wait.
+ *
+ * One hub a process. After each durable commit the store's hook hands over what moved;
+ * the hub marks the waiters and their loops call them, coalesced. The hub never reads the
+ * store: on waking, a waiter asks the change log.
+ */
+#ifndef PUSH_PUSH_H
+#define PUSH_PUSH_H
+
+#include "store/store.h"
+
+struct push;
+
+enum rc push_new(struct push **ret) MUST_CHECK;
+/* All waiters must have been freed. */
+void push_free(struct push *p);
+AUTO_DEFINE(push);
+
+/* Marks the waiters of what moved; any thread, never blocks on I/O. Fits store_on_commit(). */
+void push_publish(const struct store_moved *moved, size_t n, void *push);
+
+/* Waiters now, for metrics. */
+size_t push_waiting(const struct push *p);
+
+#endif
