@@ -16,7 +16,7 @@ enum conf_type {
 	CONF_BOOL, /* bool; true/false, yes/no, on/off */
 	CONF_INT, /* int64_t within min..max */
 	CONF_SIZE, /* uint64_t bytes; 10, 64K, 32M, 1G */
-	CONF_TIME, /* uint64_t ms; 500ms, 30s, 15m, 2h, 7d */
+	CONF_TIME, /* uint64_t ms; 500ms, 30s, 15m, 2h, 7d; a bare number is seconds */
 	CONF_STRING, /* char * (never NULL) */
 	CONF_LIST, /* struct conf_list */
 	CONF_ENUM, /* int: index into choices */

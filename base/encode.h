@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * encode.h - base64, hex, percent and quoted-printable decoding, hashes and randomness.
+ * encode.h - base64, hex and percent decoding, hashes and randomness.
  *
  * Hashes and random bytes come from OpenSSL.
  */

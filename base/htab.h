@@ -24,6 +24,8 @@ struct htab {
 
 uint64_t hash_u64(uint64_t v);
 uint64_t hash_bytes(struct span s);
+/* SipHash-2-4 with a key of one's own: the same in every process and run. */
+uint64_t siphash(const uint64_t key[2], struct span s);
 
 void htab_init(struct htab *t);
 void htab_done(struct htab *t);
@@ -33,9 +35,8 @@ void htab_remove(struct htab *t, struct hnode *n);
 /* First node with this hash, or NULL; htab_next() for the others with the same hash. */
 struct hnode *htab_find(const struct htab *t, uint64_t hash);
 struct hnode *htab_next(const struct hnode *n);
-/* Walks all: start with NULL; the node returned last may be removed before the next call. */
 typedef void htab_visit_fn(struct hnode *n, void *arg);
-/* fn may remove and free the node that it is given, no other. */
+/* Walks all; fn may remove and free the node that it is given, no other, and add none. */
 void htab_each(struct htab *t, htab_visit_fn *fn, void *arg);
 
 #endif

@@ -40,7 +40,10 @@ void log_ctx_done(struct log_ctx *c);
 void log_ctx_add(struct log_ctx *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 void log_setup(enum log_level min, enum log_format format, enum log_target target);
+/* Tests: the journal's socket is at path; NULL: back to stderr. */
+void log_set_journal(const char *path);
 bool log_is_on(enum log_level level);
+const char *log_level_str(enum log_level level);
 /* Tests: each finished line goes to fn instead; NULL restores. */
 typedef void log_sink_fn(enum log_level level, const char *line, void *arg);
 void log_set_sink(log_sink_fn *fn, void *arg);

@@ -74,6 +74,11 @@ enum rc parse_i64(struct span s, int64_t *ret) MUST_CHECK;
 /* 1 to 16 hex digits, no prefix. */
 enum rc parse_hex64(struct span s, uint64_t *ret) MUST_CHECK;
 
+/*
+ * The first character of s: its length in bytes, or 0 when s is empty or does not begin
+ * with a well-formed sequence.
+ */
+size_t utf8_next(struct span s, uint32_t *ret_cp);
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong). */
 bool utf8_is_valid(struct span s);
 /* The longest prefix of at most n bytes that does not cut a UTF-8 sequence in two. */
