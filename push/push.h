@@ -18,7 +18,8 @@ enum rc push_new(struct push **ret) MUST_CHECK;
 void push_free(struct push *p);
 AUTO_DEFINE(push);
 
-/* Marks the waiters of what moved; any thread, never blocks on I/O. Fits store_on_commit(). */
+/* Marks the waiters of what moved; any thread, never blocks on I/O. Fits
+ * store_on_commit(). */
 void push_publish(const struct store_moved *moved, size_t n, void *push);
 
 /* Waiters now, for metrics. */

@@ -16,7 +16,7 @@
 struct push_wait;
 
 enum push_wake {
-	PUSH_WAKE_CHANGED, /* something that is waited for moved */
+	PUSH_WAKE_CHANGED,  /* something that is waited for moved */
 	PUSH_WAKE_DEADLINE, /* timeout_ms has passed */
 };
 
@@ -27,10 +27,10 @@ typedef void push_wait_fn(enum push_wake why, void *arg);
 struct push_wait_spec {
 	uint64_t user;
 	const uint32_t *collections; /* copied; 0 in it means the folder tree */
-	size_t n_collections; /* 0: everything of the user */
-	uint32_t not_by_device; /* changes by this device do not wake; 0: all do */
-	uint64_t timeout_ms; /* 0: no deadline */
-	uint64_t coalesce_ms; /* gather for so long before calling (0: at once) */
+	size_t n_collections;        /* 0: everything of the user */
+	uint32_t not_by_device;      /* changes by this device do not wake; 0: all do */
+	uint64_t timeout_ms;         /* 0: no deadline */
+	uint64_t coalesce_ms;        /* gather for so long before calling (0: at once) */
 	bool repeat; /* IDLE: goes on after a wake; otherwise fn is called once at most */
 	struct loop *loop;
 	push_wait_fn *fn;
@@ -39,12 +39,13 @@ struct push_wait_spec {
 
 /*
  * Any thread (a worker that runs the request's job): from the return of this call on no
- * published change is missed. fn runs in spec->loop's thread. Costs about 150 bytes and
- * 4 for each collection. The thing that asked owns the waiter and frees it.
+ * published change is missed. fn runs in spec->loop's thread; when this call is made in
+ * another, fn may run before it has returned. Costs about 150 bytes and 4 for each
+ * collection. The thing that asked owns the waiter and frees it.
  */
 struct push_wait *push_wait_new(struct push *p, const struct push_wait_spec *spec);
-/* In the loop's thread: no call comes after it. NULL is fine. From another thread only
- * when the owner makes sure that fn cannot be running (it was never allowed to fire). */
+/* No call comes after it. NULL is fine. From another thread than the loop's it waits for
+ * the end of a call of fn that is running: so not with a lock held that fn takes. */
 void push_wait_free(struct push_wait *w);
 
 /* How long it has waited, for the log. */
