@@ -4,8 +4,9 @@
  *
  * A message is parsed once, on arrival; structure, envelope and offsets are written to a
  * compact record ("meta") that the store keeps beside the bytes, so that FETCH ENVELOPE
- * and BODYSTRUCTURE never open a message and FETCH BODY[2.1] reads just its bytes. Strings
- * are raw, as the message has them (IMAP wants them so); mime_text.h decodes them.
+ * and BODYSTRUCTURE never open a message and FETCH BODY[2.1] reads just its bytes.
+ * Strings are raw, as the message has them (IMAP wants them so); mime_text.h decodes
+ * them.
  */
 #ifndef FORMAT_MIME_H
 #define FORMAT_MIME_H
@@ -14,27 +15,31 @@
 #include "base/buf.h"
 
 struct mime_limits {
-	uint32_t parts_max; /* 0: 1,000; what is beyond becomes text of its parent */
-	uint32_t depth_max; /* 0: 50 */
+	uint32_t parts_max;     /* 0: 1,000; what is beyond becomes text of its parent */
+	uint32_t depth_max;     /* 0: 50 */
 	uint32_t addresses_max; /* 0: 10,000 for each header */
-	uint32_t params_max; /* 0: 100 for each header */
+	uint32_t params_max;    /* 0: 100 for each header */
 };
 
 struct mime_param {
 	struct span name;
-	struct span value; /* unquoted; RFC 2231 pieces joined, percent-decoded, as UTF-8 */
+	struct span
+		value; /* unquoted; RFC 2231 pieces joined, percent-decoded, as UTF-8 */
 	struct mime_param *next;
 };
 
 struct mime_address {
-	struct span name; /* raw display name, unquoted, encoded words kept; empty: none */
+	struct span
+		name; /* raw display name, unquoted, encoded words kept; empty: none */
 	struct span route; /* obsolete source route; mostly empty */
-	struct span mailbox; /* local part; of a group start: the group's name, host empty */
+	struct span
+		mailbox;  /* local part; of a group start: the group's name, host empty */
 	struct span host; /* empty for group start and end (end: mailbox empty as well) */
 	struct mime_address *next;
 };
 
-/* RFC 9051 7.5.2 ENVELOPE: raw header values, unfolded; p NULL means the header is absent. */
+/* RFC 9051 7.5.2 ENVELOPE: raw header values, unfolded; p NULL means the header is
+ * absent. */
 struct mime_envelope {
 	struct span date;
 	struct span subject;
@@ -47,7 +52,8 @@ struct mime_envelope {
 	struct span in_reply_to;
 	struct span message_id;
 	struct span references;
-	int64_t date_ms; /* of date, ms since the epoch; INT64_MIN when absent or unreadable */
+	int64_t date_ms; /* of date, ms since the epoch; INT64_MIN when absent or
+	                    unreadable */
 };
 
 struct mime_part {
@@ -56,22 +62,24 @@ struct mime_part {
 	struct mime_param *params;
 	struct span id; /* p NULL: header absent; also below */
 	struct span description;
-	struct span encoding; /* lower case; default "7bit" */
+	struct span encoding;    /* lower case; default "7bit" */
 	struct span disposition; /* lower case "attachment" */
 	struct mime_param *disposition_params;
 	struct span language;
 	struct span location;
 	struct span md5;
 
-	uint64_t header_at; /* offset in the message of the part's MIME header */
+	uint64_t header_at;  /* offset in the message of the part's MIME header */
 	uint64_t header_len; /* with the empty line that ends it */
 	uint64_t body_at;
 	uint64_t body_len; /* without the CRLF that belongs to the boundary */
 	uint32_t body_lines;
 
-	struct mime_envelope *envelope; /* the root, and the message inside message/rfc822 */
+	struct mime_envelope
+		*envelope; /* the root, and the message inside message/rfc822 */
 	struct mime_part *parent;
-	struct mime_part *first; /* parts of a multipart; the one message of message/rfc822 */
+	struct mime_part
+		*first; /* parts of a multipart; the one message of message/rfc822 */
 	struct mime_part *next;
 };
 
@@ -79,13 +87,14 @@ struct mime_part {
  * Parses a whole message; never fails on bad mail (what cannot be understood is text).
  * Parts lie in a, strings show raw or a. Line ends may be CRLF or LF.
  */
-struct mime_part *mime_parse(struct span raw, const struct mime_limits *limits,
-			     struct arena *a);
+struct mime_part *
+mime_parse(struct span raw, const struct mime_limits *limits, struct arena *a);
 
 /* The record: version byte, then the tree; offsets and lengths as varints. */
 void mime_meta_write(const struct mime_part *root, struct buf *out);
 /* Strings show meta. RC_INVALID when it is none of ours. */
-enum rc mime_meta_read(struct span meta, struct arena *a, struct mime_part **ret) MUST_CHECK;
+enum rc
+mime_meta_read(struct span meta, struct arena *a, struct mime_part **ret) MUST_CHECK;
 
 /*
  * The part of an IMAP section number "1.2.3" (RFC 9051 6.4.5.1), or NULL. "" is the root.
@@ -102,7 +111,8 @@ bool mime_is(const struct mime_part *p, const char *type, const char *subtype);
  */
 struct span mime_header_get(struct span header, const char *name, struct arena *a);
 /* Visits each field: name and raw value (folded, without the final line end). */
-typedef bool mime_header_fn(struct span name, struct span value, struct span whole, void *arg);
+typedef bool
+mime_header_fn(struct span name, struct span value, struct span whole, void *arg);
 /* Stops when fn returns false. whole is the field with its line end, byte for byte. */
 void mime_header_each(struct span header, mime_header_fn *fn, void *arg);
 /* Length of the header block of raw with its closing empty line. */

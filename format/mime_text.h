@@ -14,13 +14,14 @@ void mime_text_init(void);
 
 /* A raw header value with RFC 2047 words decoded (and bare 8-bit guessed), in a. */
 struct span mime_decode_header(struct span raw, struct arena *a);
-/* "Name <a@b>" list with decoded names, separated by ", ", for ActiveSync and the terminal. */
+/* "Name <a@b>" list with decoded names, separated by ", ", for ActiveSync and the
+ * terminal. */
 struct span mime_addresses_str(const struct mime_address *list, struct arena *a);
 /* Decoded file name of a part: RFC 2231 filename, then name; empty without. */
 struct span mime_part_filename(const struct mime_part *p, struct arena *a);
 
-/* The transfer encoding undone (base64, quoted-printable, uuencode; others as is). Damaged
- * input gives what can be read. body is the part's body bytes. */
+/* The transfer encoding undone (base64, quoted-printable, uuencode; others as is).
+ * Damaged input gives what can be read. body is the part's body bytes. */
 void mime_decode_body(const struct mime_part *p, struct span body, struct buf *out);
 /* The same and converted from the part's charset to UTF-8; unknown charsets and bad bytes
  * become U+FFFD. */
@@ -29,15 +30,17 @@ void mime_decode_text(const struct mime_part *p, struct span body, struct buf *o
 /* The parts that a mail program shows and lists. */
 struct mime_view {
 	struct mime_part *plain; /* the best text/plain body, or NULL */
-	struct mime_part *html; /* the best text/html body, or NULL */
-	struct mime_part **attachments; /* leaf parts that are neither; inline images too */
+	struct mime_part *html;  /* the best text/html body, or NULL */
+	struct mime_part *
+		*attachments; /* leaf parts that are neither; inline images too */
 	size_t n_attachments;
 	bool is_signed; /* multipart/signed or S/MIME */
 };
 
 void mime_view_make(struct mime_part *root, struct arena *a, struct mime_view *ret);
 
-/* HTML to readable plain text (links kept, scripts and styles left out), through libxml2. */
+/* HTML to readable plain text (links kept, scripts and styles left out), through libxml2.
+ */
 void html_to_text(struct span html, struct buf *out);
 /* Plain text to minimal HTML: escaped, line ends as <br>. */
 void text_to_html(struct span text, struct buf *out);

@@ -11,32 +11,58 @@
 #define FORMAT_WBXML_TAGS_H
 
 /* clang-format off */
+#define WBXML_NS_AIRSYNC "AirSync"
+#define WBXML_NS_CONTACTS "Contacts"
+#define WBXML_NS_EMAIL "Email"
+#define WBXML_NS_CALENDAR "Calendar"
+#define WBXML_NS_MOVE "Move"
+#define WBXML_NS_GETITEMESTIMATE "GetItemEstimate"
+#define WBXML_NS_FOLDERHIERARCHY "FolderHierarchy"
+#define WBXML_NS_MEETINGRESPONSE "MeetingResponse"
+#define WBXML_NS_TASKS "Tasks"
+#define WBXML_NS_RESOLVERECIPIENTS "ResolveRecipients"
+#define WBXML_NS_VALIDATECERT "ValidateCert"
+#define WBXML_NS_CONTACTS2 "Contacts2"
+#define WBXML_NS_PING "Ping"
+#define WBXML_NS_PROVISION "Provision"
+#define WBXML_NS_SEARCH "Search"
+#define WBXML_NS_GAL "GAL"
+#define WBXML_NS_AIRSYNCBASE "AirSyncBase"
+#define WBXML_NS_SETTINGS "Settings"
+#define WBXML_NS_DOCUMENTLIBRARY "DocumentLibrary"
+#define WBXML_NS_ITEMOPERATIONS "ItemOperations"
+#define WBXML_NS_COMPOSEMAIL "ComposeMail"
+#define WBXML_NS_EMAIL2 "Email2"
+#define WBXML_NS_NOTES "Notes"
+#define WBXML_NS_RIGHTSMANAGEMENT "RightsManagement"
+#define WBXML_NS_FIND "Find"
+
 #define WBXML_PAGES(P) \
-	P(AIRSYNC, 0, "AirSync") \
-	P(CONTACTS, 1, "Contacts") \
-	P(EMAIL, 2, "Email") \
-	P(CALENDAR, 4, "Calendar") \
-	P(MOVE, 5, "Move") \
-	P(GETITEMESTIMATE, 6, "GetItemEstimate") \
-	P(FOLDERHIERARCHY, 7, "FolderHierarchy") \
-	P(MEETINGRESPONSE, 8, "MeetingResponse") \
-	P(TASKS, 9, "Tasks") \
-	P(RESOLVERECIPIENTS, 10, "ResolveRecipients") \
-	P(VALIDATECERT, 11, "ValidateCert") \
-	P(CONTACTS2, 12, "Contacts2") \
-	P(PING, 13, "Ping") \
-	P(PROVISION, 14, "Provision") \
-	P(SEARCH, 15, "Search") \
-	P(GAL, 16, "GAL") \
-	P(AIRSYNCBASE, 17, "AirSyncBase") \
-	P(SETTINGS, 18, "Settings") \
-	P(DOCUMENTLIBRARY, 19, "DocumentLibrary") \
-	P(ITEMOPERATIONS, 20, "ItemOperations") \
-	P(COMPOSEMAIL, 21, "ComposeMail") \
-	P(EMAIL2, 22, "Email2") \
-	P(NOTES, 23, "Notes") \
-	P(RIGHTSMANAGEMENT, 24, "RightsManagement") \
-	P(FIND, 25, "Find")
+	P(AIRSYNC, 0) \
+	P(CONTACTS, 1) \
+	P(EMAIL, 2) \
+	P(CALENDAR, 4) \
+	P(MOVE, 5) \
+	P(GETITEMESTIMATE, 6) \
+	P(FOLDERHIERARCHY, 7) \
+	P(MEETINGRESPONSE, 8) \
+	P(TASKS, 9) \
+	P(RESOLVERECIPIENTS, 10) \
+	P(VALIDATECERT, 11) \
+	P(CONTACTS2, 12) \
+	P(PING, 13) \
+	P(PROVISION, 14) \
+	P(SEARCH, 15) \
+	P(GAL, 16) \
+	P(AIRSYNCBASE, 17) \
+	P(SETTINGS, 18) \
+	P(DOCUMENTLIBRARY, 19) \
+	P(ITEMOPERATIONS, 20) \
+	P(COMPOSEMAIL, 21) \
+	P(EMAIL2, 22) \
+	P(NOTES, 23) \
+	P(RIGHTSMANAGEMENT, 24) \
+	P(FIND, 25)
 
 /* X(page, NAME, token, "Name") */
 /* MS-ASWBXML 2.1.2.1.1 */
@@ -753,7 +779,7 @@
 /* clang-format on */
 
 enum wbxml_page {
-#define P(page, number, name) WBXML_PAGE_##page = (number),
+#define P(page, number) WBXML_PAGE_##page = (number),
 	WBXML_PAGES(P)
 #undef P
 		WBXML_PAGE_MAX = 25,
