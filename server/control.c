@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * control.c - the UNIX socket that godwitctl speaks to.
+ */
+#include "server/control.h"
+
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "base/job.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/stream.h"
+
+#define LINE_MAX_BYTES (64 << 10)
+#define WORDS_MAX 32
+#define ANSWER_MAX (64 << 20)
+
+struct control {
+	struct server *server;
+	struct loop *loop;
+	struct list clients;
+};
+
+struct client {
+	struct control *control; /* NULL: the control has gone */
+	struct list link;
+	struct stream *stream; /* NULL: the peer has gone */
+	struct control_request request;
+	enum rc rc;
+	bool busy; /* a job has the request */
+};
+
+static void
+client_free(struct client *c)
+{
+	list_remove(&c->link);
+	stream_free(c->stream);
+	free(c);
+}
+
+static void
+request_done(struct client *c)
+{
+	buf_done(&c->request.out);
+	arena_free(c->request.arena);
+	c->request = (struct control_request){ 0 };
+	c->busy = false;
+}
+
+static enum rc
+split_words(struct control_request *r, struct span line)
+{
+	struct span word;
+	r->words = arena_array(r->arena, WORDS_MAX, struct span);
+	while (span_cut(&line, ' ', &word)) {
+		AUTO_DONE(buf) struct buf b = BUF_INIT(LINE_MAX_BYTES);
+		if (r->n_words == WORDS_MAX)
+			return RC_TOO_BIG;
+		enum rc rc = percent_decode(word, false, &b);
+		if (rc != RC_OK)
+			return rc;
+		r->words[r->n_words++] = arena_span(r->arena, buf_span(&b));
+	}
+	return RC_OK;
+}
+
+static void
+run_work(void *arg)
+{
+	struct client *c = arg;
+	c->rc = control_run(&c->request);
+}
+
+/* Puts '+' before each row and the verdict behind them. */
+static void
+write_answer(struct client *c)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+	struct span rest = buf_span(&c->request.out), row;
+	while (span_cut(&rest, '\n', &row)) {
+		buf_add_char(&b, '+');
+		buf_add_span(&b, row);
+		buf_add_char(&b, '\n');
+	}
+	if (c->rc == RC_OK && buf_ok(&c->request.out))
+		buf_add_str(&b, "OK\n");
+	else
+		buf_addf(&b, "ERR %s\n",
+		         *c->request.err.text ? c->request.err.text : rc_str(c->rc));
+	stream_write_buf(c->stream, &b);
+}
+
+static void on_input(void *owner);
+
+static void
+run_done(void *arg)
+{
+	struct client *c = arg;
+	if (c->stream)
+		write_answer(c);
+	request_done(c);
+	if (!c->stream || !c->control)
+		client_free(c);
+	else
+		on_input(c);
+}
+
+static void
+refuse(struct client *c, const char *why)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+	buf_addf(&b, "ERR %s\n", why);
+	stream_write_buf(c->stream, &b);
+	stream_close(c->stream);
+}
+
+static void
+on_input(void *owner)
+{
+	struct client *c = owner;
+	if (c->busy)
+		return;
+	struct span in = stream_input(c->stream);
+	size_t end = span_find(in, 0, '\n');
+	if (end == in.n) {
+		if (in.n >= LINE_MAX_BYTES)
+			refuse(c, "the line is too long");
+		return;
+	}
+	c->request = (struct control_request){ .server = c->control->server,
+		                               .arena = arena_new(),
+		                               .out = BUF_INIT(ANSWER_MAX) };
+	enum rc rc = split_words(&c->request, span_sub(in, 0, end));
+	stream_consume(c->stream, end + 1);
+	if (rc != RC_OK) {
+		request_done(c);
+		refuse(c, "the line cannot be read");
+		return;
+	}
+	c->busy = true;
+	job_run(server_jobs(c->control->server), 0, c->control->loop, run_work, run_done,
+	        c);
+}
+
+static void
+on_end(void *owner, enum stream_end why UNUSED, const char *detail UNUSED)
+{
+	struct client *c = owner;
+	stream_free(c->stream);
+	c->stream = NULL;
+	if (!c->busy)
+		client_free(c);
+}
+
+static const struct stream_ops ops = { .on_input = on_input, .on_end = on_end };
+static const struct stream_limits limits = { .input_max = LINE_MAX_BYTES,
+	                                     .idle_ms = 600000 };
+
+struct arrival {
+	struct control *control;
+	int fd;
+};
+
+static void
+on_arrival(void *arg)
+{
+	struct arrival *a = arg;
+	struct client *c = xcalloc(1, sizeof(*c));
+	c->control = a->control;
+	list_push_back(&a->control->clients, &c->link);
+	c->stream =
+		stream_accept(a->control->loop, a->fd, NULL, SPAN(""), &limits, &ops, c);
+	free(a);
+}
+
+void
+control_accept(struct control *control, int fd)
+{
+	struct arrival *a = xmalloc(sizeof(*a));
+	*a = (struct arrival){ control, fd };
+	loop_post(control->loop, on_arrival, a);
+}
+
+struct control *
+control_new(struct server *s, struct loop *main)
+{
+	struct control *c = xcalloc(1, sizeof(*c));
+	c->server = s;
+	c->loop = main;
+	list_init(&c->clients);
+	return c;
+}
+
+void
+control_free(struct control *control)
+{
+	/* Connections that were accepted and posted, but not met yet. */
+	loop_run_once(control->loop, false);
+	list_each_safe(c, &control->clients, struct client, link) {
+		list_remove(&c->link);
+		c->control = NULL;
+		stream_free(c->stream);
+		c->stream = NULL;
+		if (!c->busy)
+			client_free(c);
+	}
+	free(control);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * control.h - the UNIX socket that godwitctl speaks to.
+ *
+ * One line a request: words separated by spaces, each percent-encoded. The answer is
+ * lines that begin with '+', then "OK" or "ERR sentence". Only the server's own user and
+ * root can open the socket.
+ */
+#ifndef SERVER_CONTROL_H
+#define SERVER_CONTROL_H
+
+#include "base/arena.h"
+#include "base/loop.h"
+#include "server/server.h"
+
+struct control;
+
+struct control *control_new(struct server *s, struct loop *main);
+/* Takes the connection; any loop's thread. */
+void control_accept(struct control *c, int fd);
+/* In the main loop's thread: closes all. Requests whose job runs end by themselves. */
+void control_free(struct control *c);
+
+/* One request being worked, in a worker. */
+struct control_request {
+	struct server *server;
+	struct arena *arena;
+	struct span *words; /* words[0] and [1] name the command */
+	size_t n_words;
+	struct buf out; /* rows, each ended by '\n' */
+	struct err err;
+};
+
+/* Finds the command and runs it: RC_OK, or a failure with the sentence in r->err. */
+enum rc control_run(struct control_request *r) MUST_CHECK;
+
+#endif

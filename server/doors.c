@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * doors.c - every address that the configuration tells us to listen on, bound.
+ */
+#include "server/doors.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/listener.h"
+#include "base/mem.h"
+#include "http/http.h"
+#include "imap/imap.h"
+#include "server/server_conf.h"
+#include "smtp/smtp.h"
+
+const char *
+door_kind_str(enum door_kind k)
+{
+	switch (k) {
+#define X(name, text)                                                                    \
+	case DOOR_##name:                                                                \
+		return text;
+		DOOR_LIST(X)
+#undef X
+	}
+	return "?";
+}
+
+static enum rc
+open_one(struct doors *d, enum door_kind kind, const char *address, size_t loops,
+         struct err *err)
+{
+	struct err why = { "" };
+	size_t n = 0;
+	int *fds = xcalloc(loops, sizeof(*fds));
+	enum rc rc = listener_bind(address, loops, fds, &n, &why);
+	if (rc != RC_OK) {
+		free(fds);
+		return err_set(err, rc, "cannot listen for %s on %s: %s",
+		               door_kind_str(kind), address, why.text);
+	}
+	d->doors = xreallocarray(d->doors, d->n + 1, sizeof(*d->doors));
+	d->doors[d->n++] =
+		(struct door){ .kind = kind, .address = address, .fds = fds, .n = n };
+	return RC_OK;
+}
+
+static enum rc
+open_list(struct doors *d, enum door_kind kind, const struct conf_list *list,
+          size_t loops, struct err *err)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		enum rc rc = open_one(d, kind, list->items[i], loops, err);
+		if (rc != RC_OK)
+			return rc;
+	}
+	return RC_OK;
+}
+
+enum rc
+doors_open(const struct conf *conf, size_t loops, struct doors *ret, struct err *err)
+{
+	const struct server_conf *server = conf_get(conf, "server");
+	const struct http_conf *http = conf_get(conf, "http");
+	const struct imap_conf *imap = conf_get(conf, "imap");
+	const struct smtp_conf *smtp = conf_get(conf, "smtp");
+	const struct {
+		enum door_kind kind;
+		const struct conf_list *list;
+	} lists[] = {
+		{ DOOR_HTTP, &http->listen },
+		{ DOOR_HTTPS, &http->listen_tls },
+		{ DOOR_IMAP, &imap->listen },
+		{ DOOR_IMAPS, &imap->listen_tls },
+		{ DOOR_SMTP, &smtp->listen },
+		{ DOOR_SUBMISSION, &smtp->listen_submission },
+		{ DOOR_SUBMISSIONS, &smtp->listen_submission_tls },
+		{ DOOR_LMTP, &smtp->listen_lmtp },
+		{ DOOR_METRICS, &server->metrics_listen },
+	};
+	struct doors d = { 0 };
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; rc == RC_OK && i < ARRAY_LEN(lists); i++)
+		rc = open_list(&d, lists[i].kind, lists[i].list, loops, err);
+	if (rc == RC_OK && *server->control) {
+		char *address = xasprintf("unix:%s", server->control);
+		rc = open_one(&d, DOOR_CONTROL, address, loops, err);
+		if (rc == RC_OK)
+			d.doors[d.n - 1].address = server->control;
+		free(address);
+	}
+	if (rc != RC_OK) {
+		doors_close(&d);
+		return rc;
+	}
+	*ret = d;
+	return RC_OK;
+}
+
+void
+doors_close(struct doors *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		for (size_t j = 0; j < d->doors[i].n; j++)
+			close(d->doors[i].fds[j]);
+		free(d->doors[i].fds);
+	}
+	free(d->doors);
+	*d = (struct doors){ 0 };
+}

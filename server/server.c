@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * server.c - the unprivileged process: wires the parts and runs until told to stop.
+ *
+ * The only place that knows all names. The main thread's loop has the signals, the
+ * control socket and the queue runner; connections live on the other loops.
+ */
+#include "server/server.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "activesync/eas.h"
+#include "base/clock.h"
+#include "base/job.h"
+#include "base/listener.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metric.h"
+#include "format/mime_text.h"
+#include "http/http.h"
+#include "imap/imap.h"
+#include "mdm/mdm_policy.h"
+#include "push/push.h"
+#include "server/control.h"
+#include "server/crash.h"
+#include "server/notify.h"
+#include "server/sandbox.h"
+#include "server/server_conf.h"
+#include "smtp/smtp.h"
+#include "smtp/smtp_submit.h"
+
+#define DRAIN_POLL_MS 20
+
+/* A door in use: what its listener's callback gets. */
+struct entrance {
+	struct server *server;
+	enum door_kind kind;
+	struct listener *listener;
+};
+
+struct server {
+	const char *conf_path;
+	const struct conf *conf;
+	struct loop *main;
+	struct loops *loops;
+	struct jobs *jobs;
+	struct store *store;
+	struct push *push;
+	struct mdm *mdm;
+	struct tls_server *tls;
+	struct http_server *http;
+	struct http_server *metrics;
+	struct eas *eas;
+	struct imap *imap;
+	struct smtp *smtp;
+	struct control *control;
+	struct entrance *entrances;
+	size_t n_entrances;
+	struct loop_timer sweep;
+	struct loop_timer drain;
+	uint64_t started_ms;
+	uint64_t drain_until_ms;
+	bool draining;
+	bool sweeping;
+};
+
+static struct metric connections_http =
+	METRIC_GAUGE("godwit_http_connections", "Open HTTP connections.");
+static struct metric connections_imap =
+	METRIC_GAUGE("godwit_imap_connections", "Open IMAP connections.");
+static struct metric connections_smtp =
+	METRIC_GAUGE("godwit_smtp_connections", "Open SMTP and LMTP connections.");
+static struct metric waiting = METRIC_GAUGE(
+	"godwit_push_waiting", "Waiters in the hub: Pings, IDLEs, Syncs with Wait.");
+static struct metric jobs_waiting =
+	METRIC_GAUGE("godwit_jobs_pending", "Jobs submitted and not finished.");
+
+struct store *
+server_store(struct server *s)
+{
+	return s->store;
+}
+
+struct mdm *
+server_mdm(struct server *s)
+{
+	return s->mdm;
+}
+
+struct jobs *
+server_jobs(struct server *s)
+{
+	return s->jobs;
+}
+
+void
+server_queue_flush(struct server *s)
+{
+	smtp_queue_flush(s->smtp);
+}
+
+static void
+refresh_gauges(struct server *s)
+{
+	metric_set(&connections_http, (int64_t)http_server_connections(s->http));
+	metric_set(&connections_imap, (int64_t)imap_connections(s->imap));
+	metric_set(&connections_smtp, (int64_t)smtp_connections(s->smtp));
+	metric_set(&waiting, (int64_t)push_waiting(s->push));
+	metric_set(&jobs_waiting, (int64_t)jobs_pending(s->jobs));
+}
+
+void
+server_status(struct server *s, struct buf *out)
+{
+	refresh_gauges(s);
+	buf_addf(out, "version\t%s\n", GODWIT_VERSION);
+	buf_addf(out, "pid\t%d\n", (int)getpid());
+	buf_addf(out, "uptime_s\t%" PRIu64 "\n",
+	         (clock_mono_ms() - s->started_ms) / 1000);
+	buf_addf(out, "loops\t%zu\n", loops_count(s->loops));
+	buf_addf(out, "http_connections\t%zu\n", http_server_connections(s->http));
+	buf_addf(out, "imap_connections\t%zu\n", imap_connections(s->imap));
+	buf_addf(out, "smtp_connections\t%zu\n", smtp_connections(s->smtp));
+	buf_addf(out, "activesync_waiting\t%zu\n", eas_waiting(s->eas));
+	buf_addf(out, "push_waiting\t%zu\n", push_waiting(s->push));
+	buf_addf(out, "jobs_pending\t%zu\n", jobs_pending(s->jobs));
+	buf_addf(out, "draining\t%s\n", s->draining ? "yes" : "no");
+}
+
+/* -- metrics -- */
+
+static void
+answer_metrics(struct http_request *r, void *arg)
+{
+	AUTO_DONE(buf) struct buf body = BUF_INIT(0);
+	refresh_gauges(arg);
+	metric_write(&body);
+	http_set_header(r, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+	http_respond(r, 200, &body);
+}
+
+static void
+answer_health(struct http_request *r, void *arg)
+{
+	struct server *s = arg;
+	http_respond_text(r, s->draining ? 503 : 200,
+	                  s->draining ? "draining\n" : "ok\n");
+}
+
+/* -- connections come in -- */
+
+static void
+on_connection(struct loop *l, int fd, void *arg)
+{
+	struct entrance *e = arg;
+	struct server *s = e->server;
+	switch (e->kind) {
+	case DOOR_HTTP:
+		http_server_accept(s->http, l, fd, NULL);
+		break;
+	case DOOR_HTTPS:
+		http_server_accept(s->http, l, fd, s->tls);
+		break;
+	case DOOR_IMAP:
+	case DOOR_IMAPS:
+		imap_accept(s->imap, l, fd, e->kind == DOOR_IMAPS);
+		break;
+	case DOOR_SMTP:
+		smtp_accept(s->smtp, l, fd, SMTP_DOOR_RECEIVE);
+		break;
+	case DOOR_SUBMISSION:
+		smtp_accept(s->smtp, l, fd, SMTP_DOOR_SUBMIT);
+		break;
+	case DOOR_SUBMISSIONS:
+		smtp_accept(s->smtp, l, fd, SMTP_DOOR_SUBMIT_TLS);
+		break;
+	case DOOR_LMTP:
+		smtp_accept(s->smtp, l, fd, SMTP_DOOR_LMTP);
+		break;
+	case DOOR_METRICS:
+		http_server_accept(s->metrics, l, fd, NULL);
+		break;
+	case DOOR_CONTROL:
+		control_accept(s->control, fd);
+		break;
+	}
+}
+
+static bool
+needs_tls(enum door_kind k)
+{
+	return k == DOOR_HTTPS || k == DOOR_IMAPS || k == DOOR_SUBMISSIONS;
+}
+
+static enum rc
+open_entrances(struct server *s, struct doors *doors, struct err *err)
+{
+	s->entrances = xcalloc(doors->n ? doors->n : 1, sizeof(*s->entrances));
+	for (size_t i = 0; i < doors->n; i++) {
+		struct door *d = &doors->doors[i];
+		struct entrance *e = &s->entrances[s->n_entrances];
+		if (needs_tls(d->kind) && !s->tls)
+			return err_set(err, RC_INVALID, "%s on %s needs tls.certificate",
+			               door_kind_str(d->kind), d->address);
+		*e = (struct entrance){ .server = s, .kind = d->kind };
+		enum rc rc = listener_new(s->loops, d->fds, d->n, on_connection, e,
+		                          &e->listener);
+		if (rc != RC_OK)
+			return err_set(err, rc, "%s on %s", door_kind_str(d->kind),
+			               d->address);
+		d->n = 0; /* the listener's now */
+		s->n_entrances++;
+		log_info(NULL, "server.listen", "door=%s address=%s",
+		         door_kind_str(d->kind), d->address);
+	}
+	return RC_OK;
+}
+
+static void
+close_entrances(struct server *s)
+{
+	for (size_t i = 0; i < s->n_entrances; i++)
+		listener_free(s->entrances[i].listener);
+	s->n_entrances = 0;
+}
+
+/* -- stopping -- */
+
+static void
+drain_loop(void *arg)
+{
+	struct server *s = arg;
+	struct loop *l = loop_current();
+	http_server_drain(s->http, l);
+	http_server_drain(s->metrics, l);
+	imap_drain(s->imap, l);
+	smtp_drain(s->smtp, l);
+}
+
+static void
+abort_loop(void *arg)
+{
+	struct server *s = arg;
+	struct loop *l = loop_current();
+	http_server_abort(s->http, l);
+	http_server_abort(s->metrics, l);
+	imap_abort(s->imap, l);
+	smtp_abort(s->smtp, l);
+}
+
+static void
+do_nothing(void *arg UNUSED)
+{
+}
+
+static size_t
+connections(const struct server *s)
+{
+	return http_server_connections(s->http) + imap_connections(s->imap) +
+	       smtp_connections(s->smtp);
+}
+
+static void
+on_drain_poll(void *arg)
+{
+	struct server *s = arg;
+	if (connections(s) > 0 && clock_mono_ms() < s->drain_until_ms) {
+		loop_timer_set(&s->drain, DRAIN_POLL_MS);
+		return;
+	}
+	loop_stop(s->main);
+}
+
+static void
+on_stop(void *arg)
+{
+	struct server *s = arg;
+	const struct server_conf *c = conf_get(s->conf, "server");
+	if (s->draining) { /* asked twice: at once */
+		loop_stop(s->main);
+		return;
+	}
+	s->draining = true;
+	s->drain_until_ms = clock_mono_ms() + c->drain_ms;
+	log_info(NULL, "server.drain", "connections=%zu", connections(s));
+	close_entrances(s);
+	for (size_t i = 0; i < loops_count(s->loops); i++)
+		loop_post(loops_at(s->loops, i), drain_loop, s);
+	smtp_drain(s->smtp, s->main);
+	loop_timer_set(&s->drain, DRAIN_POLL_MS);
+}
+
+/* -- reloading -- */
+
+static enum rc
+load_policy(struct server *s, const struct conf *conf)
+{
+	struct mdm_policy policy = *(const struct mdm_policy *)conf_get(conf, "policy");
+	mdm_set_policy(s->mdm, &policy);
+	return RC_OK;
+}
+
+enum rc
+server_reload(struct server *s, struct err *err)
+{
+	AUTO(conf)
+	struct conf *fresh = NULL;
+	enum rc rc =
+		conf_load(s->conf_path, server_sections, server_sections_n, &fresh, err);
+	if (rc != RC_OK)
+		return rc;
+	const struct server_log_conf *l = conf_get(fresh, "log");
+	log_setup((enum log_level)l->level, (enum log_format)l->format,
+	          (enum log_target)l->target);
+	rc = load_policy(s, fresh);
+	if (rc == RC_OK && s->tls)
+		rc = tls_server_reload(s->tls, err);
+	return rc;
+}
+
+static void
+on_reload(void *arg)
+{
+	struct err err = { "" };
+	if (server_reload(arg, &err) == RC_OK)
+		log_info(NULL, "server.reloaded", "what=\"certificates, log, policy\"");
+	else
+		log_error(NULL, "server.reload", "why=%s", LOG_STR(span_str(err.text)));
+}
+
+/* -- sweeping -- */
+
+static void
+sweep_work(void *arg)
+{
+	struct server *s = arg;
+	uint64_t removed = 0;
+	enum rc rc = store_sweep(s->store, &removed);
+	if (rc != RC_OK)
+		log_warn(NULL, "store.sweep", "rc=%s", LOG_STR(span_str(rc_str(rc))));
+	else if (removed > 0)
+		log_info(NULL, "store.sweep", "removed=%" PRIu64, removed);
+}
+
+static void
+sweep_done(void *arg)
+{
+	struct server *s = arg;
+	const struct server_conf *c = conf_get(s->conf, "server");
+	s->sweeping = false;
+	loop_timer_set(&s->sweep, c->sweep_ms);
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct server *s = arg;
+	if (s->sweeping || s->draining)
+		return;
+	s->sweeping = true;
+	job_run(s->jobs, 0, s->main, sweep_work, sweep_done, s);
+}
+
+/* -- starting -- */
+
+static enum rc
+load_tls(struct server *s, struct err *err)
+{
+	const struct server_tls_conf *c = conf_get(s->conf, "tls");
+	if (!*c->certificate)
+		return RC_OK;
+	size_t n = c->more.n + 1;
+	struct tls_cert *certs = xcalloc(n, sizeof(*certs));
+	char **files = xcalloc(n, sizeof(*files));
+	enum rc rc = RC_OK;
+
+	certs[0] = (struct tls_cert){ c->certificate, c->key };
+	for (size_t i = 0; i < c->more.n; i++) {
+		files[i] = xstrdup(c->more.items[i]);
+		char *colon = strrchr(files[i], ':');
+		if (!colon) {
+			rc = err_set(err, RC_INVALID,
+			             "tls.more: \"%s\" is not \"certificate:key\"",
+			             files[i]);
+			break;
+		}
+		*colon = '\0';
+		certs[i + 1] = (struct tls_cert){ files[i], colon + 1 };
+	}
+	if (rc == RC_OK)
+		rc = tls_server_new(certs, n, &s->tls, err);
+	for (size_t i = 0; i < n; i++)
+		free(files[i]);
+	free(files);
+	free(certs);
+	return rc;
+}
+
+static enum rc
+enter_sandbox(struct server *s, struct err *err)
+{
+	const struct server_conf *c = conf_get(s->conf, "server");
+	const struct server_tls_conf *tls = conf_get(s->conf, "tls");
+	const struct store_conf *store = conf_get(s->conf, "store");
+	const struct smtp_conf *smtp = conf_get(s->conf, "smtp");
+	/* System folders: libraries that are loaded late (charsets, name services), time
+	 * zones, certificates, resolv.conf. */
+	const char *read[64] = { "/etc",
+		                 "/usr",
+		                 "/lib",
+		                 "/lib64",
+		                 "/proc",
+		                 "/dev/urandom",
+		                 "/run/systemd/resolve",
+		                 "/sys/devices/system/cpu" };
+	size_t n = 8;
+	const char *write[] = { store->directory, "/dev/null" };
+
+	if (!c->sandbox) {
+		log_warn(NULL, "sandbox.off", "why=\"server.sandbox is false\"");
+		return RC_OK;
+	}
+	if (s->conf_path)
+		read[n++] = s->conf_path;
+	if (*tls->certificate) {
+		read[n++] = tls->certificate;
+		read[n++] = tls->key;
+	}
+	if (*smtp->tls_ca)
+		read[n++] = smtp->tls_ca;
+	AUTO(arena)
+	struct arena *a = arena_new();
+	for (size_t i = 0; i < tls->more.n && n + 2 <= ARRAY_LEN(read); i++) {
+		char *file = arena_strdup(a, tls->more.items[i]);
+		char *colon = strrchr(file, ':');
+		if (!colon)
+			continue;
+		*colon = '\0';
+		read[n++] = file;
+		read[n++] = colon + 1;
+	}
+	const struct sandbox_paths paths = { read, n, write, ARRAY_LEN(write) };
+	return sandbox_enter(&paths, err);
+}
+
+static enum rc
+start_parts(struct server *s, size_t loops, struct err *err)
+{
+	const struct server_conf *c = conf_get(s->conf, "server");
+	enum rc rc = store_open(conf_get(s->conf, "store"), &s->store, err);
+	if (rc != RC_OK)
+		return rc;
+	if ((rc = push_new(&s->push)) != RC_OK ||
+	    (rc = mdm_new(s->store, conf_get(s->conf, "access"), &s->mdm)) != RC_OK ||
+	    (rc = load_policy(s, s->conf)) != RC_OK ||
+	    (rc = jobs_new((size_t)c->workers, &s->jobs)) != RC_OK ||
+	    (rc = loops_new(loops, &s->loops)) != RC_OK)
+		return err_set(err, rc, "start: %s", rc_str(rc));
+	store_on_commit(s->store, push_publish, s->push);
+
+	const struct imap_deps imap = { s->store, s->push, s->mdm, s->jobs, s->tls };
+	const struct smtp_deps smtp = { s->store, s->mdm, s->jobs, s->tls, s->main };
+	if ((rc = http_server_new(conf_get(s->conf, "http"), &s->http)) != RC_OK ||
+	    (rc = http_server_new(conf_get(s->conf, "http"), &s->metrics)) != RC_OK ||
+	    (rc = imap_new(conf_get(s->conf, "imap"), &imap, &s->imap)) != RC_OK)
+		return err_set(err, rc, "start: %s", rc_str(rc));
+	if ((rc = smtp_new(conf_get(s->conf, "smtp"), &smtp, &s->smtp, err)) != RC_OK)
+		return rc;
+	const struct eas_deps eas = {
+		s->store, s->push, s->mdm, s->jobs, { smtp_submit, s->smtp }
+	};
+	if ((rc = eas_new(conf_get(s->conf, "activesync"), &eas, &s->eas)) != RC_OK)
+		return err_set(err, rc, "start: %s", rc_str(rc));
+	eas_route(s->eas, s->http);
+	http_server_route(s->metrics, "/metrics", answer_metrics, s);
+	http_server_route(s->metrics, "/healthz", answer_health, s);
+	s->control = control_new(s, s->main);
+	return RC_OK;
+}
+
+static void
+stop_parts(struct server *s)
+{
+	close_entrances(s);
+	if (s->control)
+		control_free(s->control);
+	if (s->smtp)
+		smtp_abort(s->smtp, s->main);
+	for (size_t i = 0; s->loops && i < loops_count(s->loops); i++)
+		loops_call(s->loops, i, abort_loop, s);
+	/* Jobs that are running end now; their answers find the loops still there. */
+	if (s->jobs)
+		jobs_free(s->jobs);
+	loop_run_once(s->main, false);
+	for (size_t i = 0; s->loops && i < loops_count(s->loops); i++)
+		loops_call(s->loops, i, do_nothing, NULL);
+	eas_free(s->eas);
+	imap_free(s->imap);
+	smtp_free(s->smtp);
+	http_server_free(s->http);
+	http_server_free(s->metrics);
+	if (s->loops)
+		loops_free(s->loops);
+	push_free(s->push);
+	mdm_free(s->mdm);
+	if (s->store)
+		store_close(s->store);
+	tls_server_free(s->tls);
+	free(s->entrances);
+}
+
+static enum rc
+start(struct server *s, struct doors *doors, size_t loops, struct err *err)
+{
+	struct metric *const gauges[] = { &connections_http, &connections_imap,
+		                          &connections_smtp, &waiting, &jobs_waiting };
+	for (size_t i = 0; i < ARRAY_LEN(gauges); i++)
+		metric_register(gauges[i]);
+	mime_text_init();
+	enum rc rc = loop_new("main", &s->main);
+	if (rc != RC_OK)
+		return err_set(err, rc, "no event loop");
+	if ((rc = loop_on_signal(s->main, SIGTERM, on_stop, s)) != RC_OK ||
+	    (rc = loop_on_signal(s->main, SIGINT, on_stop, s)) != RC_OK ||
+	    (rc = loop_on_signal(s->main, SIGHUP, on_reload, s)) != RC_OK)
+		return err_set(err, rc, "no signals");
+	loop_timer_init(&s->sweep, s->main, on_sweep, s);
+	loop_timer_init(&s->drain, s->main, on_drain_poll, s);
+	if ((rc = load_tls(s, err)) != RC_OK || (rc = enter_sandbox(s, err)) != RC_OK ||
+	    (rc = start_parts(s, loops, err)) != RC_OK)
+		return rc;
+	smtp_start(s->smtp);
+	const struct server_conf *c = conf_get(s->conf, "server");
+	loop_timer_set(&s->sweep, c->sweep_ms);
+	return open_entrances(s, doors, err);
+}
+
+int
+server_run(const char *conf_path, const struct conf *conf, struct doors *doors,
+           size_t loops)
+{
+	struct server s = { .conf_path = conf_path, .conf = conf };
+	struct err err = { "" };
+
+	crash_setup();
+	s.started_ms = clock_mono_ms();
+	enum rc rc = start(&s, doors, loops, &err);
+	if (rc != RC_OK) {
+		log_error(NULL, "server.start", "why=%s", LOG_STR(span_str(err.text)));
+	} else {
+		log_info(NULL, "server.ready", "version=%s pid=%d uid=%d loops=%zu",
+		         GODWIT_VERSION, (int)getpid(), (int)getuid(), loops);
+		notify_send("READY=1");
+		loop_run(s.main);
+	}
+	if (s.main)
+		stop_parts(&s);
+	doors_close(doors);
+	loop_free(s.main);
+	if (rc == RC_OK)
+		log_info(NULL, "server.stopped", "pid=%d", (int)getpid());
+	return rc == RC_OK ? 0 : SERVER_EXIT_CONFIG;
+}

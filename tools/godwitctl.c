@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * godwitctl.c - the admin's hand: speaks to the running server over its UNIX socket.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#define DEFAULT_SOCKET "/run/godwit/control.sock"
+
+static const char usage[] =
+	"usage: godwitctl [-s socket] command\n"
+	"\n"
+	"  domain add NAME              domain remove NAME         domain list\n"
+	"  user add ADDRESS [NAME]      user remove ADDRESS        user list [DOMAIN]\n"
+	"  user password ADDRESS        (passwords are asked for, or read from standard "
+        "input)\n"
+	"  alias add ADDRESS TARGET     alias remove ADDRESS TARGET\n"
+	"  alias list [DOMAIN]          an ADDRESS of @domain is its catch-all\n"
+	"  queue list                   queue flush\n"
+	"  queue hold ID                queue release ID           queue remove ID\n"
+	"  device list [ADDRESS]        device allow|block|wipe ADDRESS DEVICE [WHY]\n"
+	"  device remove ADDRESS DEVICE\n"
+	"  store check                  every file of the store, by the engine's own "
+        "check\n"
+	"  status                       reload\n"
+	"  demo [DOMAIN]                a domain with two users, alice and bob, to try "
+        "things\n"
+	"\n"
+	"  -s socket   of the server (default " DEFAULT_SOCKET ", or $GODWIT_CONTROL)\n"
+	"  -r          rows as they are: cells separated by tabs, no head line\n";
+
+static const struct {
+	const char *noun;
+	const char *verb;
+	const char *head;
+} heads[] = {
+	{ "user", "list", "ADDRESS\tNAME\tSTATE" },
+	{ "alias", "list", "ADDRESS\tTARGET" },
+	{ "queue", "list", "ID\tQUEUED\tSTATE\tTRIES\tNEXT\tFROM\tTO\tLAST ERROR" },
+	{ "device", "list",
+	  "USER\tDEVICE\tPROTOCOL\tVERSION\tTYPE\tMODEL\tSYSTEM\tSTATE\tFIRST SEEN\tLAST "
+	  "SEEN\tWHY" },
+};
+
+static int
+open_socket(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(a.sun_path)) {
+		fprintf(stderr, "godwitctl: the path of the socket is too long: %s\n",
+		        path);
+		return -1;
+	}
+	memcpy(a.sun_path, path, strlen(path) + 1);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
+		fprintf(stderr, "godwitctl: cannot reach the server at %s: %s%s\n", path,
+		        strerror(errno),
+		        errno == ENOENT || errno == ECONNREFUSED
+		                ? " (is godwitd running?)"
+		                : "");
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void
+add_word(struct buf *line, const char *word)
+{
+	if (line->len > 0)
+		buf_add_char(line, ' ');
+	for (const char *p = word; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+		if (c <= 0x20 || c == '%' || c >= 0x7f)
+			buf_addf(line, "%%%02X", c);
+		else
+			buf_add_char(line, (char)c);
+	}
+}
+
+static bool
+write_all(int fd, const struct buf *b)
+{
+	for (size_t at = 0; at < b->len;) {
+		ssize_t n = write(fd, b->p + at, b->len - at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		at += (size_t)n;
+	}
+	return true;
+}
+
+/* Reads rows and the verdict: 0 and the rows without their '+', or 1 and a message. */
+static int
+read_answer(int fd, struct buf *rows)
+{
+	AUTO_DONE(buf) struct buf in = BUF_INIT(0);
+	for (;;) {
+		char *p = buf_reserve(&in, 16384);
+		ssize_t n = read(fd, p, 16384);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			fprintf(stderr, "godwitctl: the server closed the connection\n");
+			return 1;
+		}
+		buf_commit(&in, (size_t)n);
+		struct span rest = buf_span(&in), row;
+		if (rest.p[rest.n - 1] != '\n')
+			continue;
+		buf_clear(rows);
+		while (span_cut(&rest, '\n', &row)) {
+			if (span_is(row, "OK"))
+				return 0;
+			if (span_starts(row, "ERR ")) {
+				fprintf(stderr, "godwitctl: %.*s\n",
+				        SPAN_FMT(span_sub(row, 4, row.n)));
+				return 1;
+			}
+			buf_add_span(rows, span_sub(row, 1, row.n));
+			buf_add_char(rows, '\n');
+		}
+	}
+}
+
+static int
+ask(const char *socket_path, const char *const *words, size_t n, struct buf *rows)
+{
+	AUTO_DONE(buf) struct buf line = BUF_INIT(0);
+	int fd = open_socket(socket_path);
+	if (fd < 0)
+		return 1;
+	for (size_t i = 0; i < n; i++)
+		add_word(&line, words[i]);
+	buf_add_char(&line, '\n');
+	int status = 1;
+	if (write_all(fd, &line))
+		status = read_answer(fd, rows);
+	else
+		fprintf(stderr, "godwitctl: %s\n", strerror(errno));
+	close(fd);
+	mem_wipe(line.p, line.len);
+	return status;
+}
+
+/* -- tables for the eye -- */
+
+#define COLUMNS_MAX 16
+
+static size_t
+width_of(struct span s)
+{
+	size_t w = 0;
+	for (size_t i = 0; i < s.n; i++)
+		w += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return w;
+}
+
+static void
+print_table(struct span text)
+{
+	size_t widths[COLUMNS_MAX] = { 0 };
+	for (int pass = 0; pass < 2; pass++) {
+		struct span rest = text, row, c;
+		while (span_cut(&rest, '\n', &row)) {
+			for (size_t i = 0; i < COLUMNS_MAX && span_cut(&row, '\t', &c);
+			     i++) {
+				size_t w = width_of(c);
+				if (pass == 0 && w > widths[i])
+					widths[i] = w;
+				if (pass == 1)
+					printf("%.*s%*s", SPAN_FMT(c),
+					       row.n ? (int)(widths[i] - w + 2) : 0, "");
+			}
+			if (pass == 1)
+				putchar('\n');
+		}
+	}
+}
+
+static void
+show(const char *const *words, size_t n, const struct buf *rows, bool raw)
+{
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+	for (size_t i = 0; !raw && n >= 2 && i < ARRAY_LEN(heads); i++) {
+		if (strcmp(heads[i].noun, words[0]) == 0 &&
+		    strcmp(heads[i].verb, words[1]) == 0)
+			buf_addf(&text, "%s\n", heads[i].head);
+	}
+	buf_add_span(&text, buf_span(rows));
+	if (raw)
+		printf("%.*s", SPAN_FMT(buf_span(&text)));
+	else
+		print_table(buf_span(&text));
+}
+
+/* -- passwords -- */
+
+/* One line without echo from a terminal, or the first line of standard input. */
+static char *
+read_password(void)
+{
+	struct termios old, quiet;
+	bool terminal = tcgetattr(STDIN_FILENO, &old) == 0;
+	char *line = NULL;
+	size_t cap = 0;
+
+	if (terminal) {
+		quiet = old;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		fputs("Password: ", stderr);
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	}
+	ssize_t n = getline(&line, &cap, stdin);
+	if (terminal) {
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+		fputc('\n', stderr);
+	}
+	if (n <= 0) {
+		free(line);
+		return NULL;
+	}
+	if (line[n - 1] == '\n')
+		line[n - 1] = '\0';
+	return line;
+}
+
+static int
+run_with_password(const char *socket_path, int argc, char **argv, bool raw)
+{
+	const char *words[5];
+	AUTO_DONE(buf) struct buf rows = BUF_INIT(0);
+	size_t n = 0;
+	char *password = read_password();
+	if (!password) {
+		fprintf(stderr, "godwitctl: no password was given\n");
+		return 1;
+	}
+	words[n++] = argv[0];
+	words[n++] = argv[1];
+	words[n++] = argv[2];
+	words[n++] = password;
+	if (argc > 3)
+		words[n++] = argv[3];
+	int status = ask(socket_path, words, n, &rows);
+	if (status == 0)
+		show(words, n, &rows, raw);
+	mem_wipe(password, strlen(password));
+	free(password);
+	return status;
+}
+
+/* -- the demo -- */
+
+static int
+demo(const char *socket_path, const char *domain)
+{
+	static const struct {
+		const char *local;
+		const char *name;
+	} people[] = { { "alice", "Alice Example" }, { "bob", "Bob Example" } };
+	AUTO_DONE(buf) struct buf rows = BUF_INIT(0);
+	const char *add_domain[] = { "domain", "add", domain };
+	const char *list[] = { "domain", "list" };
+
+	int status = ask(socket_path, list, 2, &rows);
+	if (status != 0)
+		return status;
+	bool have = false;
+	struct span rest = buf_span(&rows), row;
+	while (span_cut(&rest, '\n', &row))
+		have = have || span_is(row, domain);
+	if (have) {
+		printf("The domain %s is there already.\n", domain);
+		return 0;
+	}
+	if ((status = ask(socket_path, add_domain, 3, &rows)) != 0)
+		return status;
+	for (size_t i = 0; i < ARRAY_LEN(people); i++) {
+		char *address = xasprintf("%s@%s", people[i].local, domain);
+		char *password = xasprintf("%s-demo", people[i].local);
+		const char *add_user[] = { "user", "add", address, password,
+			                   people[i].name };
+		status = ask(socket_path, add_user, 5, &rows);
+		if (status == 0)
+			printf("%s  password %s\n", address, password);
+		free(address);
+		free(password);
+		if (status != 0)
+			return status;
+	}
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *path = getenv("GODWIT_CONTROL");
+	AUTO_DONE(buf) struct buf rows = BUF_INIT(0);
+	bool raw = false;
+	int c;
+
+	if (!path || !*path)
+		path = DEFAULT_SOCKET;
+	while ((c = getopt(argc, argv, "+s:rh")) != -1) {
+		if (c == 's') {
+			path = optarg;
+		} else if (c == 'r') {
+			raw = true;
+		} else {
+			fputs(usage, c == 'h' ? stdout : stderr);
+			return c == 'h' ? 0 : 64;
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	if (argc == 0) {
+		fputs(usage, stderr);
+		return 64;
+	}
+	if (strcmp(argv[0], "demo") == 0)
+		return demo(path, argc > 1 ? argv[1] : "demo.test");
+	if (argc >= 3 && strcmp(argv[0], "user") == 0 &&
+	    (strcmp(argv[1], "add") == 0 || strcmp(argv[1], "password") == 0))
+		return run_with_password(path, argc, argv, raw);
+	int status = ask(path, (const char *const *)argv, (size_t)argc, &rows);
+	if (status == 0)
+		show((const char *const *)argv, (size_t)argc, &rows, raw);
+	return status;
+}
