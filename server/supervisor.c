@@ -121,7 +121,9 @@ run_child(struct supervisor *s)
 	}
 	/* Changing the user clears it: so after. The parent may have gone already. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+#ifndef __SANITIZE_ADDRESS__
 	prctl(PR_SET_DUMPABLE, 0);
+#endif
 	if (getppid() == 1 && !getenv("GODWIT_PID1"))
 		return 1;
 	return server_run(s->conf_path, s->conf, &s->doors, s->loops);
