@@ -43,6 +43,8 @@ typedef void dns_fn(const struct dns_answer *answer, void *arg);
 
 struct dns_conf {
 	const char *server; /* "127.0.0.1@5353" to forward to; NULL: /etc/resolv.conf */
+	/* File of the root's DS or DNSKEY records; NULL: nothing is validated. */
+	const char *trust_anchor;
 };
 
 /* Uses l's event base; all calls in l's thread. */
@@ -52,8 +54,8 @@ enum rc dns_new(struct loop *l, const struct dns_conf *conf, struct dns **ret,
 void dns_free(struct dns *d);
 struct loop *dns_loop(const struct dns *d);
 
-/* Calls fn once, from the loop. NULL when the name cannot be asked for (too long): fn is
- * then called with NO_NAME. */
+/* Calls fn once, from the loop; never NULL. A name that cannot be asked for (empty, too
+ * long, odd characters) gives NO_NAME. */
 struct dns_query *dns_lookup(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
 			     void *arg);
 /* No callback after it. */

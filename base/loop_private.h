@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * loop_private.h - what the I/O files of base/ share with the loop.
+ */
+#ifndef BASE_LOOP_PRIVATE_H
+#define BASE_LOOP_PRIVATE_H
+
+#include <pthread.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/list.h"
+#include "base/loop.h"
+
+/*
+ * A call that is due before this turn of the loop ends (or in the next turn, when it is
+ * asked for by such a call). Embedded in its owner, who clears it before it goes away.
+ */
+struct loop_soon {
+	struct list link;
+	void (*fn)(struct loop_soon *x);
+};
+
+static inline void
+loop_soon_init(struct loop_soon *x, void (*fn)(struct loop_soon *x))
+{
+	list_init(&x->link);
+	x->fn = fn;
+}
+
+/* Asking twice is asking once. */
+void loop_soon(struct loop *l, struct loop_soon *x);
+
+static inline void
+loop_soon_clear(struct loop_soon *x)
+{
+	list_remove(&x->link);
+}
+
+/* LOOP_SCRATCH bytes that anybody may use until he returns to the loop. */
+#define LOOP_SCRATCH (32 * 1024)
+char *loop_scratch(struct loop *l);
+
+/* Starts a named thread with all signals blocked; stack 0: the system's size. */
+enum rc loop_thread_start(const char *name, size_t stack, void *(*fn)(void *), void *arg,
+                          pthread_t *ret) MUST_CHECK;
+
+#endif

@@ -1,0 +1,718 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * stream.c - the life of a stream: connect, handshake, open, close.
+ *
+ * All callbacks are made by stream_run(), which the loop calls for the socket, the timer
+ * or because a stream_*() call asked for it; so none is made from inside such a call.
+ * After each callback the stream may be freed, closing or in a handshake: look again.
+ */
+#include "base/stream.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/stream_private.h"
+
+#define HANDSHAKE_MS 30000
+/* How long a closing stream without idle_ms waits for a peer that does not read. */
+#define CLOSING_MS 30000
+#define LINGER_MS 2000
+#define INPUT_MAX 65536
+
+const char *
+stream_end_str(enum stream_end e)
+{
+	static const char *const texts[] = {
+#define X(name, text) [STREAM_END_##name] = text,
+		STREAM_END_LIST(X)
+#undef X
+	};
+
+	return texts[e];
+}
+
+/* --- ending --- */
+
+/* Lets go of everything but the struct. */
+static void
+release(struct stream *s)
+{
+	int fd = stream_fd(s);
+
+	event_del(&s->ev);
+	loop_timer_clear(&s->timer);
+	loop_soon_clear(&s->soon);
+	SSL_free(s->ssl);
+	s->ssl = NULL;
+	if (fd >= 0)
+		close(fd);
+	stream_drop_input(s);
+	stream_drop_output(s);
+	free(s->hello);
+	free(s->detail);
+	free(s->tls_str);
+}
+
+void
+stream_free(struct stream *s)
+{
+	if (s == NULL || s->freed)
+		return;
+	s->freed = true;
+	release(s);
+	if (!s->busy)
+		free(s);
+}
+
+/* detail is freed here: it outlives a stream_free() in on_end. NULL: that of why. */
+static void
+end(struct stream *s, enum stream_end why, char *detail)
+{
+	s->state = STREAM_STATE_ENDED;
+	event_del(&s->ev);
+	s->interest = 0;
+	loop_timer_clear(&s->timer);
+	loop_soon_clear(&s->soon);
+	stream_drop_output(s);
+	s->detail = NULL;
+	s->ops->on_end(s->owner, why, detail != NULL ? detail : stream_end_str(why));
+	free(detail);
+}
+
+/* All output is written: says goodbye. */
+static void
+finish(struct stream *s)
+{
+	int unread = 0;
+
+	if (s->secured && !s->broken) {
+		ERR_clear_error();
+		SSL_shutdown(s->ssl);
+	}
+	shutdown(stream_fd(s), SHUT_WR);
+	/* Closing a socket with unread bytes resets it, and the peer may lose our answer.
+	 */
+	if (!s->eof && ioctl(stream_fd(s), FIONREAD, &unread) == 0 && unread > 0) {
+		s->state = STREAM_STATE_LINGER;
+		loop_timer_set(&s->timer, LINGER_MS);
+		return;
+	}
+	end(s, STREAM_END_CLOSED, NULL);
+}
+
+static void
+step_linger(struct stream *s)
+{
+	ssize_t n = recv(stream_fd(s), loop_scratch(s->loop), LOOP_SCRATCH, 0);
+
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	end(s, STREAM_END_CLOSED, NULL);
+}
+
+/* --- what the stream waits for --- */
+
+static short
+wanted(const struct stream *s)
+{
+	short what = 0;
+
+	switch (s->state) {
+	case STREAM_STATE_CONNECT:
+		return EV_WRITE;
+	case STREAM_STATE_HANDSHAKE:
+		return s->plain_left > 0 || s->handshake_wants_write ? EV_WRITE : EV_READ;
+	case STREAM_STATE_OPEN:
+		break;
+	case STREAM_STATE_LINGER:
+		return EV_READ;
+	case STREAM_STATE_ENDED:
+		return 0;
+	}
+	if (s->blocked)
+		what |= s->write_wants_read ? EV_READ : EV_WRITE;
+	if (s->closing)
+		return what;
+	what |= EV_READ | EV_CLOSED;
+	if (s->read_wants_write)
+		what |= EV_WRITE;
+	/*
+	 * Nobody wants the input. By edges we hear of more input, the peer's end and its
+	 * reset, each once; by levels the loop would spin. (EV_CLOSED alone would not do:
+	 * libevent shows an error of the socket as EV_READ and EV_WRITE only.)
+	 */
+	if (s->held)
+		what |= EV_ET;
+	return what;
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg);
+
+static void
+update_interest(struct stream *s)
+{
+	short what = wanted(s);
+
+	if (what == s->interest)
+		return;
+	event_del(&s->ev);
+	event_assign(&s->ev, loop_event_base(s->loop), stream_fd(s), what | EV_PERSIST,
+	             on_event, s);
+	s->interest = what;
+	if (what != 0 && event_add(&s->ev, NULL) != 0) {
+		s->interest = 0;
+		stream_fail(s, STREAM_END_ERROR, "cannot watch the socket");
+		loop_soon(s->loop, &s->soon);
+	}
+}
+
+/* --- steps --- */
+
+static void
+start_idle_timer(struct stream *s)
+{
+	s->active_ms = loop_now_ms(s->loop);
+	if (s->idle_ms > 0)
+		loop_timer_set(&s->timer, s->idle_ms);
+	else if (s->closing)
+		loop_timer_set(&s->timer, CLOSING_MS);
+	else
+		loop_timer_clear(&s->timer);
+}
+
+static void
+enter_open(struct stream *s)
+{
+	s->state = STREAM_STATE_OPEN;
+	s->say_open = true;
+	s->more = true;
+	start_idle_timer(s);
+}
+
+static void
+step_connect(struct stream *s)
+{
+	int e = 0;
+
+	if (getsockopt(stream_fd(s), SOL_SOCKET, SO_ERROR, &e,
+	               &(socklen_t){ sizeof(e) }) != 0)
+		e = errno;
+	if (e != 0)
+		stream_fail_errno(s, e);
+	else if (s->ssl != NULL)
+		s->state = STREAM_STATE_HANDSHAKE;
+	else
+		enter_open(s);
+}
+
+static void
+step_handshake(struct stream *s)
+{
+	int n;
+
+	if (s->plain_left > 0)
+		stream_write_output(s);
+	if (s->plain_left > 0 || s->fail)
+		return;
+	ERR_clear_error();
+	errno = 0;
+	n = SSL_do_handshake(s->ssl);
+	if (n == 1) {
+		s->secured = true;
+		free(s->hello);
+		s->hello = NULL;
+		enter_open(s);
+		return;
+	}
+	n = SSL_get_error(s->ssl, n);
+	s->handshake_wants_write = n == SSL_ERROR_WANT_WRITE;
+	if (n == SSL_ERROR_ZERO_RETURN)
+		s->eof = true;
+	else if (n != SSL_ERROR_WANT_READ && n != SSL_ERROR_WANT_WRITE)
+		stream_fail_ssl(s, n);
+	if (s->eof)
+		stream_fail(s, STREAM_END_EOF, "peer closed in the handshake");
+}
+
+/* The socket tells something though nobody wants input: has the peer gone? */
+static void
+look_at_held_socket(struct stream *s, short what)
+{
+	int e = 0;
+
+	s->held = true;
+	if (getsockopt(stream_fd(s), SOL_SOCKET, SO_ERROR, &e,
+	               &(socklen_t){ sizeof(e) }) == 0 &&
+	    e != 0) {
+		stream_fail_errno(s, e);
+		return;
+	}
+	/* What it sent before its end stands in the way of the end until it is resumed.
+	 */
+	if ((what & EV_CLOSED) && s->in_len == 0 && !s->eof)
+		stream_read_input(s, true);
+}
+
+static bool
+is_open(const struct stream *s)
+{
+	return !s->freed && s->state == STREAM_STATE_OPEN;
+}
+
+static void
+step_read(struct stream *s, short what)
+{
+	if (what & EV_WRITE && s->read_wants_write)
+		s->more = true;
+	if (stream_wants_input(s)) {
+		s->held = false;
+		if (what & (EV_READ | EV_CLOSED))
+			s->more = true;
+		if (s->more)
+			stream_read_input(s, false);
+	} else if (what & (EV_READ | EV_CLOSED) && !s->closing) {
+		look_at_held_socket(s, what);
+	}
+	if (s->say_input && !s->paused && !s->closing) {
+		s->say_input = false;
+		s->ops->on_input(s->owner);
+	}
+}
+
+static void
+step_write(struct stream *s)
+{
+	if (s->out_len > 0 && s->corked == 0) {
+		stream_write_output(s);
+		/* The peer may have told why it went. */
+		if (s->fail && s->why == STREAM_END_ERROR && stream_wants_input(s)) {
+			stream_read_input(s, true);
+			if (s->say_input) {
+				s->say_input = false;
+				s->ops->on_input(s->owner);
+			}
+			return;
+		}
+		if (s->out_len == 0 && !s->closing && s->ops->on_drain != NULL)
+			s->ops->on_drain(s->owner);
+	}
+}
+
+static void
+step_open(struct stream *s, short what)
+{
+	if (s->say_open) {
+		s->say_open = false;
+		if (s->ops->on_open != NULL)
+			s->ops->on_open(s->owner);
+		if (!is_open(s))
+			return;
+	}
+	step_read(s, what);
+	if (!is_open(s))
+		return;
+	step_write(s);
+	if (!is_open(s) || s->fail)
+		return;
+	if (s->closing) {
+		if (s->out_len == 0)
+			finish(s);
+	} else if (s->eof && !s->say_input && (!s->paused || s->in_len == 0)) {
+		end(s, STREAM_END_EOF, NULL);
+	} else if ((s->more || s->say_input) && stream_wants_input(s)) {
+		loop_soon(s->loop, &s->soon);
+	}
+}
+
+/* Everything happens here. what: EV_* of the socket, or 0. */
+static void
+stream_run(struct stream *s, short what)
+{
+	s->busy = true;
+	if (s->closing && s->state < STREAM_STATE_OPEN && !s->fail)
+		end(s, STREAM_END_CLOSED, NULL);
+	if (!s->freed && !s->fail) {
+		if (s->state == STREAM_STATE_CONNECT && what != 0)
+			step_connect(s);
+		if (s->state == STREAM_STATE_HANDSHAKE && !s->fail)
+			step_handshake(s);
+		if (s->state == STREAM_STATE_OPEN)
+			step_open(s, what);
+		else if (s->state == STREAM_STATE_LINGER)
+			step_linger(s);
+	}
+	if (!s->freed && s->fail && s->state != STREAM_STATE_ENDED)
+		end(s, s->why, s->detail);
+	if (!s->freed && s->state != STREAM_STATE_ENDED)
+		update_interest(s);
+	s->busy = false;
+	if (s->freed)
+		free(s);
+}
+
+static void
+on_event(evutil_socket_t fd UNUSED, short what, void *arg)
+{
+	stream_run(arg, what);
+}
+
+static void
+on_soon(struct loop_soon *x)
+{
+	stream_run(container_of(x, struct stream, soon), 0);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct stream *s = arg;
+	uint64_t limit = s->idle_ms > 0 ? s->idle_ms : CLOSING_MS;
+	uint64_t quiet = loop_now_ms(s->loop) - s->active_ms;
+
+	if (s->state == STREAM_STATE_LINGER) {
+		stream_fail(s, STREAM_END_CLOSED, stream_end_str(STREAM_END_CLOSED));
+	} else if (s->state == STREAM_STATE_OPEN) {
+		/* The timer is not moved with each byte, but asks when it fires. */
+		if (quiet < limit) {
+			loop_timer_set(&s->timer, limit - quiet);
+			return;
+		}
+		stream_fail(s, STREAM_END_TIMEOUT, stream_end_str(STREAM_END_TIMEOUT));
+	} else {
+		stream_fail(s, STREAM_END_TIMEOUT,
+		            s->state == STREAM_STATE_CONNECT ? "connect timed out"
+		                                             : "handshake timed out");
+	}
+	stream_run(s, 0);
+}
+
+/* --- beginning --- */
+
+static void
+set_option(int fd, int level, int option, int value)
+{
+	/* A socket that has just lost its peer refuses; its end comes anyway. */
+	if (setsockopt(fd, level, option, &value, sizeof(value)) != 0)
+		return;
+}
+
+static void
+note_peer(struct stream *s, const struct sockaddr *sa)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+
+	switch (sa->sa_family) {
+	case AF_INET:
+		inet_ntop(AF_INET, &in->sin_addr, s->peer, sizeof(s->peer));
+		s->peer_port = ntohs(in->sin_port);
+		break;
+	case AF_INET6:
+		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+			inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], s->peer,
+			          sizeof(s->peer));
+		else
+			inet_ntop(AF_INET6, &in6->sin6_addr, s->peer, sizeof(s->peer));
+		s->peer_port = ntohs(in6->sin6_port);
+		break;
+	case AF_UNIX:
+		memcpy(s->peer, "unix", 5);
+		break;
+	default:
+		memcpy(s->peer, "unknown", 8);
+		break;
+	}
+}
+
+static bool
+is_tcp(int family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
+static struct stream *
+stream_new(struct loop *l, int fd, const struct stream_limits *limits,
+           const struct stream_ops *ops, void *owner)
+{
+	struct stream *s = xcalloc(1, sizeof(*s));
+
+	s->loop = l;
+	s->ops = ops;
+	s->owner = owner;
+	s->idle_ms = limits->idle_ms;
+	s->input_max = limits->input_max ? limits->input_max : INPUT_MAX;
+	s->handshake_ms =
+		limits->handshake_ms ? (uint32_t)limits->handshake_ms : HANDSHAKE_MS;
+	event_assign(&s->ev, loop_event_base(l), fd, EV_PERSIST, on_event, s);
+	loop_soon_init(&s->soon, on_soon);
+	loop_timer_init(&s->timer, l, on_timer, s);
+	loop_timer_set(&s->timer, s->handshake_ms);
+	loop_soon(l, &s->soon);
+	return s;
+}
+
+static void
+start_tls(struct stream *s, SSL *ssl)
+{
+	s->ssl = ssl;
+	if (ssl == NULL || SSL_set_fd(ssl, stream_fd(s)) != 1) {
+		stream_fail(s, STREAM_END_TLS, "OpenSSL makes no connection");
+		return;
+	}
+	if (s->state != STREAM_STATE_CONNECT)
+		s->state = STREAM_STATE_HANDSHAKE;
+}
+
+struct stream *
+stream_accept(struct loop *l, int fd, struct tls_server *tls, struct span alpn,
+              const struct stream_limits *limits, const struct stream_ops *ops,
+              void *owner)
+{
+	struct stream *s = stream_new(l, fd, limits, ops, owner);
+	struct sockaddr_storage ss = { 0 };
+
+	if (getpeername(fd, (struct sockaddr *)&ss, &(socklen_t){ sizeof(ss) }) != 0)
+		ss.ss_family = AF_UNSPEC; /* it has gone already */
+	note_peer(s, (struct sockaddr *)&ss);
+	if (is_tcp(ss.ss_family))
+		set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (tls == NULL) {
+		enter_open(s);
+		return s;
+	}
+	s->state = STREAM_STATE_HANDSHAKE;
+	if (alpn.n > 0) {
+		s->hello = xmalloc(sizeof(*s->hello) + alpn.n);
+		memcpy(s->hello->bytes, alpn.p, alpn.n);
+		s->hello->alpn = span_of(s->hello->bytes, alpn.n);
+	}
+	start_tls(s, tls_server_ssl(tls, s->hello ? &s->hello->alpn : NULL));
+	return s;
+}
+
+struct stream *
+stream_connect(struct loop *l, const struct sockaddr *to, socklen_t to_len,
+               const struct stream_limits *limits, const struct stream_ops *ops,
+               void *owner)
+{
+	int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int e = fd < 0 ? errno : 0;
+	struct stream *s = stream_new(l, fd, limits, ops, owner);
+
+	s->state = STREAM_STATE_CONNECT;
+	note_peer(s, to);
+	if (fd >= 0 && is_tcp(to->sa_family))
+		set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (fd >= 0 && connect(fd, to, to_len) != 0 && errno != EINPROGRESS)
+		e = errno;
+	if (e != 0)
+		stream_fail_errno(s, e);
+	return s;
+}
+
+/* Plaintext that the peer sent too early counts for nothing: RFC 3207 4.2. */
+static void
+restart_with_tls(struct stream *s, SSL *ssl)
+{
+	if (is_open(s)) {
+		stream_drop_input(s);
+		s->more = s->held = s->eof = s->paused = false;
+		loop_timer_set(&s->timer, s->handshake_ms);
+	}
+	s->corked = 0;
+	s->plain_left = s->out_len;
+	start_tls(s, ssl);
+	loop_soon(s->loop, &s->soon);
+}
+
+static bool
+may_start_tls(const struct stream *s)
+{
+	return !s->fail && !s->closing && s->ssl == NULL &&
+	       (s->state == STREAM_STATE_OPEN || s->state == STREAM_STATE_CONNECT);
+}
+
+void
+stream_starttls_server(struct stream *s, struct tls_server *tls)
+{
+	if (may_start_tls(s))
+		restart_with_tls(s, tls_server_ssl(tls, NULL));
+}
+
+void
+stream_starttls_client(struct stream *s, struct tls_client *tls, const char *host)
+{
+	if (may_start_tls(s))
+		restart_with_tls(s, tls_client_ssl(tls, host));
+}
+
+/* --- the owner's side --- */
+
+struct span
+stream_input(struct stream *s)
+{
+	return span_of(s->in != NULL ? s->in + s->in_off : "", s->in_len);
+}
+
+void
+stream_consume(struct stream *s, size_t n)
+{
+	bool was_full = s->in_len >= s->input_max;
+
+	assert(n <= s->in_len);
+	s->in_off += n;
+	s->in_len -= n;
+	if (s->in_len == 0)
+		stream_drop_input(s);
+	if (was_full && n > 0 && s->state == STREAM_STATE_OPEN)
+		loop_soon(s->loop, &s->soon);
+}
+
+void
+stream_pause(struct stream *s)
+{
+	s->paused = true;
+}
+
+void
+stream_resume(struct stream *s)
+{
+	if (!s->paused)
+		return;
+	s->paused = false;
+	if (s->state != STREAM_STATE_OPEN)
+		return;
+	if (s->in_len > 0)
+		s->say_input = true;
+	if (s->say_input || s->more || s->held || s->eof)
+		loop_soon(s->loop, &s->soon);
+}
+
+size_t
+stream_output_len(const struct stream *s)
+{
+	return s->out_len;
+}
+
+void
+stream_cork(struct stream *s)
+{
+	assert(s->corked < UINT8_MAX);
+	s->corked++;
+}
+
+void
+stream_uncork(struct stream *s)
+{
+	if (s->corked > 0 && --s->corked == 0 && s->out_len > 0)
+		loop_soon(s->loop, &s->soon);
+}
+
+void
+stream_close(struct stream *s)
+{
+	if (s->closing || s->state >= STREAM_STATE_LINGER)
+		return;
+	s->closing = true;
+	s->corked = 0;
+	stream_drop_input(s);
+	if (s->state == STREAM_STATE_OPEN)
+		start_idle_timer(s);
+	loop_soon(s->loop, &s->soon);
+}
+
+void
+stream_set_idle_ms(struct stream *s, uint64_t ms)
+{
+	s->idle_ms = ms;
+	if (s->state == STREAM_STATE_OPEN)
+		start_idle_timer(s);
+}
+
+void
+stream_set_keepalive(struct stream *s, unsigned idle_s, unsigned user_timeout_ms)
+{
+	int fd = stream_fd(s);
+
+	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, idle_s > 0);
+	if (idle_s > 0) {
+		set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)idle_s);
+		set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+		           idle_s < 75 ? (int)idle_s : 75);
+	}
+	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)user_timeout_ms);
+}
+
+void
+stream_set_input_max(struct stream *s, size_t max)
+{
+	s->input_max = max;
+	if (s->state == STREAM_STATE_OPEN)
+		loop_soon(s->loop, &s->soon);
+}
+
+struct loop *
+stream_loop(const struct stream *s)
+{
+	return s->loop;
+}
+
+bool
+stream_is_tls(const struct stream *s)
+{
+	return s->secured;
+}
+
+const char *
+stream_tls_str(const struct stream *cs)
+{
+	struct stream *s = (struct stream *)cs;
+
+	if (!s->secured)
+		return "";
+	if (s->tls_str == NULL)
+		s->tls_str = xasprintf("%s %s", SSL_get_version(s->ssl),
+		                       SSL_get_cipher_name(s->ssl));
+	return s->tls_str;
+}
+
+struct span
+stream_alpn(const struct stream *s)
+{
+	const unsigned char *p = NULL;
+	unsigned n = 0;
+
+	if (s->secured)
+		SSL_get0_alpn_selected(s->ssl, &p, &n);
+	return span_of(p != NULL ? (const char *)p : "", n);
+}
+
+const char *
+stream_peer(const struct stream *s)
+{
+	return s->peer;
+}
+
+uint16_t
+stream_peer_port(const struct stream *s)
+{
+	return s->peer_port;
+}
+
+size_t
+stream_memory(const struct stream *s)
+{
+	size_t n = sizeof(*s) + s->in_cap;
+
+	for (const struct stream_out *o = s->out; o != NULL; o = o->next)
+		n += sizeof(*o) + o->b.cap;
+	return n;
+}

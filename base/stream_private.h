@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * stream_private.h - the stream's insides, for stream.c and stream_io.c.
+ */
+#ifndef BASE_STREAM_PRIVATE_H
+#define BASE_STREAM_PRIVATE_H
+
+#include <netinet/in.h>
+
+#include "base/loop_private.h"
+#include "base/stream.h"
+#include "base/tls_private.h"
+
+enum stream_state {
+	STREAM_STATE_CONNECT,
+	STREAM_STATE_HANDSHAKE, /* plaintext written before it goes out first */
+	STREAM_STATE_OPEN,
+	STREAM_STATE_LINGER, /* all is said; what the peer still sends is thrown away */
+	STREAM_STATE_ENDED,
+};
+
+/* A piece of the output queue. */
+struct stream_out {
+	struct stream_out *next;
+	struct buf b;
+	size_t off; /* written so far */
+};
+
+/* What only the handshake needs. */
+struct stream_hello {
+	struct span alpn;
+	char bytes[];
+};
+
+/* Every idle connection carries one: keep it small (test_stream says how small). */
+struct stream {
+	struct loop *loop;
+	const struct stream_ops *ops;
+	void *owner;
+	SSL *ssl; /* NULL: plain */
+	struct stream_hello *hello;
+	struct event ev; /* the fd is in it */
+	struct loop_soon soon;
+	struct loop_timer timer; /* connect, handshake, idle, linger: one at a time */
+	uint64_t active_ms;      /* when the last byte went or came */
+	uint64_t idle_ms;
+
+	char *in; /* NULL without input */
+	size_t in_off;
+	size_t in_len; /* from in_off on */
+	size_t in_cap;
+	size_t input_max;
+
+	struct stream_out *out; /* oldest first */
+	struct stream_out *out_last;
+	size_t out_len;
+	size_t plain_left; /* of out, to be written before the handshake */
+
+	char *detail; /* with fail: what happened */
+	char *tls_str;
+	uint32_t handshake_ms;
+	short interest; /* EV_* that ev waits for now */
+	uint16_t peer_port;
+	uint8_t corked;
+	enum stream_state state : 8;
+	enum stream_end why : 8; /* with fail */
+	bool fail : 1;           /* ends with why, after what came before was given */
+	bool eof : 1;            /* the peer will send no more */
+	bool closing : 1;        /* stream_close() */
+	bool paused : 1;
+	bool busy : 1;      /* stream_run() is on the stack */
+	bool freed : 1;     /* ... and frees it when it returns */
+	bool secured : 1;   /* hands shaken */
+	bool broken : 1;    /* OpenSSL forbids to use ssl any more */
+	bool say_open : 1;  /* on_open is due */
+	bool say_input : 1; /* on_input is due */
+	bool more : 1;      /* there may be input that epoll does not tell of */
+	bool held : 1;      /* input came that nobody wants: wait for edges only */
+	bool blocked : 1;   /* the socket takes no more output */
+	bool read_wants_write : 1;
+	bool write_wants_read : 1;
+	bool handshake_wants_write : 1;
+	char peer[INET6_ADDRSTRLEN];
+};
+
+static inline int
+stream_fd(const struct stream *s)
+{
+	return event_get_fd(&s->ev);
+}
+
+/* True while the stream takes input from the socket. */
+static inline bool
+stream_wants_input(const struct stream *s)
+{
+	return !s->paused && !s->closing && !s->eof && s->in_len < s->input_max;
+}
+
+/* Notes why the stream will end; the first reason counts. */
+void stream_fail(struct stream *s, enum stream_end why, const char *detail);
+void stream_fail_errno(struct stream *s, int e);
+/* The error that SSL_get_error() calls SYSCALL or SSL. */
+void stream_fail_ssl(struct stream *s, int ssl_error);
+
+/* Reads until the socket is empty, the input full or a fair share taken; to_end: does
+ * not guess from a short read that there is no more. Sets eof, more, fail, say_input. */
+void stream_read_input(struct stream *s, bool to_end);
+/* Writes until the queue is empty or the socket full. Sets blocked, fail. */
+void stream_write_output(struct stream *s);
+void stream_drop_input(struct stream *s);
+void stream_drop_output(struct stream *s);
+
+#endif
