@@ -84,8 +84,7 @@ enter_landlock(const struct sandbox_paths *paths, struct err *err)
 }
 
 static const char *const allowed[] = {
-	/* memory, threads, time */
-	"brk",
+	/* memory, threads, time */ "brk",
 	"mmap",
 	"munmap",
 	"mprotect",
@@ -125,8 +124,7 @@ static const char *const allowed[] = {
 	"getrlimit",
 	"restart_syscall",
 	"getcpu",
-	/* who and signals */
-	"getpid",
+	/* who and signals */ "getpid",
 	"gettid",
 	"getppid",
 	"getuid",
@@ -144,8 +142,7 @@ static const char *const allowed[] = {
 	"tgkill",
 	"kill",
 	"signalfd4",
-	/* files */
-	"open",
+	/* files */ "open",
 	"openat",
 	"close",
 	"close_range",
@@ -201,8 +198,7 @@ static const char *const allowed[] = {
 	"dup3",
 	"pipe",
 	"pipe2",
-	/* sockets and readiness */
-	"socket",
+	/* sockets and readiness */ "socket",
 	"socketpair",
 	"connect",
 	"bind",
@@ -235,7 +231,7 @@ static const char *const allowed[] = {
 	"timerfd_create",
 	"timerfd_settime",
 	"timerfd_gettime",
-	"ioctl",
+	"ioctl"
 };
 
 #ifdef __SANITIZE_ADDRESS__
@@ -247,33 +243,31 @@ static const char *const deadly_looks[] = { "ptrace", "process_vm_readv" };
 #endif
 
 /* Nothing that we do comes near these: whoever calls them is not us any more. */
-static const char *const deadly[] = {
-	"execve",
-	"execveat",
-	"ptrace",
-	"process_vm_readv",
-	"process_vm_writev",
-	"mount",
-	"umount2",
-	"pivot_root",
-	"chroot",
-	"setns",
-	"unshare",
-	"bpf",
-	"init_module",
-	"finit_module",
-	"delete_module",
-	"kexec_load",
-	"keyctl",
-	"add_key",
-	"request_key",
-	"userfaultfd",
-	"perf_event_open",
-	"setuid",
-	"setgid",
-	"setresuid",
-	"setresgid",
-};
+static const char *const deadly[] = { "execve",
+	                              "execveat",
+	                              "ptrace",
+	                              "process_vm_readv",
+	                              "process_vm_writev",
+	                              "mount",
+	                              "umount2",
+	                              "pivot_root",
+	                              "chroot",
+	                              "setns",
+	                              "unshare",
+	                              "bpf",
+	                              "init_module",
+	                              "finit_module",
+	                              "delete_module",
+	                              "kexec_load",
+	                              "keyctl",
+	                              "add_key",
+	                              "request_key",
+	                              "userfaultfd",
+	                              "perf_event_open",
+	                              "setuid",
+	                              "setgid",
+	                              "setresuid",
+	                              "setresgid" };
 
 static enum rc
 add_rules(scmp_filter_ctx f, uint32_t action, const char *const *names, size_t n)

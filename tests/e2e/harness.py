@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: ISC
+"""harness.py - a godwitd of its own for each test class: folder, ports, accounts, log.
+
+    class Delivery(GodwitTest):
+        CONF = {"smtp": ["recipients = 5"]}
+        def test_a_message_arrives(self):
+            self.g.user("alice@demo.test")
+            ...
+
+Everything listens on 127.0.0.1; ports are free ones of the machine. Waiting is for
+events (a line in the log, an answer), with a limit, never for a time.
+"""
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("GODWIT_BUILD", os.path.join(ROOT, "build", "dev"))
+CORPUS = os.environ.get("GODWIT_CORPUS", os.path.join(os.path.dirname(ROOT), "shared", "corpus"))
+PATIENCE = 60  # seconds until a wait is a failure; sanitizer builds on a busy machine
+PASSWORD = "correct horse"
+
+_used_ports = set()
+
+
+def free_port():
+    """A port that nothing has now and that this run has not given out before."""
+    while True:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in _used_ports and port < 60000:
+            _used_ports.add(port)
+            return port
+
+
+def wait_until(what, condition, patience=PATIENCE):
+    """Polls condition() until it is true; its value is returned."""
+    end = time.monotonic() + patience
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError("waited %d s for %s" % (patience, what))
+        time.sleep(0.02)
+
+
+def server_user():
+    if os.geteuid() != 0:
+        return ""
+    for name in ("godwit", "nobody"):
+        with contextlib.suppress(KeyError):
+            pwd.getpwnam(name)
+            return name
+    return ""
+
+
+class Godwit:
+    """One daemon. DOORS: the listeners it has; ports by name in self.ports."""
+
+    DOORS = {
+        "http": ("http", "listen"), "https": ("http", "listen_tls"),
+        "imap": ("imap", "listen"), "imaps": ("imap", "listen_tls"),
+        "smtp": ("smtp", "listen"), "submission": ("smtp", "listen_submission"),
+        "submissions": ("smtp", "listen_submission_tls"), "lmtp": ("smtp", "listen_lmtp"),
+        "metrics": ("server", "metrics"),
+    }
+
+    def __init__(self, conf=None, hostname="mail.demo.test", folder=None):
+        self.folder = folder or tempfile.mkdtemp(prefix="godwit-e2e-")
+        os.chmod(self.folder, 0o755)
+        self.conf = conf or {}
+        self.hostname = hostname
+        self.ports = {name: free_port() for name in self.DOORS}
+        self.control = os.path.join(self.folder, "control.sock")
+        self.log_path = os.path.join(self.folder, "godwitd.log")
+        self.ca = os.path.join(self.folder, "certs", "ca.pem")
+        self.process = None
+        self.user_name = server_user()
+        subprocess.run([os.path.join(ROOT, "tools", "make-certs.sh"),
+                        os.path.join(self.folder, "certs"), "localhost", "127.0.0.1", hostname],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if self.user_name:
+            shutil.chown(os.path.join(self.folder, "certs", "server.key"), self.user_name)
+        self.write_conf()
+
+    def write_conf(self):
+        sections = {
+            "server": ['user = "%s"' % self.user_name, 'control = "%s"' % self.control,
+                       "drain = 5s", "workers = 16"],
+            "log": ["level = debug"],
+            "tls": ['certificate = "%s/certs/server.pem"' % self.folder,
+                    'key = "%s/certs/server.key"' % self.folder],
+            "store": ['directory = "%s/data"' % self.folder],
+            "access": ["password_cost = 1"],
+            "smtp": ['hostname = "%s"' % self.hostname],
+            "imap": [], "http": [],
+        }
+        for name, (section, option) in self.DOORS.items():
+            sections[section].append('%s = { "127.0.0.1:%d" }' % (option, self.ports[name]))
+        for section, lines in self.conf.items():
+            mine = sections.setdefault(section, [])
+            for line in lines:
+                key = line.split("=")[0].strip()
+                mine[:] = [m for m in mine if m.split("=")[0].strip() != key]
+                mine.append(line)
+        self.conf_path = os.path.join(self.folder, "godwit.conf")
+        with open(self.conf_path, "w") as f:
+            for section, lines in sections.items():
+                f.write("%s {\n%s}\n" % (section, "".join("\t%s\n" % l for l in lines)))
+
+    # -- life --
+
+    def start(self, wrapper=()):
+        self.log_file = open(self.log_path, "ab")
+        binary = os.path.join(BUILD, "server", "godwitd")
+        self.process = subprocess.Popen([*wrapper, binary, "-c", self.conf_path],
+                                        stdin=subprocess.DEVNULL, stderr=self.log_file,
+                                        stdout=self.log_file)
+        self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        def ready():
+            if self.process.poll() is not None:
+                raise AssertionError("godwitd ended with %d:\n%s"
+                                     % (self.process.returncode, self.log()[-3000:]))
+            with contextlib.suppress(OSError):
+                url = "http://127.0.0.1:%d/healthz" % self.ports["metrics"]
+                with urllib.request.urlopen(url, timeout=5) as r:
+                    return r.status == 200
+        wait_until("godwitd to be ready", ready)
+
+    def server_pid(self):
+        """The unprivileged child."""
+        path = "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)
+        with open(path) as f:
+            pids = f.read().split()
+        return int(pids[0]) if pids else None
+
+    def kill9(self):
+        """Both processes, as a power cut would."""
+        child = self.server_pid()
+        self.process.kill()
+        if child:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        self.process.wait()
+        if child:
+            wait_until("the server to be gone", lambda: not os.path.exists("/proc/%d" % child))
+        self.process = None
+
+    def stop(self):
+        """Ends it with TERM and returns the exit status."""
+        if self.process is None:
+            return 0
+        self.process.terminate()
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill9()
+            raise AssertionError("godwitd did not end:\n" + self.log()[-3000:])
+        self.process = None
+        return status
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log(self):
+        with open(self.log_path, errors="replace") as f:
+            return f.read()
+
+    def wait_log(self, text):
+        wait_until("%r in the log" % text, lambda: text in self.log())
+
+    # -- administration --
+
+    def ctl(self, *args, stdin=None, check=True):
+        r = subprocess.run([os.path.join(BUILD, "tools", "godwitctl"), "-r", "-s", self.control,
+                            *args], input=stdin, capture_output=True, text=True, timeout=PATIENCE)
+        if check and r.returncode != 0:
+            raise AssertionError("godwitctl %s: %s" % (" ".join(args), r.stderr))
+        return r.stdout if check else r
+
+    def user(self, address, password=PASSWORD, name=""):
+        domain = address.split("@")[1]
+        if domain not in self.ctl("domain", "list").split():
+            self.ctl("domain", "add", domain)
+        self.ctl("user", "add", address, *([name] if name else []), stdin=password + "\n")
+        return address
+
+    # -- clients --
+
+    def tls(self):
+        return ssl.create_default_context(cafile=self.ca)
+
+    def smtp(self, door="smtp", **kw):
+        if door == "submissions":
+            return smtplib.SMTP_SSL("localhost", self.ports[door], context=self.tls(),
+                                    timeout=PATIENCE, **kw)
+        cls = smtplib.LMTP if door == "lmtp" else smtplib.SMTP
+        if door == "lmtp":
+            return cls("127.0.0.1", self.ports[door], **kw)
+        return cls("127.0.0.1", self.ports[door], timeout=PATIENCE, **kw)
+
+    def send(self, to, text, sender="someone@example.org"):
+        """Hands a message in on port 25; to: one address or a list."""
+        with self.smtp() as s:
+            s.sendmail(sender, to, text)
+
+    def imap(self, user, password=PASSWORD):
+        import imaplib
+        m = imaplib.IMAP4_SSL("localhost", self.ports["imaps"], ssl_context=self.tls(),
+                              timeout=PATIENCE)
+        m.login(user, password)
+        return m
+
+    def eas(self, user, device="PHONE0001", password=PASSWORD, version="16.1"):
+        from eas_client import EasClient
+        return EasClient("localhost", self.ports["https"], user, password, device, version,
+                         cafile=self.ca)
+
+
+class GodwitTest(unittest.TestCase):
+    """A daemon for the class, its folder shown when a test fails."""
+
+    CONF = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.g = Godwit(cls.CONF)
+        cls.g.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        g = cls.g
+        try:
+            status = g.stop()
+            log = g.log()
+            bad = [l for l in log.splitlines() if "runtime error:" in l or "Sanitizer" in l]
+            if bad:
+                raise AssertionError("sanitizer:\n" + log[log.index(bad[0]):][:6000])
+            if status != 0:
+                raise AssertionError("godwitd ended with %d:\n%s" % (status, log[-3000:]))
+        finally:
+            g.remove()
+
+    def needs_corpus(self):
+        if not os.path.isdir(CORPUS):
+            self.skipTest("no corpus at ../shared/corpus")
+        return CORPUS

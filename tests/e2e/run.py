@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""run.py [--build FOLDER] [NAME...] - the end-to-end tests; NAME: part of a test's id.
+
+Runs tests/e2e/test_*.py against the built daemon. The last line tells the totals.
+"""
+import argparse
+import os
+import sys
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Result(unittest.TextTestResult):
+    def startTest(self, test):
+        self.began = time.monotonic()
+        super().startTest(test)
+
+    def addSuccess(self, test):
+        self.passes = getattr(self, "passes", 0) + 1
+        super().addSuccess(test)
+
+    def stopTest(self, test):
+        self.stream.write("   %.1f s\n" % (time.monotonic() - self.began))
+        self.stream.flush()
+        super().stopTest(test)
+
+
+def flatten(suite):
+    for t in suite:
+        if isinstance(t, unittest.TestSuite):
+            yield from flatten(t)
+        else:
+            yield t
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--build", default=os.path.join(HERE, "..", "..", "build", "dev"))
+    p.add_argument("names", nargs="*")
+    a = p.parse_args()
+    os.environ["GODWIT_BUILD"] = os.path.abspath(a.build)
+    sys.path.insert(0, HERE)
+    tests = list(flatten(unittest.defaultTestLoader.discover(HERE, "test_*.py")))
+    if a.names:
+        tests = [t for t in tests if any(n in t.id() for n in a.names)]
+    runner = unittest.TextTestRunner(verbosity=2, resultclass=Result, stream=sys.stdout)
+    r = runner.run(unittest.TestSuite(tests))
+    failed = len(r.failures) + len(r.errors) + len(r.unexpectedSuccesses)
+    print("e2e: %d passed, %d failed, %d skipped"
+          % (getattr(r, "passes", 0), failed, len(r.skipped)))
+    return 1 if failed or not tests else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
