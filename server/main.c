@@ -21,7 +21,7 @@ static const char usage[] =
 	"       godwitd [-c file] -t       check the configuration and exit\n"
 	"       godwitd [-c file] --dump   print all options with their values\n"
 	"       godwitd --sample           print a configuration file with every option "
-        "explained\n"
+	"explained\n"
 	"       godwitd --mdoc             print the options for the manual page\n"
 	"       godwitd --version\n";
 
