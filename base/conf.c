@@ -24,6 +24,10 @@ struct conf {
 	size_t n;
 };
 
+/* Put behind the file's end: libConfuse takes a missing closing brace there for granted.
+ */
+#define END_MARK "end-of-file"
+
 /* libConfuse has a global lexer and no pointer of ours in its callbacks. */
 static pthread_mutex_t loading_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct loading {
@@ -31,13 +35,20 @@ static struct loading {
 	const char *path;
 	struct err *err;
 	bool **seen; /* [section][option] */
-	bool failed; /* the first error is the one to tell */
+	int n_lines;
+	bool is_parsing;
+	bool list_was_reset; /* a list that had values got new ones */
+	bool ended;          /* END_MARK came as a section of its own */
+	bool failed;         /* the first error is the one to tell */
 } * loading;
+
+static void on_error(cfg_t *cfg, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 
 static void
 on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	bool is_top = strcmp(cfg->name, "root") == 0;
+	bool is_end = cfg->line > loading->n_lines;
 	char text[400];
 
 	if (loading->failed)
@@ -45,15 +56,10 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 	loading->failed = true;
 	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
 		text[0] = '\0';
-	if (is_top)
-		err_set(loading->err, RC_INVALID, "%s:%d: %s%s", loading->path, cfg->line,
-		        span_starts(span_str(text), "no such option")
-		                ? "no such section: "
-		                : "",
-		        text);
-	else
-		err_set(loading->err, RC_INVALID, "%s:%d: section %s: %s", loading->path,
-		        cfg->line, cfg->name, text);
+	err_set(loading->err, RC_INVALID, "%s:%d: %s%s%s%s", loading->path,
+	        is_end ? loading->n_lines : cfg->line, is_top ? "" : "section ",
+	        is_top ? "" : cfg->name, is_top ? "" : ": ",
+	        is_end ? "unexpected end of file" : text);
 }
 
 /* The place of section and option names in the tables; they stand there. */
@@ -83,32 +89,68 @@ take_values(const struct conf_option *o, void *section, cfg_opt_t *opt, struct e
 	const char **texts = xcalloc(opt->nvalues, sizeof(*texts));
 	enum rc rc;
 
-	for (unsigned i = 0; i < opt->nvalues; i++)
-		texts[i] = opt->values[i]->string ? opt->values[i]->string : "";
+	for (unsigned i = 0; i < opt->nvalues; i++) {
+		texts[i] = o->type == CONF_LIST ? opt->values[i]->ptr
+		                                : opt->values[i]->string;
+		if (!texts[i])
+			texts[i] = "";
+	}
 	rc = conf_value_set(o, section, texts, opt->nvalues, err);
 	free(texts);
 	return rc;
 }
 
+/* Called after a value, and for a list after each of its values and at its end. */
 static int
 on_option(cfg_t *cfg, cfg_opt_t *opt)
 {
 	struct conf *c = loading->c;
 	size_t i = section_index(c, cfg->name);
-	const struct conf_section *s = c->sections[i];
-	size_t k = option_index(s, opt->name);
+	size_t k = option_index(c->sections[i], opt->name);
+	const struct conf_option *o = &c->sections[i]->options[k];
+	bool is_list = o->type == CONF_LIST;
 	struct err why = { "" };
 
-	if (loading->seen[i][k]) {
+	if (is_list ? loading->list_was_reset : loading->seen[i][k]) {
 		cfg_error(cfg, "option %s is given twice", opt->name);
 		return -1;
 	}
 	loading->seen[i][k] = true;
-	if (take_values(&s->options[k], c->data[i], opt, &why) != RC_OK) {
+	if (take_values(o, c->data[i], opt, &why) != RC_OK) {
 		cfg_error(cfg, "option %s: %s", opt->name, why.text);
 		return -1;
 	}
 	return 0;
+}
+
+static int
+on_list_item(cfg_t *cfg UNUSED, cfg_opt_t *opt UNUSED, const char *value, void *result)
+{
+	*(void **)result = xstrdup(value);
+	return 0;
+}
+
+static void
+on_list_item_free(void *item)
+{
+	free(item);
+	if (loading->is_parsing)
+		loading->list_was_reset = true;
+}
+
+/* For "{}" nothing else is called. */
+static void
+take_empty_lists(struct conf *c, size_t i, cfg_t *cfg)
+{
+	const struct conf_section *s = c->sections[i];
+
+	for (size_t k = 0; k < s->n_options; k++) {
+		cfg_opt_t *opt = cfg_getopt(cfg, s->options[k].name);
+
+		if (s->options[k].type == CONF_LIST && opt && opt->nvalues == 0 &&
+		    (opt->flags & CFGF_MODIFIED))
+			conf_value_free(&s->options[k], c->data[i]);
+	}
 }
 
 static int
@@ -118,6 +160,19 @@ on_section(cfg_t *cfg, cfg_opt_t *opt)
 		cfg_error(cfg, "section %s is given twice", opt->name);
 		return -1;
 	}
+	if (loading->list_was_reset) {
+		cfg_error(cfg, "section %s: a list is given twice", opt->name);
+		return -1;
+	}
+	take_empty_lists(loading->c, section_index(loading->c, opt->name),
+	                 opt->values[0]->section);
+	return 0;
+}
+
+static int
+on_end(cfg_t *cfg UNUSED, cfg_opt_t *opt UNUSED)
+{
+	loading->ended = true;
 	return 0;
 }
 
@@ -129,8 +184,11 @@ make_options(const struct conf_section *s)
 	for (size_t i = 0; i < s->n_options; i++) {
 		const struct conf_option *o = &s->options[i];
 
+		/* A list of strings, but one that tells when it loses them. */
 		if (o->type == CONF_LIST)
-			opts[i] = (cfg_opt_t)CFG_STR_LIST(o->name, NULL, CFGF_NODEFAULT);
+			opts[i] = (cfg_opt_t)CFG_PTR_LIST_CB(o->name, NULL,
+			                                     CFGF_NODEFAULT, on_list_item,
+			                                     on_list_item_free);
 		else
 			opts[i] = (cfg_opt_t)CFG_STR(o->name, NULL, CFGF_NODEFAULT);
 		opts[i].validcb = on_option;
@@ -143,7 +201,8 @@ make_options(const struct conf_section *s)
 static cfg_t *
 make_parser(const struct conf *c)
 {
-	cfg_opt_t *top = xcalloc(c->n + 1, sizeof(*top));
+	static cfg_opt_t nothing[] = { CFG_END() };
+	cfg_opt_t *top = xcalloc(c->n + 2, sizeof(*top));
 	cfg_t *cfg;
 
 	for (size_t i = 0; i < c->n; i++) {
@@ -152,7 +211,9 @@ make_parser(const struct conf *c)
 		                            make_options(c->sections[i]), CFGF_MULTI);
 		top[i].validcb = on_section;
 	}
-	top[c->n] = (cfg_opt_t)CFG_END();
+	top[c->n] = (cfg_opt_t)CFG_SEC(END_MARK, nothing, CFGF_MULTI);
+	top[c->n].validcb = on_end;
+	top[c->n + 1] = (cfg_opt_t)CFG_END();
 	cfg = cfg_init(top, CFGF_NONE);
 	for (size_t i = 0; i < c->n; i++)
 		free(top[i].subopts);
@@ -160,33 +221,59 @@ make_parser(const struct conf *c)
 	return cfg;
 }
 
-static enum rc
-parse_text(struct conf *c, const char *path, const char *text, struct err *err)
+static int
+count_lines(const char *text)
 {
-	struct loading here = { .c = c, .path = path, .err = err };
+	int n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+/* text ends in a newline. */
+static bool
+run_parser(struct loading *l, const char *text)
+{
+	char *marked = xasprintf("%s" END_MARK " { }\n", text);
 	int result = CFG_PARSE_ERROR;
 	cfg_t *cfg;
 
-	here.seen = xcalloc(c->n, sizeof(*here.seen));
-	for (size_t i = 0; i < c->n; i++)
-		here.seen[i] = xcalloc(c->sections[i]->n_options, sizeof(**here.seen));
+	l->n_lines = count_lines(text);
 	pthread_mutex_lock(&loading_lock);
-	loading = &here;
-	cfg = make_parser(c);
+	loading = l;
+	cfg = make_parser(l->c);
 	if (cfg) {
 		cfg_set_error_function(cfg, on_error);
-		result = *text ? cfg_parse_buf(cfg, text) : CFG_SUCCESS;
+		l->is_parsing = true;
+		result = cfg_parse_buf(cfg, marked);
+		l->is_parsing = false;
 		cfg_free(cfg);
 	}
 	loading = NULL;
 	pthread_mutex_unlock(&loading_lock);
+	free(marked);
+	return result == CFG_SUCCESS && !l->failed && l->ended;
+}
+
+static enum rc
+parse_text(struct conf *c, const char *path, const char *text, struct err *err)
+{
+	struct loading here = { .c = c, .path = path, .err = err };
+	bool good;
+
+	here.seen = xcalloc(c->n, sizeof(*here.seen));
+	for (size_t i = 0; i < c->n; i++)
+		here.seen[i] = xcalloc(c->sections[i]->n_options, sizeof(**here.seen));
+	good = run_parser(&here, text);
 	for (size_t i = 0; i < c->n; i++)
 		free(here.seen[i]);
 	free(here.seen);
-	if (result == CFG_SUCCESS && !here.failed)
+	if (good)
 		return RC_OK;
 	if (!here.failed)
-		err_set(err, RC_INVALID, "%s: cannot be parsed", path);
+		err_set(err, RC_INVALID, "%s:%d: unexpected end of file", path,
+		        here.n_lines);
 	return RC_INVALID;
 }
 
@@ -194,7 +281,7 @@ parse_text(struct conf *c, const char *path, const char *text, struct err *err)
 static enum rc
 read_file(const char *path, char **ret_text, struct err *err)
 {
-	AUTO_DONE(buf) struct buf b = BUF_INIT(FILE_SIZE_MAX);
+	AUTO_DONE(buf) struct buf b = BUF_INIT(FILE_SIZE_MAX + 4096);
 	FILE *f = fopen(path, "re");
 	size_t got = 0;
 
@@ -214,11 +301,13 @@ read_file(const char *path, char **ret_text, struct err *err)
 		return RC_IO;
 	}
 	(void)fclose(f);
-	if (!buf_ok(&b))
+	if (!buf_ok(&b) || buf_len(&b) > FILE_SIZE_MAX)
 		return err_set(err, RC_TOO_BIG, "%s: larger than %u bytes", path,
 		               FILE_SIZE_MAX);
 	if (span_find(buf_span(&b), 0, '\0') < buf_len(&b))
 		return err_set(err, RC_INVALID, "%s: has a NUL byte, is no text", path);
+	if (!span_ends(buf_span(&b), "\n"))
+		buf_add_char(&b, '\n');
 	*ret_text = buf_take_str(&b);
 	return RC_OK;
 }
