@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * test_job.c - workers and strands.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <assert.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/job.h"
+#include "base/mem.h"
+
+static struct jobs *
+new_jobs(size_t n)
+{
+	struct jobs *j;
+
+	assert_int_equal(jobs_new(n, &j), RC_OK);
+	return j;
+}
+
+enum { STRANDS = 8, EACH = 500 };
+
+struct line {
+	unsigned seen; /* by one job at a time: no lock */
+	atomic_bool running;
+};
+
+struct step {
+	struct line *line;
+	unsigned number;
+	atomic_uint *wrong;
+};
+
+static void
+take_step(void *arg)
+{
+	struct step *s = arg;
+
+	if (atomic_exchange(&s->line->running, true))
+		atomic_fetch_add(s->wrong, 1);
+	if (s->line->seen++ != s->number)
+		atomic_fetch_add(s->wrong, 1);
+	atomic_store(&s->line->running, false);
+}
+
+static void
+jobs_of_a_strand_run_one_after_the_other_in_order(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(4);
+	struct line lines[STRANDS] = { 0 };
+	struct step *steps = xcalloc(STRANDS * EACH, sizeof(*steps));
+	atomic_uint wrong = 0;
+
+	for (unsigned i = 0; i < EACH; i++) {
+		for (unsigned k = 0; k < STRANDS; k++) {
+			struct step *s = &steps[i * STRANDS + k];
+
+			*s = (struct step){ &lines[k], i, &wrong };
+			job_submit(j, 1000 + k, take_step, s);
+		}
+	}
+	jobs_free(j);
+	assert_int_equal(atomic_load(&wrong), 0);
+	for (unsigned k = 0; k < STRANDS; k++)
+		assert_int_equal(lines[k].seen, EACH);
+	free(steps);
+}
+
+static void
+meet(void *arg)
+{
+	pthread_barrier_wait(arg);
+}
+
+static void
+different_strands_run_side_by_side(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(2);
+	pthread_barrier_t b;
+
+	/* Each job ends only when the other one has begun. */
+	pthread_barrier_init(&b, NULL, 2);
+	job_submit(j, 1, meet, &b);
+	job_submit(j, 2, meet, &b);
+	jobs_free(j);
+	pthread_barrier_destroy(&b);
+}
+
+static void
+strand_zero_orders_nothing(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(3);
+	pthread_barrier_t b;
+
+	pthread_barrier_init(&b, NULL, 3);
+	for (int i = 0; i < 3; i++)
+		job_submit(j, 0, meet, &b);
+	jobs_free(j);
+	pthread_barrier_destroy(&b);
+}
+
+struct order {
+	sem_t gate;
+	char text[16];
+	size_t n;
+};
+
+struct letter {
+	struct order *order;
+	char c;
+};
+
+static void
+wait_at_gate(void *arg)
+{
+	struct order *o = arg;
+
+	sem_wait(&o->gate);
+}
+
+static void
+write_letter(void *arg)
+{
+	struct letter *l = arg;
+
+	l->order->text[l->order->n++] = l->c;
+}
+
+static void
+a_busy_strand_delays_another_by_one_job_only(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(1);
+	struct order o = { 0 };
+	struct letter a = { &o, 'a' }, b = { &o, 'b' };
+
+	sem_init(&o.gate, 0, 0);
+	job_submit(j, 9, wait_at_gate, &o);
+	for (int i = 0; i < 4; i++)
+		job_submit(j, 1, write_letter, &a);
+	job_submit(j, 2, write_letter, &b);
+	job_submit(j, 2, write_letter, &b);
+	sem_post(&o.gate);
+	jobs_free(j);
+	assert_string_equal(o.text, "ababaa");
+	sem_destroy(&o.gate);
+}
+
+struct answer {
+	struct loop *loop;
+	pthread_t worker;
+	bool done;
+};
+
+static void
+work(void *arg)
+{
+	struct answer *a = arg;
+
+	assert(loop_current() == NULL);
+	a->worker = pthread_self();
+}
+
+static void
+work_done(void *arg)
+{
+	struct answer *a = arg;
+
+	assert_ptr_equal(loop_current(), a->loop);
+	assert_false(pthread_equal(a->worker, pthread_self()));
+	a->done = true;
+}
+
+static void
+done_runs_in_the_loop_after_the_work(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(2);
+	AUTO(loop)
+	struct loop *l = NULL;
+	struct answer a = { 0 };
+
+	assert_int_equal(loop_new("test", &l), RC_OK);
+	a.loop = l;
+	job_run(j, 5, l, work, work_done, &a);
+	while (!a.done)
+		loop_run_once(l, true);
+	jobs_free(j);
+}
+
+static void
+pending_counts_what_is_not_finished(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(1);
+	struct order o = { 0 };
+	struct letter a = { &o, 'a' };
+
+	sem_init(&o.gate, 0, 0);
+	assert_int_equal(jobs_pending(j), 0);
+	job_submit(j, 1, wait_at_gate, &o);
+	job_submit(j, 1, write_letter, &a);
+	assert_int_equal(jobs_pending(j), 2);
+	sem_post(&o.gate);
+	while (jobs_pending(j) > 0)
+		sched_yield();
+	assert_string_equal(o.text, "a");
+	jobs_free(j);
+	sem_destroy(&o.gate);
+}
+
+struct chain {
+	struct jobs *jobs;
+	unsigned left;
+	atomic_uint ran;
+};
+
+static void
+submit_next(void *arg)
+{
+	struct chain *c = arg;
+
+	atomic_fetch_add(&c->ran, 1);
+	if (--c->left > 0)
+		job_submit(c->jobs, 3, submit_next, c);
+}
+
+static void
+jobs_that_jobs_submit_run_before_the_pool_is_gone(void **state UNUSED)
+{
+	struct chain c = { .jobs = new_jobs(3), .left = 100 };
+
+	job_submit(c.jobs, 3, submit_next, &c);
+	jobs_free(c.jobs);
+	assert_int_equal(atomic_load(&c.ran), 100);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(jobs_of_a_strand_run_one_after_the_other_in_order),
+		cmocka_unit_test(different_strands_run_side_by_side),
+		cmocka_unit_test(strand_zero_orders_nothing),
+		cmocka_unit_test(a_busy_strand_delays_another_by_one_job_only),
+		cmocka_unit_test(done_runs_in_the_loop_after_the_work),
+		cmocka_unit_test(pending_counts_what_is_not_finished),
+		cmocka_unit_test(jobs_that_jobs_submit_run_before_the_pool_is_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * test_loop.c - timers, posts, watches and threads of loops.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/loops.h"
+#include "base/mem.h"
+
+static struct loop *
+new_loop(void)
+{
+	struct loop *l;
+
+	assert_int_equal(loop_new("test", &l), RC_OK);
+	return l;
+}
+
+#define CHAR(c) ((void *)(intptr_t)(c))
+
+static char trace[64];
+
+static void
+note_char(char c)
+{
+	size_t n = strlen(trace);
+
+	assert_true(n + 1 < sizeof(trace));
+	trace[n] = c;
+	trace[n + 1] = '\0';
+}
+
+static void
+note(void *arg)
+{
+	note_char((char)(intptr_t)arg);
+}
+
+static int
+fresh(void **state)
+{
+	(void)state;
+	trace[0] = '\0';
+	clock_fake_start(1000000);
+	return 0;
+}
+
+static int
+back_to_real_time(void **state)
+{
+	(void)state;
+	clock_fake_stop();
+	return 0;
+}
+
+static void
+timers_fire_in_order_of_their_time(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+	struct loop_timer a, b, c;
+
+	loop_timer_init(&a, l, note, CHAR('a'));
+	loop_timer_init(&b, l, note, CHAR('b'));
+	loop_timer_init(&c, l, note, CHAR('c'));
+	loop_timer_set(&a, 300);
+	loop_timer_set(&b, 100);
+	loop_timer_set(&c, 200);
+	clock_fake_advance(99);
+	loop_run_once(l, false);
+	assert_string_equal(trace, "");
+	clock_fake_advance(1);
+	loop_run_once(l, false);
+	assert_string_equal(trace, "b");
+	clock_fake_advance(1000);
+	loop_run_once(l, false);
+	assert_string_equal(trace, "bca");
+	assert_false(loop_timer_is_set(&a));
+}
+
+static void
+a_timer_set_again_moves(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+	struct loop_timer a, b;
+
+	loop_timer_init(&a, l, note, CHAR('a'));
+	loop_timer_init(&b, l, note, CHAR('b'));
+	loop_timer_set(&a, 100);
+	loop_timer_set(&b, 200);
+	loop_timer_set(&a, 300);
+	clock_fake_advance(250);
+	loop_run_once(l, false);
+	assert_string_equal(trace, "b");
+	loop_timer_set(&a, 10);
+	clock_fake_advance(10);
+	loop_run_once(l, false);
+	assert_string_equal(trace, "ba");
+}
+
+static void
+a_cleared_timer_is_silent(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+	struct loop_timer a;
+
+	loop_timer_init(&a, l, note, CHAR('a'));
+	loop_timer_set(&a, 100);
+	assert_true(loop_timer_is_set(&a));
+	loop_timer_clear(&a);
+	loop_timer_clear(&a);
+	assert_false(loop_timer_is_set(&a));
+	clock_fake_advance(100);
+	loop_run_once(l, false);
+	assert_string_equal(trace, "");
+}
+
+struct owner {
+	struct loop_timer timer;
+	unsigned fired;
+};
+
+static void
+set_again_at_once(void *arg)
+{
+	struct owner *o = arg;
+
+	o->fired++;
+	loop_timer_set(&o->timer, 0);
+}
+
+static void
+a_timer_of_no_delay_fires_once_a_turn(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+	struct owner o = { 0 };
+
+	loop_timer_init(&o.timer, l, set_again_at_once, &o);
+	loop_timer_set(&o.timer, 0);
+	loop_run_once(l, true);
+	assert_int_equal(o.fired, 1);
+	loop_run_once(l, true);
+	assert_int_equal(o.fired, 2);
+	loop_timer_clear(&o.timer);
+}
+
+static void
+free_owner(void *arg)
+{
+	note_char('f');
+	free(arg);
+}
+
+static void
+a_timer_may_free_its_owner(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+	struct owner *o = xcalloc(1, sizeof(*o));
+
+	loop_timer_init(&o->timer, l, free_owner, o);
+	loop_timer_set(&o->timer, 5);
+	clock_fake_advance(5);
+	loop_run_once(l, false);
+	assert_string_equal(trace, "f");
+}
+
+struct many {
+	struct loop_timer timer;
+	uint64_t at;
+};
+
+static uint64_t last_at;
+static size_t fired_n;
+
+static void
+check_order(void *arg)
+{
+	struct many *m = arg;
+
+	assert_true(m->at >= last_at);
+	assert_true(clock_mono_ms() >= m->at);
+	last_at = m->at;
+	fired_n++;
+}
+
+static void
+ten_thousand_timers_with_moves_and_clears_keep_their_order(void **state UNUSED)
+{
+	enum { N = 10000 };
+	AUTO(loop)
+	struct loop *l = new_loop();
+	struct many *m = xcalloc(N, sizeof(*m));
+	uint64_t start = clock_mono_ms();
+	unsigned seed = 7;
+	size_t left = 0;
+
+	last_at = fired_n = 0;
+	for (size_t round = 0; round < 3; round++) {
+		for (size_t i = 0; i < N; i++) {
+			uint64_t delay = (uint64_t)rand_r(&seed) % 5000;
+
+			if (round == 0)
+				loop_timer_init(&m[i].timer, l, check_order, &m[i]);
+			m[i].at = start + delay;
+			if (rand_r(&seed) % 3 == 0)
+				loop_timer_clear(&m[i].timer);
+			else
+				loop_timer_set(&m[i].timer, delay);
+		}
+	}
+	for (size_t i = 0; i < N; i++)
+		left += loop_timer_is_set(&m[i].timer);
+	for (unsigned ms = 0; ms <= 5000; ms += 50) {
+		loop_run_once(l, false);
+		clock_fake_advance(50);
+	}
+	assert_int_equal(fired_n, left);
+	free(m);
+}
+
+static void
+post_more(void *arg)
+{
+	note_char('m');
+	loop_post(arg, note, CHAR('x'));
+	note_char('n');
+}
+
+static void
+posts_run_in_order_and_never_inside_loop_post(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+
+	loop_post(l, note, CHAR('a'));
+	loop_post(l, post_more, l);
+	loop_post(l, note, CHAR('b'));
+	assert_string_equal(trace, "");
+	loop_run_once(l, true);
+	assert_string_equal(trace, "amnb");
+	loop_run_once(l, true);
+	assert_string_equal(trace, "amnbx");
+}
+
+static void
+posts_left_over_run_when_the_loop_is_freed(void **state UNUSED)
+{
+	struct loop *l = new_loop();
+
+	loop_post(l, post_more, l);
+	loop_free(l);
+	assert_string_equal(trace, "mnx");
+}
+
+static void
+what_was_posted_before_the_stop_is_run(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+
+	loop_post(l, note, CHAR('a'));
+	loop_stop(l);
+	loop_run(l);
+	assert_string_equal(trace, "a");
+}
+
+static void
+check_current(void *arg)
+{
+	assert_ptr_equal(loop_current(), arg);
+	note_char('c');
+}
+
+static void
+the_current_loop_is_known_inside_it_only(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+
+	assert_null(loop_current());
+	loop_post(l, check_current, l);
+	loop_run_once(l, true);
+	assert_null(loop_current());
+	assert_string_equal(trace, "c");
+	assert_string_equal(loop_name(l), "test");
+}
+
+static void
+move_time(void *arg)
+{
+	uint64_t before = loop_now_ms(arg);
+
+	clock_fake_advance(10);
+	assert_int_equal(loop_now_ms(arg), before);
+	note_char('t');
+}
+
+static void
+time_stands_still_within_a_turn(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+	uint64_t before = loop_now_ms(l);
+
+	loop_post(l, move_time, l);
+	loop_run_once(l, true);
+	assert_string_equal(trace, "t");
+	assert_int_equal(loop_now_ms(l), before + 10);
+}
+
+struct pipe_end {
+	struct loop_watch *watch;
+	unsigned io;
+	unsigned calls;
+};
+
+static void
+on_io(int fd UNUSED, unsigned io, void *arg)
+{
+	struct pipe_end *p = arg;
+
+	p->io = io;
+	p->calls++;
+}
+
+static void
+a_watch_is_level_triggered_and_pauses(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+	struct pipe_end p = { 0 };
+	int fd[2];
+
+	assert_int_equal(pipe2(fd, O_NONBLOCK | O_CLOEXEC), 0);
+	p.watch = loop_watch_new(l, fd[0], on_io, &p);
+	assert_int_equal(write(fd[1], "x", 1), 1);
+	loop_run_once(l, false);
+	assert_int_equal(p.calls, 0);
+	loop_watch_set(p.watch, LOOP_IO_READ);
+	loop_run_once(l, true);
+	loop_run_once(l, true);
+	assert_int_equal(p.calls, 2);
+	assert_int_equal(p.io, LOOP_IO_READ);
+	loop_watch_set(p.watch, 0);
+	loop_run_once(l, false);
+	assert_int_equal(p.calls, 2);
+	loop_watch_free(p.watch);
+	p.watch = loop_watch_new(l, fd[1], on_io, &p);
+	loop_watch_set(p.watch, LOOP_IO_WRITE);
+	loop_run_once(l, true);
+	assert_int_equal(p.io, LOOP_IO_WRITE);
+	loop_watch_free(p.watch);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void
+a_signal_runs_its_function_in_the_loop(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+
+	assert_int_equal(loop_on_signal(l, SIGUSR1, note, CHAR('s')), RC_OK);
+	assert_int_equal(raise(SIGUSR1), 0);
+	loop_run_once(l, true);
+	assert_string_equal(trace, "s");
+}
+
+static void
+a_real_timer_wakes_a_waiting_loop(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *l = new_loop();
+	struct loop_timer a, far;
+	uint64_t start, took;
+
+	clock_fake_stop();
+	start = clock_mono_ms();
+	loop_timer_init(&a, l, note, CHAR('a'));
+	loop_timer_init(&far, l, note, CHAR('f'));
+	loop_timer_set(&far, UINT64_MAX);
+	loop_timer_set(&a, 30);
+	while (trace[0] == '\0')
+		loop_run_once(l, true);
+	took = clock_mono_ms() - start;
+	assert_in_range(took, 30, 10000);
+	loop_timer_clear(&far);
+}
+
+static atomic_uint counted;
+
+static void
+count(void *arg UNUSED)
+{
+	atomic_fetch_add(&counted, 1);
+}
+
+static void *
+post_a_thousand(void *arg)
+{
+	for (int i = 0; i < 1000; i++)
+		loop_post(arg, count, NULL);
+	return NULL;
+}
+
+static void
+posts_of_many_threads_all_arrive(void **state UNUSED)
+{
+	struct loops *ls;
+	pthread_t t[4];
+
+	clock_fake_stop();
+	atomic_store(&counted, 0);
+	assert_int_equal(loops_new(2, &ls), RC_OK);
+	assert_int_equal(loops_count(ls), 2);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(
+			pthread_create(&t[i], NULL, post_a_thousand, loops_at(ls, i % 2)),
+			0);
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	loops_free(ls);
+	assert_int_equal(atomic_load(&counted), 4000);
+}
+
+static void
+find_current(void *arg)
+{
+	*(struct loop **)arg = loop_current();
+}
+
+static void
+a_call_runs_in_the_loop_and_is_waited_for(void **state UNUSED)
+{
+	struct loops *ls;
+	struct loop *seen = NULL;
+
+	clock_fake_stop();
+	assert_int_equal(loops_new(0, &ls), RC_OK);
+	assert_true(loops_count(ls) > 0);
+	for (size_t i = 0; i < loops_count(ls); i++) {
+		loops_call(ls, i, find_current, &seen);
+		assert_ptr_equal(seen, loops_at(ls, i));
+	}
+	loops_free(ls);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, fresh, back_to_real_time)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(timers_fire_in_order_of_their_time),
+		T(a_timer_set_again_moves),
+		T(a_cleared_timer_is_silent),
+		T(a_timer_of_no_delay_fires_once_a_turn),
+		T(a_timer_may_free_its_owner),
+		T(ten_thousand_timers_with_moves_and_clears_keep_their_order),
+		T(posts_run_in_order_and_never_inside_loop_post),
+		T(posts_left_over_run_when_the_loop_is_freed),
+		T(what_was_posted_before_the_stop_is_run),
+		T(the_current_loop_is_known_inside_it_only),
+		T(time_stands_still_within_a_turn),
+		T(a_watch_is_level_triggered_and_pauses),
+		T(a_signal_runs_its_function_in_the_loop),
+		T(a_real_timer_wakes_a_waiting_loop),
+		T(posts_of_many_threads_all_arrive),
+		T(a_call_runs_in_the_loop_and_is_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
