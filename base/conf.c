@@ -7,6 +7,7 @@
  */
 #include "base/conf.h"
 
+#include <assert.h>
 #include <confuse.h>
 #include <errno.h>
 #include <pthread.h>
@@ -363,6 +364,7 @@ conf_load(const char *path, const struct conf_section *const *sections, size_t n
 	rc = set_defaults(c, err);
 	if (rc == RC_OK && path) {
 		rc = read_file(path, &text, err);
+		assert(rc != RC_OK || text);
 		if (rc == RC_OK)
 			rc = parse_text(c, path, text, err);
 		free(text);

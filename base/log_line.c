@@ -178,18 +178,12 @@ log_line_logfmt(const struct log_line *l, struct buf *out)
 	}
 }
 
-static int
-hex_value(char c)
-{
-	uint64_t v = 0;
-
-	return parse_hex64(span_of(&c, 1), &v) == RC_OK ? (int)v : -1;
-}
-
 /* Undoes the escapes of add_clean(). */
 static void
 add_unescaped(struct buf *out, struct span s)
 {
+	uint64_t byte;
+
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
@@ -202,10 +196,8 @@ add_unescaped(struct buf *out, struct span s)
 			} else if (c == 't') {
 				c = '\t';
 			} else if (c == 'x' && i + 2 < s.n &&
-			           hex_value(s.p[i + 1]) >= 0 &&
-			           hex_value(s.p[i + 2]) >= 0) {
-				c = (char)(hex_value(s.p[i + 1]) << 4 |
-				           hex_value(s.p[i + 2]));
+			           parse_hex64(span_of(s.p + i + 1, 2), &byte) == RC_OK) {
+				c = (char)byte;
 				i += 2;
 			}
 		}
