@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: ISC
+"""The process: privileges, restart after a crash, reload, draining, godwitctl, godwitd -t."""
+import os
+import re
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import unittest
+import urllib.request
+
+from harness import BUILD, PASSWORD, ROOT, Godwit, GodwitTest, server_user, wait_until
+
+ASAN = "dev" in os.path.basename(BUILD) or "asan" in BUILD
+
+
+def status_of(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return dict(l.rstrip("\n").split(":\t", 1) for l in f if ":\t" in l)
+
+
+class Process(GodwitTest):
+    def test_the_server_has_no_privileges(self):
+        s = status_of(self.g.server_pid())
+        self.assertEqual(s["NoNewPrivs"], "1")
+        self.assertEqual(s["Seccomp"], "2", "seccomp filter")
+        if server_user():
+            self.assertNotIn("0", s["Uid"].split())
+            self.assertEqual(int(s["CapEff"], 16), 0)
+
+    def test_the_log_tells_the_sandbox(self):
+        self.assertIn("sandbox.seccomp", self.g.log())
+        self.assertRegex(self.g.log(), r"sandbox\.landlock")
+
+    def test_metrics_are_there(self):
+        url = "http://127.0.0.1:%d/metrics" % self.g.ports["metrics"]
+        text = urllib.request.urlopen(url, timeout=10).read().decode()
+        self.assertIn("# TYPE godwit_push_waiting gauge", text)
+        self.assertRegex(text, r"(?m)^godwit_imap_connections 0$")
+
+    def test_accounts_are_made_listed_and_removed(self):
+        g = self.g
+        g.ctl("domain", "add", "Admin.Test")
+        self.assertIn("admin.test", g.ctl("domain", "list").split())
+        g.ctl("user", "add", "Carol@admin.test", "Carol Example", stdin="sesame seed\n")
+        self.assertIn("carol@admin.test\tCarol Example\tactive", g.ctl("user", "list"))
+        r = g.ctl("user", "add", "carol@admin.test", stdin="sesame seed\n", check=False)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("carol@admin.test: exists", r.stderr.lower())
+        g.ctl("alias", "add", "info@admin.test", "carol@admin.test")
+        self.assertIn("info@admin.test\tcarol@admin.test", g.ctl("alias", "list"))
+        r = g.ctl("domain", "remove", "admin.test", check=False)
+        self.assertIn("still has users", r.stderr)
+        with self.assertRaises(Exception):
+            g.imap("carol@admin.test", "wrong password")
+        g.imap("carol@admin.test", "sesame seed").logout()
+        g.ctl("user", "password", "carol@admin.test", stdin="another one\n")
+        with self.assertRaises(Exception):
+            g.imap("carol@admin.test", "sesame seed")
+        g.imap("carol@admin.test", "another one").logout()
+        g.ctl("alias", "remove", "info@admin.test", "carol@admin.test")
+        g.ctl("user", "remove", "carol@admin.test")
+        self.assertNotIn("carol@admin.test\tCarol Example\tactive", g.ctl("user", "list"))
+
+    def test_a_wrong_command_is_explained(self):
+        r = self.g.ctl("domain", "paint", "x", check=False)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("no such command", r.stderr)
+        r = self.g.ctl("user", "add", "nobody@nowhere.test", stdin="123456\n", check=False)
+        self.assertIn("not one of ours", r.stderr)
+
+    def test_a_reload_changes_the_certificate_and_drops_nobody(self):
+        g = self.g
+        g.user("reload@demo.test")
+        m = g.imap("reload@demo.test")
+        m.select("INBOX")
+        before = ssl.get_server_certificate(("127.0.0.1", g.ports["imaps"]))
+        folder = os.path.join(g.folder, "certs")
+        os.unlink(os.path.join(folder, "server.pem"))
+        subprocess.run([os.path.join(ROOT, "tools", "make-certs.sh"), folder, "localhost", "127.0.0.1"],
+                       check=True)
+        if g.user_name:
+            shutil.chown(os.path.join(folder, "server.key"), g.user_name)
+        g.process.send_signal(signal.SIGHUP)
+        g.wait_log("server.reloaded")
+        after = ssl.get_server_certificate(("127.0.0.1", g.ports["imaps"]))
+        self.assertNotEqual(before, after)
+        self.assertEqual(m.noop()[0], "OK", "the connection from before goes on")
+        m.logout()
+
+
+class Crash(GodwitTest):
+    def test_a_crashed_server_is_restarted_and_says_why(self):
+        g = self.g
+        g.user("alice@demo.test")
+        g.send("alice@demo.test", "Subject: before\r\n\r\nx\r\n")
+        old = g.server_pid()
+        os.kill(old, signal.SIGBUS if ASAN else signal.SIGSEGV)
+        wait_until("another server", lambda: g.server_pid() not in (None, old))
+        g.wait_ready()
+        self.assertRegex(g.log(), r"supervisor\.server[ _]?(died|ended)|died")
+        g.send("alice@demo.test", "Subject: after\r\n\r\nx\r\n")
+        m = g.imap("alice@demo.test")
+        self.assertEqual(m.select("INBOX")[1], [b"2"])
+        m.logout()
+
+    @classmethod
+    def tearDownClass(cls):
+        # ASan reports the signal that the test sent itself.
+        try:
+            cls.g.stop()
+        finally:
+            cls.g.remove()
+
+
+class Drain(unittest.TestCase):
+    def test_a_stopping_server_finishes_what_it_does(self):
+        g = Godwit()
+        try:
+            g.start()
+            g.user("alice@demo.test")
+            s = g.smtp()
+            s.ehlo()
+            s.mail("x@example.org")
+            s.rcpt("alice@demo.test")
+            s.putcmd("data")
+            self.assertEqual(s.getreply()[0], 354)
+            g.process.send_signal(signal.SIGTERM)
+            g.wait_log("server.drain")
+            s.send(b"Subject: last\r\n\r\nhello\r\n.\r\n")
+            self.assertEqual(s.getreply()[0], 250)
+            s.close()
+            self.assertEqual(g.stop(), 0)
+            g.start()
+            m = g.imap("alice@demo.test")
+            self.assertEqual(m.select("INBOX")[1], [b"1"])
+            m.logout()
+            self.assertEqual(g.stop(), 0)
+        finally:
+            if g.process:
+                g.kill9()
+            g.remove()
+
+
+class Configuration(unittest.TestCase):
+    GODWITD = os.path.join(BUILD, "server", "godwitd")
+
+    def check(self, text):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
+            f.write(text)
+            f.flush()
+            r = subprocess.run([self.GODWITD, "-c", f.name, "-t"], capture_output=True, text=True)
+            return r.returncode, r.stderr.replace(f.name, "FILE")
+
+    def test_the_sample_file_is_what_the_program_writes_and_is_valid(self):
+        sample = subprocess.run([self.GODWITD, "--sample"], capture_output=True, text=True, check=True).stdout
+        with open(os.path.join(ROOT, "conf", "godwit.conf")) as f:
+            self.assertEqual(f.read(), sample, "conf/godwit.conf: godwitd --sample > conf/godwit.conf")
+        self.assertEqual(self.check(sample)[0], 0)
+
+    def test_mistakes_are_pointed_at(self):
+        for text, line, words in [
+            ("imap {\n\tlisten_tsl = { \"*:993\" }\n}\n", 2, "listen_tsl"),
+            ("server {\n\tworkers = 1\n}\n", 2, "workers"),
+            ("server {\n\tdrain = soon\n}\n", 2, "drain"),
+            ("servre {\n}\n", 1, "servre"),
+            ("log {\n\tlevel = loud\n}\n", 2, "level"),
+        ]:
+            status, err = self.check(text)
+            with self.subTest(text=text):
+                self.assertEqual(status, 78)
+                self.assertIn("FILE:%d" % line, err)
+                self.assertIn(words, err)
+
+    def test_a_port_in_use_is_named(self):
+        with socket.socket() as s, tempfile.TemporaryDirectory() as d:
+            s.bind(("127.0.0.1", 0))
+            s.listen()
+            address = "127.0.0.1:%d" % s.getsockname()[1]
+            path = os.path.join(d, "c.conf")
+            with open(path, "w") as f:
+                f.write('server { user = "" control = "" }\nstore { directory = "%s/data" }\n'
+                        'smtp { listen = { "%s" } }\n' % (d, address))
+            r = subprocess.run([self.GODWITD, "-c", path], capture_output=True, text=True, timeout=60)
+            self.assertNotEqual(r.returncode, 0)
+            self.assertIn(address, r.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
