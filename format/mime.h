@@ -23,23 +23,32 @@ struct mime_limits {
 
 struct mime_param {
 	struct span name;
-	struct span
-		value; /* unquoted; RFC 2231 pieces joined, percent-decoded, as UTF-8 */
+	/* Unquoted; RFC 2231 pieces joined, percent-decoded, as UTF-8. */
+	struct span value;
 	struct mime_param *next;
 };
 
+/* What stands in for a missing half of an address, since an empty host means a group. */
+#define MIME_NO_MAILBOX "MISSING_MAILBOX"
+#define MIME_NO_DOMAIN "MISSING_DOMAIN"
+
 struct mime_address {
-	struct span
-		name; /* raw display name, unquoted, encoded words kept; empty: none */
-	struct span route; /* obsolete source route; mostly empty */
-	struct span
-		mailbox;  /* local part; of a group start: the group's name, host empty */
-	struct span host; /* empty for group start and end (end: mailbox empty as well) */
+	/* Raw display name, unquoted, encoded words kept; empty: none. */
+	struct span name;
+	/* Obsolete source route; mostly empty. */
+	struct span route;
+	/* Local part, unquoted; of a group start: the group's name, host empty. */
+	struct span mailbox;
+	/* Empty for group start and end (end: mailbox empty as well), else never. */
+	struct span host;
 	struct mime_address *next;
 };
 
-/* RFC 9051 7.5.2 ENVELOPE: raw header values, unfolded; p NULL means the header is
- * absent. */
+/*
+ * RFC 9051 7.5.2 ENVELOPE: raw header values, unfolded and without CR, LF and NUL; p NULL
+ * means that the header is absent. Of a header that stands more than once the first
+ * counts.
+ */
 struct mime_envelope {
 	struct span date;
 	struct span subject;
@@ -52,12 +61,16 @@ struct mime_envelope {
 	struct span in_reply_to;
 	struct span message_id;
 	struct span references;
-	int64_t date_ms; /* of date, ms since the epoch; INT64_MIN when absent or
-	                    unreadable */
+	/* Of date, ms since the epoch; INT64_MIN when absent or unreadable. */
+	int64_t date_ms;
 };
 
 struct mime_part {
-	struct span type; /* lower case; "text" "multipart" ...; default text/plain */
+	/*
+	 * Lower case; "text" "multipart" ...; default text/plain, of parts of a digest
+	 * message/rfc822. A multipart that has no parts is shown as text/plain.
+	 */
+	struct span type;
 	struct span subtype;
 	struct mime_param *params;
 	struct span id; /* p NULL: header absent; also below */
@@ -72,14 +85,17 @@ struct mime_part {
 	uint64_t header_at;  /* offset in the message of the part's MIME header */
 	uint64_t header_len; /* with the empty line that ends it */
 	uint64_t body_at;
-	uint64_t body_len; /* without the CRLF that belongs to the boundary */
-	uint32_t body_lines;
+	uint64_t body_len;   /* without the CRLF that belongs to the boundary */
+	uint32_t body_lines; /* line ends (LF) in the body as it stands */
 
-	struct mime_envelope
-		*envelope; /* the root, and the message inside message/rfc822 */
+	/* Of the root, and of the message inside message/rfc822 (its one child). */
+	struct mime_envelope *envelope;
 	struct mime_part *parent;
-	struct mime_part
-		*first; /* parts of a multipart; the one message of message/rfc822 */
+	/*
+	 * Parts of a multipart; the one message of message/rfc822. Leaves have none, and
+	 * so has a message/rfc822 that is base64 or beyond the limits.
+	 */
+	struct mime_part *first;
 	struct mime_part *next;
 };
 

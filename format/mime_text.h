@@ -31,8 +31,8 @@ void mime_decode_text(const struct mime_part *p, struct span body, struct buf *o
 struct mime_view {
 	struct mime_part *plain; /* the best text/plain body, or NULL */
 	struct mime_part *html;  /* the best text/html body, or NULL */
-	struct mime_part *
-		*attachments; /* leaf parts that are neither; inline images too */
+	/* Leaf parts that are neither, attached messages and inline images too. */
+	struct mime_part **attachments;
 	size_t n_attachments;
 	bool is_signed; /* multipart/signed or S/MIME */
 };
