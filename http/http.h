@@ -27,16 +27,18 @@ struct http_conf {
 	uint64_t header_max; /* bytes of request line and headers */
 	int64_t headers_max; /* count */
 	uint64_t body_max;
-	uint64_t idle_ms; /* keep-alive between requests */
-	uint64_t request_ms; /* the whole request must have come in so long after its first byte */
-	uint64_t body_rate_min; /* bytes a second that a body must make beyond request_ms */
-	int64_t streams_max; /* concurrent HTTP/2 streams of a connection */
+	uint64_t idle_ms;       /* keep-alive between requests */
+	uint64_t request_ms;    /* the whole request must have come in so long after its
+	                           first byte */
+	uint64_t body_rate_min; /* bytes a second that a body must make beyond request_ms
+	                         */
+	int64_t streams_max;    /* concurrent HTTP/2 streams of a connection */
 	bool http2;
 	bool gzip;
 };
 
 struct http_header {
-	struct span name; /* lower case */
+	struct span name;  /* lower case */
 	struct span value; /* trimmed */
 };
 
@@ -45,13 +47,13 @@ struct http_request {
 	struct arena *arena;
 	struct log_ctx log; /* sess= peer= req= */
 	struct span method; /* "POST" */
-	struct span path; /* "/Microsoft-Server-ActiveSync", percent-decoded, no query */
+	struct span path;  /* "/Microsoft-Server-ActiveSync", percent-decoded, no query */
 	struct span query; /* behind '?', raw; empty without */
-	struct span host; /* Host or :authority */
+	struct span host;  /* Host or :authority */
 	const struct http_header *headers;
 	size_t n_headers;
 	struct span body; /* content codings undone (gzip) */
-	int version; /* 11 or 2 */
+	int version;      /* 11 or 2 */
 	bool is_tls;
 	const char *peer; /* address */
 	struct loop *loop;
@@ -65,11 +67,15 @@ typedef void http_handler_fn(struct http_request *r, void *arg);
  * job is still running in a worker sets http_hold(). */
 typedef void http_gone_fn(struct http_request *r);
 
-enum rc http_server_new(const struct http_conf *conf, struct http_server **ret) MUST_CHECK;
-/* Exact path, or a prefix when it ends in '*'; compared without case. First match wins. */
-void http_server_route(struct http_server *s, const char *path, http_handler_fn *fn, void *arg);
+enum rc
+http_server_new(const struct http_conf *conf, struct http_server **ret) MUST_CHECK;
+/* Exact path, or a prefix when it ends in '*'; compared without case. First match wins.
+ */
+void http_server_route(struct http_server *s, const char *path, http_handler_fn *fn,
+                       void *arg);
 /* Takes an accepted connection; tls NULL: plain HTTP/1.1. */
-void http_server_accept(struct http_server *s, struct loop *l, int fd, struct tls_server *tls);
+void
+http_server_accept(struct http_server *s, struct loop *l, int fd, struct tls_server *tls);
 /* Draining: no new requests on kept connections ("Connection: close", GOAWAY), open ones
  * go on; waiting requests are told through their on_drain. Called in each loop. */
 void http_server_drain(struct http_server *s, struct loop *l);
@@ -80,14 +86,17 @@ void http_server_free(struct http_server *s);
 
 /* First header with the name (lower case), or p NULL. */
 struct span http_header_get(const struct http_request *r, const char *name);
-/* Value of a key of the query, percent-decoded, key compared without case; p NULL: absent. */
+/* Value of a key of the query, percent-decoded, key compared without case; p NULL:
+ * absent. */
 struct span http_query_get(struct http_request *r, const char *key);
-/* Basic credentials (RFC 7617), UTF-8 or ISO-8859-1 made UTF-8. RC_NOT_FOUND, RC_INVALID. */
+/* Basic credentials (RFC 7617), UTF-8 or ISO-8859-1 made UTF-8. RC_NOT_FOUND, RC_INVALID.
+ */
 enum rc http_basic_auth(struct http_request *r, struct span *ret_user,
-			struct span *ret_password) MUST_CHECK;
+                        struct span *ret_password) MUST_CHECK;
 
 void http_on_gone(struct http_request *r, http_gone_fn *fn);
-/* Optional: called at draining while the request waits (a Ping may answer "no changes"). */
+/* Optional: called at draining while the request waits (a Ping may answer "no changes").
+ */
 void http_on_drain(struct http_request *r, http_gone_fn *fn);
 /*
  * While held, a request whose client has gone is not freed: http_is_gone() tells, on_gone
@@ -97,11 +106,12 @@ void http_on_drain(struct http_request *r, http_gone_fn *fn);
 void http_hold(struct http_request *r);
 void http_release(struct http_request *r);
 bool http_is_gone(const struct http_request *r);
-/* A waiting request gives back the body and what was parsed of it: drops the body bytes. */
+/* A waiting request gives back the body and what was parsed of it: drops the body bytes.
+ */
 void http_drop_body(struct http_request *r);
 
-/* Headers of the answer, before http_respond(); copied. Date, Server and Content-Length come
- * by themselves. */
+/* Headers of the answer, before http_respond(); copied. Date, Server and Content-Length
+ * come by themselves. */
 void http_set_header(struct http_request *r, const char *name, const char *value);
 void http_set_headerf(struct http_request *r, const char *name, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
@@ -113,14 +123,15 @@ void http_respond_text(struct http_request *r, int status, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
 /*
- * A long answer in slices: more(out) is called in the loop whenever the client has drained
- * what was written, until it says end. size: Content-Length, or UINT64_MAX for chunked.
- * The producer may be asynchronous: it says WAIT and calls http_body_ready() later.
+ * A long answer in slices: more(out) is called in the loop whenever the client has
+ * drained what was written, until it says end. size: Content-Length, or UINT64_MAX for
+ * chunked. The producer may be asynchronous: it says WAIT and calls http_body_ready()
+ * later.
  */
 enum http_body { HTTP_BODY_MORE, HTTP_BODY_END, HTTP_BODY_WAIT, HTTP_BODY_ABORT };
 typedef enum http_body http_body_fn(struct http_request *r, struct buf *out, void *arg);
-void http_respond_body(struct http_request *r, int status, uint64_t size, http_body_fn *fn,
-		       void *arg);
+void http_respond_body(struct http_request *r, int status, uint64_t size,
+                       http_body_fn *fn, void *arg);
 void http_body_ready(struct http_request *r);
 
 const char *http_status_str(int status);
