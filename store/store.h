@@ -21,23 +21,25 @@ struct store_tx;
 extern const struct conf_section store_conf_section; /* "store" */
 
 struct store_conf {
-	char *directory; /* of the data */
-	int64_t shards; /* SQLite files; fixed when the store is made */
+	char *directory;          /* of the data */
+	int64_t shards;           /* SQLite files; fixed when the store is made */
 	uint64_t group_window_ms; /* how long a group commit may gather at most */
-	uint64_t inline_max; /* bytes: contents up to here lie in the row, larger in blob files */
+	uint64_t inline_max;  /* bytes: contents up to here lie in the row, larger in blob
+	                         files */
 	uint64_t message_max; /* bytes of one item's content */
 	uint64_t retention_ms; /* tombstones and deleted things are kept so long */
-	int64_t readers; /* read connections of a shard */
+	int64_t readers;       /* read connections of a shard */
 };
 
 /* Opens or makes the store under conf->directory; upgrades its schema in numbered steps.
  * Only one process may have it open (lock file): RC_EXISTS otherwise. */
-enum rc store_open(const struct store_conf *conf, struct store **ret, struct err *err) MUST_CHECK;
+enum rc
+store_open(const struct store_conf *conf, struct store **ret, struct err *err) MUST_CHECK;
 void store_close(struct store *s);
 
 /* Who changes things: for the log, for "do not send a device its own changes". */
 struct store_actor {
-	uint32_t device; /* the user's device number (store_device.h), 0: none */
+	uint32_t device;      /* the user's device number (store_device.h), 0: none */
 	const char *protocol; /* "imap", "activesync", "smtp": static storage */
 };
 
@@ -48,7 +50,7 @@ struct store_actor {
  */
 enum rc store_read(struct store *s, uint64_t user, struct store_tx **ret) MUST_CHECK;
 enum rc store_write(struct store *s, uint64_t user, const struct store_actor *who,
-		    struct store_tx **ret) MUST_CHECK;
+                    struct store_tx **ret) MUST_CHECK;
 /* RC_OK: durable, and the commit hook was called. *tx is NULL after it in every case.
  * RC_AGAIN: not done, may be tried again. Reads: just ends. */
 enum rc store_commit(struct store_tx **tx) MUST_CHECK;
@@ -66,7 +68,7 @@ struct store_moved {
 	uint32_t collection;
 	uint32_t device; /* of the actor */
 	uint64_t modseq; /* the highest of this commit in that collection */
-	bool added; /* an item came in (as against flags, expunges) */
+	bool added;      /* an item came in (as against flags, expunges) */
 };
 
 /* Called after each durable commit that moved something, in the committing thread, once

@@ -44,17 +44,18 @@ enum store_role {
 const char *store_role_str(enum store_role r);
 
 struct store_collection {
-	uint32_t id; /* from 1, never used again within a user */
+	uint32_t id;     /* from 1, never used again within a user */
 	uint32_t parent; /* 0: top */
 	enum store_class class;
 	enum store_role role;
-	struct span name; /* UTF-8, NFC as given, 1-255 bytes, no control characters, no '/' */
-	uint32_t epoch; /* IMAP's UIDVALIDITY */
+	struct span name; /* UTF-8, NFC as given, 1-255 bytes, no control characters, no
+	                     '/' */
+	uint32_t epoch;   /* IMAP's UIDVALIDITY */
 	uint32_t uid_next;
 	uint64_t created; /* modseq of the tree's log */
 	uint64_t changed; /* last change of name, parent, subscription or removal */
-	uint64_t modseq; /* highest of its items' changes: HIGHESTMODSEQ */
-	uint32_t exists; /* items */
+	uint64_t modseq;  /* highest of its items' changes: HIGHESTMODSEQ */
+	uint32_t exists;  /* items */
 	uint32_t unseen;
 	uint64_t bytes; /* of the items' contents */
 	bool subscribed;
@@ -65,23 +66,26 @@ struct store_collection {
 
 /* All of the user's, parents before children, the default ones first. Arrays in a. */
 enum rc store_collection_list(struct store_tx *tx, struct arena *a,
-			      struct store_collection **ret, size_t *ret_n) MUST_CHECK;
+                              struct store_collection **ret, size_t *ret_n) MUST_CHECK;
 enum rc store_collection_load(struct store_tx *tx, uint32_t id, struct arena *a,
-			      struct store_collection *ret) MUST_CHECK;
-enum rc store_collection_find_role(struct store_tx *tx, enum store_role role, struct arena *a,
-				   struct store_collection *ret) MUST_CHECK;
-/* Child of parent with this name (bytes equal; the INBOX at the top ASCII-case-insensitively). */
-enum rc store_collection_find_name(struct store_tx *tx, uint32_t parent, struct span name,
-				   struct arena *a, struct store_collection *ret) MUST_CHECK;
+                              struct store_collection *ret) MUST_CHECK;
+enum rc
+store_collection_find_role(struct store_tx *tx, enum store_role role, struct arena *a,
+                           struct store_collection *ret) MUST_CHECK;
+/* Child of parent with this name (bytes equal; the INBOX at the top
+ * ASCII-case-insensitively). */
+enum rc
+store_collection_find_name(struct store_tx *tx, uint32_t parent, struct span name,
+                           struct arena *a, struct store_collection *ret) MUST_CHECK;
 
 /* RC_EXISTS: the name is taken; RC_INVALID: name, depth; RC_TOO_BIG: too many. */
 enum rc store_collection_create(struct store_tx *tx, uint32_t parent, struct span name,
-				enum store_class class, enum store_role role,
-				uint32_t *ret_id) MUST_CHECK;
-/* New name and/or parent. RC_DENIED for default collections with a role; RC_CONFLICT when it
- * would lie below itself. */
+                                enum store_class class, enum store_role role,
+                                uint32_t *ret_id) MUST_CHECK;
+/* New name and/or parent. RC_DENIED for default collections with a role; RC_CONFLICT when
+ * it would lie below itself. */
 enum rc store_collection_rename(struct store_tx *tx, uint32_t id, uint32_t parent,
-				struct span name) MUST_CHECK;
+                                struct span name) MUST_CHECK;
 /* With all its items and what lies below it. RC_DENIED for the INBOX and roles that every
  * user has. Leaves tombstones in the tree's log. */
 enum rc store_collection_delete(struct store_tx *tx, uint32_t id) MUST_CHECK;
@@ -91,13 +95,14 @@ enum rc store_collection_subscribe(struct store_tx *tx, uint32_t id, bool on) MU
 struct store_tree_change {
 	uint64_t modseq;
 	bool deleted; /* only collection.id is meaningful then */
-	bool is_new; /* created after since */
+	bool is_new;  /* created after since */
 	struct store_collection collection;
 };
 
-/* In the order of modseq. A collection created and deleted since is not shown. */
+/* In the order of modseq. A collection created and deleted since is not shown.
+ * RC_CONFLICT: since lies before what the log still knows (retention): start afresh. */
 enum rc store_tree_changes(struct store_tx *tx, uint64_t since, struct arena *a,
-			   struct store_tree_change **ret, size_t *ret_n) MUST_CHECK;
+                           struct store_tree_change **ret, size_t *ret_n) MUST_CHECK;
 /* Highest modseq of the tree's log. */
 enum rc store_tree_modseq(struct store_tx *tx, uint64_t *ret) MUST_CHECK;
 

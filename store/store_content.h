@@ -22,19 +22,19 @@ struct store_content;
  * RC_TOO_BIG over message_max.
  */
 enum rc store_content_new(struct store *s, struct span raw, struct span meta,
-			  struct store_content **ret) MUST_CHECK;
+                          struct store_content **ret) MUST_CHECK;
 void store_content_free(struct store_content *c);
 AUTO_DEFINE(store_content);
 /* The usual case: mail bytes (CRLF line ends expected), parsed here. */
 enum rc store_content_new_mail(struct store *s, struct span raw,
-			       struct store_content **ret) MUST_CHECK;
+                               struct store_content **ret) MUST_CHECK;
 uint64_t store_content_size(const struct store_content *c);
 
 /* Reading what an item names; the ids are in struct store_item. Bytes in a. */
 enum rc store_content_meta(struct store_tx *tx, uint64_t content, struct arena *a,
-			   struct span *ret) MUST_CHECK;
+                           struct span *ret) MUST_CHECK;
 /* Bytes at..at+n (clamped) appended to out. */
 enum rc store_content_read(struct store_tx *tx, uint64_t content, uint64_t at, uint64_t n,
-			   struct buf *out) MUST_CHECK;
+                           struct buf *out) MUST_CHECK;
 
 #endif

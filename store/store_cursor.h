@@ -2,11 +2,11 @@
  *
  * store_cursor.h - what a device has seen: small rows, one for each (device, name).
  *
- * A SyncKey, a FolderSync key and a SyncML anchor are cursors. state is the protocol's own
- * few integers, encoded by it. The previous state stays until the device shows the new
- * key, so that a lost answer is replayed and not resynced; answer is what the protocol
- * wants to keep of its last answer (the outcome of the client's changes), so that a
- * replayed request does not apply them twice.
+ * A SyncKey, a FolderSync key and a SyncML anchor are cursors. state is the protocol's
+ * own few integers, encoded by it. The previous state stays until the device shows the
+ * new key, so that a lost answer is replayed and not resynced; answer is what the
+ * protocol wants to keep of its last answer (the outcome of the client's changes), so
+ * that a replayed request does not apply them twice.
  */
 #ifndef STORE_STORE_CURSOR_H
 #define STORE_STORE_CURSOR_H
@@ -23,13 +23,14 @@ struct store_cursor {
 
 /* name: "sync/12", "folders", ...; at most 200 bytes. Spans in a. */
 enum rc store_cursor_load(struct store_tx *tx, uint32_t device, const char *name,
-			  struct arena *a, struct store_cursor *ret) MUST_CHECK;
+                          struct arena *a, struct store_cursor *ret) MUST_CHECK;
 enum rc store_cursor_save(struct store_tx *tx, uint32_t device, const char *name,
-			  const struct store_cursor *c) MUST_CHECK;
+                          const struct store_cursor *c) MUST_CHECK;
 /* RC_OK also when there was none. */
-enum rc store_cursor_delete(struct store_tx *tx, uint32_t device, const char *name) MUST_CHECK;
+enum rc
+store_cursor_delete(struct store_tx *tx, uint32_t device, const char *name) MUST_CHECK;
 /* All of the device whose name begins with prefix ("" all). */
 enum rc store_cursor_delete_prefix(struct store_tx *tx, uint32_t device,
-				   const char *prefix) MUST_CHECK;
+                                   const char *prefix) MUST_CHECK;
 
 #endif

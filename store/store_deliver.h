@@ -11,7 +11,7 @@ struct store_delivery {
 	uint64_t user;
 	enum store_role folder; /* INBOX, JUNK */
 	uint32_t flags;
-	enum rc rc; /* out: how it went for this user */
+	enum rc rc;   /* out: how it went for this user */
 	uint32_t uid; /* out */
 };
 
@@ -21,7 +21,7 @@ struct store_delivery {
  * the first failure (each delivery has its own rc).
  */
 enum rc store_deliver(struct store *s, const struct store_content *content,
-		      const struct store_actor *who, int64_t received_ms,
-		      struct store_delivery *deliveries, size_t n) MUST_CHECK;
+                      const struct store_actor *who, int64_t received_ms,
+                      struct store_delivery *deliveries, size_t n) MUST_CHECK;
 
 #endif

@@ -24,18 +24,18 @@ const char *store_device_state_str(enum store_device_state s);
 
 struct store_device {
 	uint32_t number; /* within the user, from 1; never used again */
-	struct span id; /* the protocol's own: DeviceId, SyncML's LocURI; 1-128 bytes */
+	struct span id;  /* the protocol's own: DeviceId, SyncML's LocURI; 1-128 bytes */
 	struct span protocol; /* "activesync" */
-	struct span type; /* "iPhone" */
+	struct span type;     /* "iPhone" */
 	struct span model;
 	struct span os;
 	struct span user_agent;
 	struct span version; /* of the protocol, as last spoken: "16.1" */
 	enum store_device_state state;
-	struct span reason; /* why it is in that state */
-	uint32_t policy_key; /* last acknowledged, 0: none */
+	struct span reason;          /* why it is in that state */
+	uint32_t policy_key;         /* last acknowledged, 0: none */
 	uint32_t policy_key_pending; /* handed out in phase one, 0: none */
-	uint32_t policy_version; /* of the policy that policy_key stands for */
+	uint32_t policy_version;     /* of the policy that policy_key stands for */
 	int64_t first_seen_ms;
 	int64_t last_seen_ms;
 	struct span extra; /* JSON of further facts (IMEI, phone number, language) */
@@ -43,15 +43,15 @@ struct store_device {
 
 /* Spans in a. */
 enum rc store_device_find(struct store_tx *tx, struct span protocol, struct span id,
-			  struct arena *a, struct store_device *ret) MUST_CHECK;
+                          struct arena *a, struct store_device *ret) MUST_CHECK;
 enum rc store_device_load(struct store_tx *tx, uint32_t number, struct arena *a,
-			  struct store_device *ret) MUST_CHECK;
+                          struct store_device *ret) MUST_CHECK;
 /* Inserts (number 0; *ret_number is given) or replaces the row. */
 enum rc store_device_save(struct store_tx *tx, const struct store_device *d,
-			  uint32_t *ret_number) MUST_CHECK;
+                          uint32_t *ret_number) MUST_CHECK;
 /* With its cursors. */
 enum rc store_device_delete(struct store_tx *tx, uint32_t number) MUST_CHECK;
 enum rc store_device_list(struct store_tx *tx, struct arena *a, struct store_device **ret,
-			  size_t *ret_n) MUST_CHECK;
+                          size_t *ret_n) MUST_CHECK;
 
 #endif

@@ -13,15 +13,15 @@
 struct store_queue_rcpt {
 	struct span address;
 	struct span notify; /* DSN NOTIFY= as given, empty: default (RFC 3461) */
-	struct span orcpt; /* DSN ORCPT= as given */
+	struct span orcpt;  /* DSN ORCPT= as given */
 };
 
 struct store_queue_entry {
 	uint64_t id;
-	struct span sender; /* empty: the null reverse path */
-	struct span hop; /* the recipients' domain, or a smart host's name */
+	struct span sender;      /* empty: the null reverse path */
+	struct span hop;         /* the recipients' domain, or a smart host's name */
 	struct span envelope_id; /* DSN ENVID */
-	struct span ret; /* DSN RET */
+	struct span ret;         /* DSN RET */
 	bool smtputf8;
 	bool body_8bit;
 	struct store_queue_rcpt *rcpts;
@@ -32,27 +32,29 @@ struct store_queue_entry {
 	uint32_t attempts;
 	struct span last_error; /* "451 4.7.1 try later (mx.example.org)" */
 	bool delay_warned;
-	bool held; /* by an admin or a filter: not tried */
+	bool held;      /* by an admin or a filter: not tried */
 	uint64_t lease; /* 0, or the lease that holds it */
 };
 
 /* All entries in one durable commit; ids are filled in. hooks: store_queue_on_change. */
 enum rc store_queue_add(struct store *s, struct store_queue_entry *entries, size_t n,
-			const struct store_content *content) MUST_CHECK;
+                        const struct store_content *content) MUST_CHECK;
 /* The earliest entry due by now_ms without a live lease, leased until lease_ms later.
  * RC_NOT_FOUND: none; *ret_next_ms is then when the next falls due (INT64_MAX: never). */
-enum rc store_queue_lease(struct store *s, int64_t now_ms, uint64_t lease_ms, struct arena *a,
-			  struct store_queue_entry *ret, int64_t *ret_next_ms) MUST_CHECK;
+enum rc
+store_queue_lease(struct store *s, int64_t now_ms, uint64_t lease_ms, struct arena *a,
+                  struct store_queue_entry *ret, int64_t *ret_next_ms) MUST_CHECK;
 enum rc store_queue_content(struct store *s, uint64_t id, struct buf *out) MUST_CHECK;
-/* Done with these recipients (delivered or bounced): they are removed; the entry goes with
- * the last. RC_CONFLICT: the lease was lost meanwhile. */
+/* Done with these recipients (delivered or bounced): they are removed; the entry goes
+ * with the last. RC_CONFLICT: the lease was lost meanwhile. */
 enum rc store_queue_done(struct store *s, const struct store_queue_entry *e,
-			 const struct span *addresses, size_t n) MUST_CHECK;
+                         const struct span *addresses, size_t n) MUST_CHECK;
 /* Gives the lease back: try again at next_ms, with the error to show. */
-enum rc store_queue_retry(struct store *s, const struct store_queue_entry *e, int64_t next_ms,
-			  struct span error, bool delay_warned) MUST_CHECK;
+enum rc
+store_queue_retry(struct store *s, const struct store_queue_entry *e, int64_t next_ms,
+                  struct span error, bool delay_warned) MUST_CHECK;
 enum rc store_queue_list(struct store *s, struct arena *a, struct store_queue_entry **ret,
-			 size_t *ret_n) MUST_CHECK;
+                         size_t *ret_n) MUST_CHECK;
 enum rc store_queue_hold(struct store *s, uint64_t id, bool held) MUST_CHECK;
 enum rc store_queue_remove(struct store *s, uint64_t id) MUST_CHECK;
 /* Called, in the committing thread, when something became due earlier than before. */

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store.c - opening and closing, options, names.
+ */
+#include "store/store.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/blobs.h"
+#include "store/store_device.h"
+#include "store/store_private.h"
+
+static const struct conf_option options[] = {
+	{ "directory", CONF_STRING, offsetof(struct store_conf, directory),
+	  "/var/lib/godwit", 0, 0, NULL,
+	  "Where the data lies. One server at a time may use it." },
+	{ "shards", CONF_INT, offsetof(struct store_conf, shards), "16", 1, 256, NULL,
+	  "Files that users are spread over. Fixed when the store is made; later values are "
+	  "not looked at." },
+	{ "group_window", CONF_TIME, offsetof(struct store_conf, group_window_ms), "2ms",
+	  0, 1000, NULL,
+	  "A commit that others share waits at most so long for more of them while they keep "
+	  "coming." },
+	{ "inline_max", CONF_SIZE, offsetof(struct store_conf, inline_max), "32K", 0,
+	  1048576, NULL,
+	  "Messages up to this size lie in the database, larger ones in files." },
+	{ "message_max", CONF_SIZE, offsetof(struct store_conf, message_max), "50M", 1024,
+	  1073741824, NULL, "The largest message, contact or event that is stored." },
+	{ "retention", CONF_TIME, offsetof(struct store_conf, retention_ms), "30d", 0, 0,
+	  NULL,
+	  "What was deleted is kept so long; a device that was away longer starts afresh." },
+	{ "readers", CONF_INT, offsetof(struct store_conf, readers), "4", 1, 64, NULL,
+	  "Read connections kept open for each file." },
+};
+
+const struct conf_section store_conf_section = {
+	.name = "store",
+	.help = "Where and how users' data is kept.",
+	.options = options,
+	.n_options = ARRAY_LEN(options),
+	.size = sizeof(struct store_conf),
+};
+
+const char *
+store_class_str(enum store_class c)
+{
+	static const char *const names[] = {
+#define X(name, text) [STORE_CLASS_##name] = text,
+		STORE_CLASS_LIST(X)
+#undef X
+	};
+	return (unsigned)c < ARRAY_LEN(names) ? names[c] : "unknown";
+}
+
+const char *
+store_role_str(enum store_role r)
+{
+	static const char *const names[] = {
+#define X(name, text) [STORE_ROLE_##name] = text,
+		STORE_ROLE_LIST(X)
+#undef X
+	};
+	return (unsigned)r < ARRAY_LEN(names) ? names[r] : "unknown";
+}
+
+const char *
+store_device_state_str(enum store_device_state s)
+{
+	static const char *const names[] = {
+#define X(name, text) [STORE_DEVICE_##name] = text,
+		STORE_DEVICE_STATE_LIST(X)
+#undef X
+	};
+	return (unsigned)s < ARRAY_LEN(names) ? names[s] : "unknown";
+}
+
+/* The number of shards is what the store was made with: users are spread by it. */
+static enum rc
+fix_shards(struct store *s)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = engine_begin(s->engine, ENGINE_DIRECTORY, 0, true, &etx);
+
+	if (!rc)
+		rc = sql_run(etx,
+		             "INSERT INTO meta (name, value) VALUES ('shards', $1)"
+		             " ON CONFLICT (name) DO NOTHING",
+		             I(s->conf.shards));
+	if (!rc)
+		rc = sql_one(etx, &st, "SELECT value FROM meta WHERE name = 'shards'");
+	if (rc)
+		return rc == RC_NOT_FOUND ? RC_IO : rc;
+	s->shards = col_u32(st, 0);
+	engine_stmt_free(TAKE(st));
+	return engine_commit(&etx);
+}
+
+static enum rc
+open_engine(struct store *s, unsigned shards, struct err *err)
+{
+	struct engine_conf conf = {
+		.directory = s->conf.directory,
+		.shards = shards,
+		.readers = (unsigned)s->conf.readers,
+		.group_window_ms = s->conf.group_window_ms,
+	};
+
+	memcpy(conf.schema, store_schemas, sizeof(conf.schema));
+	return engine_sqlite_open(&conf, &s->engine, err);
+}
+
+enum rc
+store_open(const struct store_conf *conf, struct store **ret, struct err *err)
+{
+	struct store *s = xcalloc(1, sizeof(*s));
+	char *blobs = xasprintf("%s/blobs", conf->directory);
+	enum rc rc;
+
+	s->conf = *conf;
+	s->conf.directory = xstrdup(conf->directory);
+	s->codec = codec_new();
+	pthread_mutex_init(&s->sweep_mutex, NULL);
+	rc = open_engine(s, (unsigned)conf->shards, err);
+	if (!rc) {
+		rc = fix_shards(s);
+		if (!rc && s->shards != (unsigned)conf->shards) {
+			engine_close(TAKE(s->engine));
+			rc = open_engine(s, s->shards, err);
+		} else if (rc) {
+			err_set(err, rc, "%s: the directory cannot be read: %s",
+			        conf->directory, rc_str(rc));
+		}
+	}
+	if (!rc) {
+		rc = blobs_open(blobs, s->codec, &s->blobs);
+		if (rc)
+			err_set(err, rc, "%s cannot be made", blobs);
+	}
+	free(blobs);
+	if (rc) {
+		store_close(s);
+		return rc;
+	}
+	*ret = s;
+	return RC_OK;
+}
+
+void
+store_close(struct store *s)
+{
+	if (!s)
+		return;
+	engine_close(s->engine);
+	blobs_close(s->blobs);
+	codec_free(s->codec);
+	pthread_mutex_destroy(&s->sweep_mutex);
+	free(s->conf.directory);
+	free(s);
+}
+
+void
+store_on_commit(struct store *s, store_commit_fn *fn, void *arg)
+{
+	s->on_commit = fn;
+	s->on_commit_arg = arg;
+}
+
+void
+store_queue_on_change(struct store *s, store_queue_fn *fn, void *arg)
+{
+	s->on_queue = fn;
+	s->on_queue_arg = arg;
+}
+
+enum rc
+store_check(struct store *s, struct err *err)
+{
+	return engine_check(s->engine, err);
+}
+
+void *
+grow(void *p, size_t n, size_t *cap, size_t size)
+{
+	if (n < *cap)
+		return p;
+	*cap = *cap ? *cap * 2 : 16;
+	return xreallocarray(p, *cap, size);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store_change.c - changes since: the log's three strands merged in the order of modseq.
+ *
+ * An item stands in the log where it changed last. One that came in after since and moved
+ * on later stands also where it came in (the index item_born), so that an answer that
+ * ends between the two tells of the add, and the next one of the update; it would
+ * otherwise tell of an update of what was never shown.
+ */
+#include "store/store_change.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/store_private.h"
+
+#define NO_LIMIT INT64_C(0x3fffffff)
+
+/* A query with what is left out taken in. */
+struct bounds {
+	uint32_t collection;
+	uint64_t since;
+	uint64_t until;
+	int64_t device; /* -1: none */
+	int64_t received_ms;
+	int64_t limit;
+	bool quiet; /* the collection has not moved since */
+};
+
+struct change_list {
+	struct store_change *p;
+	size_t n;
+	size_t cap;
+};
+
+static struct store_change *
+add(struct change_list *l)
+{
+	l->p = grow(l->p, l->n, &l->cap, sizeof(*l->p));
+	l->p[l->n] = (struct store_change){ 0 };
+	return &l->p[l->n++];
+}
+
+/* Where each strand is one indexed range. $1 owner, $2 collection, $3 since, $4 until,
+ * $5 device, $6 received, $7 limit. */
+#define RANGE " FROM item WHERE owner = $1 AND collection = $2"
+
+/* Changed last in the range, and either known before, or unchanged since it came in. The
+ * device that made an item knows it. */
+static const char sql_changed[] =
+	"SELECT " ITEM_COLUMNS RANGE " AND modseq > $3 AND modseq <= $4"
+	" AND (created <= $3 OR created = modseq OR creator = $5)"
+	" AND NOT (writer = $5 AND writer_saw <= $3)"
+	" AND received_ms >= $6 ORDER BY modseq LIMIT $7";
+
+/* Came in within the range and moved on. */
+static const char sql_born[] =
+	"SELECT " ITEM_COLUMNS RANGE " AND created > $3 AND created <= $4"
+	" AND modseq > created AND creator <> $5 AND NOT (writer = $5 AND writer_saw <= $3)"
+	" AND received_ms >= $6 ORDER BY created LIMIT $7";
+
+static const char sql_gone[] =
+	"SELECT uid, created, expunged, received_ms, writer, flags FROM tombstone"
+	" WHERE owner = $1 AND collection = $2 AND expunged > $3 AND expunged <= $4"
+	" AND (created <= $3 OR creator = $5) AND writer <> $5"
+	" ORDER BY expunged LIMIT $6";
+
+static enum rc
+read_items(struct store_tx *tx, const struct bounds *b, const char *sql, bool born,
+           struct arena *a, struct change_list *l)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc =
+		sql_each(tx->etx, &st, sql, I(tx->user), I(b->collection), I(b->since),
+	                 I(b->until), I(b->device), I(b->received_ms), I(b->limit));
+
+	if (rc)
+		return rc;
+	while ((rc = engine_step(st)) == RC_OK) {
+		struct store_change *c = add(l);
+		bool known;
+
+		store_item_from_row(st, a, &c->item);
+		known = c->item.created <= b->since ||
+		        engine_int(st, ITEM_COLUMN_CREATOR) == b->device;
+		c->kind = known ? STORE_CHANGE_UPDATE : STORE_CHANGE_ADD;
+		c->modseq = born ? c->item.created : c->item.modseq;
+	}
+	return sql_end(rc);
+}
+
+static enum rc
+read_gone(struct store_tx *tx, const struct bounds *b, struct change_list *l)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = sql_each(tx->etx, &st, sql_gone, I(tx->user), I(b->collection),
+	                      I(b->since), I(b->until), I(b->device), I(b->limit));
+
+	if (rc)
+		return rc;
+	while ((rc = engine_step(st)) == RC_OK) {
+		struct store_change *c = add(l);
+
+		c->kind = STORE_CHANGE_EXPUNGE;
+		c->modseq = col_u64(st, 2);
+		c->item.collection = b->collection;
+		c->item.uid = col_u32(st, 0);
+		c->item.created = col_u64(st, 1);
+		c->item.modseq = c->modseq;
+		c->item.received_ms = engine_int(st, 3);
+		c->item.writer = col_u32(st, 4);
+		c->item.flags = col_u32(st, 5);
+	}
+	return sql_end(rc);
+}
+
+static enum rc
+make_bounds(struct store_tx *tx, const struct store_change_query *q, struct bounds *ret)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	uint64_t now = store_tx_modseq(tx);
+	enum rc rc = tx->write ? store_tx_flush(tx) : RC_OK;
+
+	if (!rc)
+		rc = sql_one(
+			tx->etx, &st,
+			"SELECT log_floor, modseq FROM collection WHERE owner = $1 AND id = $2",
+			I(tx->user), I(q->collection));
+	if (rc)
+		return rc;
+	if (q->since > 0 && q->since < col_u64(st, 0))
+		return RC_CONFLICT;
+	*ret = (struct bounds){
+		.collection = q->collection,
+		.since = q->since,
+		.until = q->until && q->until < now ? q->until : now,
+		.device = q->not_by_device ? (int64_t)q->not_by_device : -1,
+		.received_ms = q->received_since_ms ? q->received_since_ms : INT64_MIN,
+		.limit = q->limit && q->limit < NO_LIMIT ? (int64_t)q->limit + 1
+		                                         : NO_LIMIT,
+		.quiet = col_u64(st, 1) <= q->since,
+	};
+	return RC_OK;
+}
+
+static int
+compare(const void *pa, const void *pb)
+{
+	const struct store_change *a = pa;
+	const struct store_change *b = pb;
+
+	return a->modseq < b->modseq ? -1 : a->modseq > b->modseq;
+}
+
+enum rc
+store_changes(struct store_tx *tx, const struct store_change_query *q, struct arena *a,
+              struct store_change **ret, size_t *ret_n, uint64_t *ret_next,
+              bool *ret_more)
+{
+	struct change_list l = { 0 };
+	struct bounds b;
+	bool more;
+	enum rc rc = make_bounds(tx, q, &b);
+
+	if (!rc && !b.quiet && b.since < b.until) {
+		rc = read_items(tx, &b, sql_changed, false, a, &l);
+		if (!rc)
+			rc = read_items(tx, &b, sql_born, true, a, &l);
+		if (!rc)
+			rc = read_gone(tx, &b, &l);
+	}
+	if (rc) {
+		free(l.p);
+		return rc;
+	}
+	if (l.n > 0)
+		qsort(l.p, l.n, sizeof(*l.p), compare);
+	more = q->limit > 0 && l.n > q->limit;
+	if (more)
+		l.n = q->limit;
+	*ret = arena_array(a, l.n, struct store_change);
+	if (l.n > 0)
+		memcpy(*ret, l.p, l.n * sizeof(*l.p));
+	*ret_n = l.n;
+	*ret_next = more ? l.p[l.n - 1].modseq : b.until > b.since ? b.until : b.since;
+	*ret_more = more;
+	free(l.p);
+	return RC_OK;
+}
+
+enum rc
+store_has_changes(struct store_tx *tx, const struct store_change_query *q, bool *ret)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct store_change_query one = *q;
+	struct change_list l = { 0 };
+	struct bounds b;
+	enum rc rc;
+
+	one.limit = 1;
+	rc = make_bounds(tx, &one, &b);
+	b.limit = 1;
+	if (!rc && !b.quiet && b.since < b.until) {
+		rc = read_items(tx, &b, sql_changed, false, a, &l);
+		if (!rc && l.n == 0)
+			rc = read_gone(tx, &b, &l);
+		if (!rc && l.n == 0)
+			rc = read_items(tx, &b, sql_born, true, a, &l);
+	}
+	if (!rc)
+		*ret = l.n > 0;
+	free(l.p);
+	return rc;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store_content_mail.c - mail, parsed once on its way into the store.
+ */
+#include "format/mime.h"
+#include "store/store_content.h"
+
+enum rc
+store_content_new_mail(struct store *s, struct span raw, struct store_content **ret)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	AUTO_DONE(buf) struct buf meta = BUF_INIT(0);
+
+	mime_meta_write(mime_parse(raw, NULL, a), &meta);
+	return store_content_new(s, raw, buf_span(&meta), ret);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store_deliver.c - one message to many: one commit a shard, all shards side by side.
+ */
+#include "store/store_deliver.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/store_private.h"
+
+/* The deliveries of one shard. */
+struct batch {
+	struct engine_tx *etx;
+	struct store_moved *moved;
+	size_t n_moved;
+	size_t from; /* in the order */
+	size_t to;
+};
+
+struct deliver {
+	struct store *s;
+	const struct store_content *content;
+	const struct store_actor *who;
+	int64_t received_ms;
+	struct store_delivery *all;
+	struct place {
+		unsigned shard;
+		size_t index;
+	} * order; /* of deliveries, by shard */
+};
+
+static int
+compare(const void *pa, const void *pb)
+{
+	const struct place *a = pa;
+	const struct place *b = pb;
+
+	if (a->shard != b->shard)
+		return a->shard < b->shard ? -1 : 1;
+	return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static enum rc
+add_to_folder(struct deliver *d, struct store_tx *tx, struct store_delivery *one,
+              uint32_t *ret_uid)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct store_item_new item = {
+		.flags = one->flags,
+		.received_ms = d->received_ms,
+	};
+	struct store_collection c;
+	enum rc rc = store_collection_find_role(tx, one->folder, a, &c);
+
+	if (!rc)
+		rc = store_item_add(tx, c.id, d->content, &item, ret_uid, NULL);
+	return rc ? rc : store_tx_flush(tx);
+}
+
+static void
+keep_moved(struct batch *b, const struct store_tx *tx)
+{
+	if (tx->n_moved == 0)
+		return;
+	b->moved = xreallocarray(b->moved, b->n_moved + tx->n_moved, sizeof(*b->moved));
+	memcpy(b->moved + b->n_moved, tx->moved, tx->n_moved * sizeof(*tx->moved));
+	b->n_moved += tx->n_moved;
+}
+
+/* One user's part: it fails alone. The result is that of the batch. */
+static enum rc
+deliver_one(struct deliver *d, struct batch *b, struct store_delivery *one)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	uint32_t uid = 0;
+	enum rc rc = engine_savepoint(b->etx);
+
+	one->rc = rc;
+	if (rc)
+		return rc;
+	rc = store_tx_join(d->s, b->etx, one->user, d->who, &tx);
+	if (!rc)
+		rc = add_to_folder(d, tx, one, &uid);
+	if (!rc)
+		rc = engine_release(b->etx);
+	one->rc = rc;
+	if (rc)
+		return engine_rollback_to(b->etx);
+	one->uid = uid;
+	keep_moved(b, tx);
+	return RC_OK;
+}
+
+static void
+fail_batch(struct deliver *d, struct batch *b, enum rc rc)
+{
+	for (size_t i = b->from; i < b->to; i++) {
+		struct store_delivery *one = &d->all[d->order[i].index];
+
+		if (one->rc == RC_OK)
+			one->rc = rc;
+	}
+	b->n_moved = 0;
+}
+
+/* Begins the batch and lets its shard's committer have it. */
+static void
+start_batch(struct deliver *d, struct batch *b)
+{
+	enum rc rc = engine_begin(d->s->engine, ENGINE_SHARD, d->order[b->from].shard,
+	                          true, &b->etx);
+
+	for (size_t i = b->from; !rc && i < b->to; i++)
+		rc = deliver_one(d, b, &d->all[d->order[i].index]);
+	if (!rc && b->n_moved > 0) {
+		rc = engine_submit(b->etx);
+		if (!rc)
+			return;
+	}
+	engine_tx_free(TAKE(b->etx));
+	if (rc)
+		fail_batch(d, b, rc);
+}
+
+static void
+finish_batch(struct deliver *d, struct batch *b)
+{
+	enum rc rc;
+
+	if (!b->etx)
+		return;
+	rc = engine_commit(&b->etx);
+	if (rc)
+		fail_batch(d, b, rc);
+	else if (d->s->on_commit)
+		d->s->on_commit(b->moved, b->n_moved, d->s->on_commit_arg);
+}
+
+enum rc
+store_deliver(struct store *s, const struct store_content *content,
+              const struct store_actor *who, int64_t received_ms,
+              struct store_delivery *deliveries, size_t n)
+{
+	struct deliver d = {
+		.s = s,
+		.content = content,
+		.who = who,
+		.received_ms = received_ms,
+		.all = deliveries,
+		.order = xcalloc(n + 1, sizeof(*d.order)),
+	};
+	struct batch *batches = xcalloc(n + 1, sizeof(*batches));
+	size_t n_batches = 0;
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < n; i++) {
+		d.order[i] = (struct place){ store_shard_of(s, deliveries[i].user), i };
+		deliveries[i].rc = RC_OK;
+		deliveries[i].uid = 0;
+	}
+	if (n > 0)
+		qsort(d.order, n, sizeof(*d.order), compare);
+	for (size_t i = 0; i < n; i = batches[n_batches++].to) {
+		struct batch *b = &batches[n_batches];
+
+		b->from = i;
+		for (b->to = i; b->to < n && d.order[b->to].shard == d.order[i].shard;)
+			b->to++;
+		start_batch(&d, b);
+	}
+	for (size_t i = 0; i < n_batches; i++) {
+		finish_batch(&d, &batches[i]);
+		free(batches[i].moved);
+	}
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = deliveries[i].rc;
+	free(batches);
+	free(d.order);
+	return rc;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store_queue.c - the queue of mail that leaves.
+ */
+#include "store/store_queue.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/store_private.h"
+
+#define COLUMNS                                                                          \
+	"id, sender, hop, envelope_id, ret, smtputf8, body_8bit, queued_ms, next_ms,"    \
+	" due_ms, attempts, last_error, delay_warned, held, lease"
+#define FROM " FROM entry"
+
+static enum rc
+queue_begin(struct store *s, bool write, struct engine_tx **ret)
+{
+	return engine_begin(s->engine, ENGINE_QUEUE, 0, write, ret);
+}
+
+/* Something may be due earlier than before. */
+static enum rc
+commit_and_tell(struct store *s, struct engine_tx **etx)
+{
+	enum rc rc = engine_commit(etx);
+
+	if (!rc && s->on_queue)
+		s->on_queue(s->on_queue_arg);
+	return rc;
+}
+
+/* n numbers, the first in *ret. */
+static enum rc
+take_numbers(struct engine_tx *etx, struct span name, size_t n, uint64_t *ret)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = sql_one(etx, &st, "SELECT value FROM meta WHERE name = $1", T(name));
+
+	if (rc)
+		return rc == RC_NOT_FOUND ? RC_IO : rc;
+	*ret = col_u64(st, 0);
+	return sql_run(etx, "UPDATE meta SET value = value + $2 WHERE name = $1", T(name),
+	               I(n));
+}
+
+static enum rc
+insert_content(struct engine_tx *etx, const struct store_content *c, size_t refs,
+               uint64_t *ret_id)
+{
+	enum rc rc = take_numbers(etx, SPAN("content_next"), 1, ret_id);
+
+	if (rc)
+		return rc;
+	return sql_run(etx,
+	               "INSERT INTO content (id, refs, form, size, sha256, stored)"
+	               " VALUES ($1, $2, $3, $4, $5, $6)",
+	               I(*ret_id), I(refs), I(c->form), I(c->size),
+	               B(span_of((const char *)c->hash.b, sizeof(c->hash.b))),
+	               B(buf_span(&c->stored)));
+}
+
+static enum rc
+insert_entry(struct engine_tx *etx, const struct store_queue_entry *e, uint64_t id,
+             uint64_t content)
+{
+	enum rc rc;
+
+	rc = sql_run(
+		etx,
+		"INSERT INTO entry (" COLUMNS ", content) VALUES"
+		" ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, 0, $14)",
+		I(id), B(e->sender), B(e->hop), B(e->envelope_id), B(e->ret),
+		I(e->smtputf8), I(e->body_8bit), I(e->queued_ms), I(e->next_ms),
+		I(e->attempts), B(e->last_error), I(e->delay_warned), I(e->held),
+		I(content));
+	for (size_t i = 0; !rc && i < e->n_rcpts; i++)
+		rc = sql_run(etx,
+		             "INSERT INTO rcpt (entry, seq, address, notify, orcpt)"
+		             " VALUES ($1, $2, $3, $4, $5)",
+		             I(id), I(i), B(e->rcpts[i].address), B(e->rcpts[i].notify),
+		             B(e->rcpts[i].orcpt));
+	return rc;
+}
+
+enum rc
+store_queue_add(struct store *s, struct store_queue_entry *entries, size_t n,
+                const struct store_content *content)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	uint64_t content_id;
+	uint64_t first;
+	enum rc rc;
+
+	if (n == 0)
+		return RC_OK;
+	rc = queue_begin(s, true, &etx);
+	if (!rc)
+		rc = insert_content(etx, content, n, &content_id);
+	if (!rc)
+		rc = take_numbers(etx, SPAN("entry_next"), n, &first);
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = insert_entry(etx, &entries[i], first + i, content_id);
+	if (!rc)
+		rc = commit_and_tell(s, &etx);
+	for (size_t i = 0; !rc && i < n; i++) {
+		entries[i].id = first + i;
+		entries[i].size = store_content_size(content);
+	}
+	return rc;
+}
+
+static void
+from_row(struct engine_stmt *st, struct arena *a, struct store_queue_entry *ret)
+{
+	*ret = (struct store_queue_entry){
+		.id = col_u64(st, 0),
+		.sender = arena_span(a, engine_bytes(st, 1)),
+		.hop = arena_span(a, engine_bytes(st, 2)),
+		.envelope_id = arena_span(a, engine_bytes(st, 3)),
+		.ret = arena_span(a, engine_bytes(st, 4)),
+		.smtputf8 = engine_int(st, 5) != 0,
+		.body_8bit = engine_int(st, 6) != 0,
+		.queued_ms = engine_int(st, 7),
+		.next_ms = engine_int(st, 8),
+		/* 9: due_ms */
+		.attempts = col_u32(st, 10),
+		.last_error = arena_span(a, engine_bytes(st, 11)),
+		.delay_warned = engine_int(st, 12) != 0,
+		.held = engine_int(st, 13) != 0,
+		.lease = col_u64(st, 14),
+		.size = col_u64(st, 15),
+	};
+}
+
+static enum rc
+load_rcpts(struct engine_tx *etx, struct arena *a, struct store_queue_entry *e)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	struct store_queue_rcpt *list = NULL;
+	size_t n = 0;
+	size_t cap = 0;
+	enum rc rc = sql_each(etx, &st,
+	                      "SELECT address, notify, orcpt FROM rcpt WHERE entry = $1"
+	                      " ORDER BY seq",
+	                      I(e->id));
+
+	while (!rc && (rc = engine_step(st)) == RC_OK) {
+		list = grow(list, n, &cap, sizeof(*list));
+		list[n++] = (struct store_queue_rcpt){
+			.address = arena_span(a, engine_bytes(st, 0)),
+			.notify = arena_span(a, engine_bytes(st, 1)),
+			.orcpt = arena_span(a, engine_bytes(st, 2)),
+		};
+	}
+	rc = sql_end(rc);
+	e->rcpts = arena_array(a, n, struct store_queue_rcpt);
+	if (n > 0)
+		memcpy(e->rcpts, list, n * sizeof(*list));
+	e->n_rcpts = n;
+	free(list);
+	return rc;
+}
+
+/* The earliest entry that is not held. */
+static enum rc
+find_due(struct engine_tx *etx, int64_t now_ms, uint64_t *ret_id, int64_t *ret_next_ms)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = sql_one(etx, &st,
+	                     "SELECT id, due_ms FROM entry WHERE held = 0"
+	                     " ORDER BY due_ms LIMIT 1");
+
+	if (rc == RC_NOT_FOUND)
+		*ret_next_ms = INT64_MAX;
+	if (rc)
+		return rc;
+	if (engine_int(st, 1) > now_ms) {
+		*ret_next_ms = engine_int(st, 1);
+		return RC_NOT_FOUND;
+	}
+	*ret_id = col_u64(st, 0);
+	return RC_OK;
+}
+
+static enum rc
+load_entry(struct engine_tx *etx, uint64_t id, struct arena *a,
+           struct store_queue_entry *ret)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = sql_one(etx, &st,
+	                     "SELECT " COLUMNS ", (SELECT size FROM content"
+	                     " WHERE content.id = entry.content)" FROM " WHERE id = $1",
+	                     I(id));
+
+	if (rc)
+		return rc;
+	from_row(st, a, ret);
+	return load_rcpts(etx, a, ret);
+}
+
+enum rc
+store_queue_lease(struct store *s, int64_t now_ms, uint64_t lease_ms, struct arena *a,
+                  struct store_queue_entry *ret, int64_t *ret_next_ms)
+{
+	AUTO(engine_tx)
+	struct engine_tx *look = NULL;
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	struct store_queue_entry e;
+	uint64_t lease = random_u64() >> 1 | 1;
+	uint64_t id;
+	enum rc rc = queue_begin(s, false, &look);
+
+	/* Mostly there is nothing: no write for that. */
+	if (!rc)
+		rc = find_due(look, now_ms, &id, ret_next_ms);
+	if (!rc)
+		rc = queue_begin(s, true, &etx);
+	if (!rc)
+		rc = find_due(etx, now_ms, &id, ret_next_ms);
+	if (!rc)
+		rc = sql_run(etx,
+		             "UPDATE entry SET lease = $2, due_ms = $3 WHERE id = $1",
+		             I(id), I(lease), I(now_ms + (int64_t)lease_ms));
+	if (!rc)
+		rc = load_entry(etx, id, a, &e);
+	if (!rc)
+		rc = engine_commit(&etx);
+	if (!rc)
+		*ret = e;
+	return rc;
+}
+
+enum rc
+store_queue_content(struct store *s, uint64_t id, struct buf *out)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = queue_begin(s, false, &etx);
+
+	if (!rc)
+		rc = sql_one(etx, &st,
+		             "SELECT form, size, sha256, stored FROM content WHERE id ="
+		             " (SELECT content FROM entry WHERE entry.id = $1)",
+		             I(id));
+	if (rc)
+		return rc;
+	return content_open(s, (enum content_form)engine_int(st, 0), col_u64(st, 1),
+	                    engine_bytes(st, 2), engine_bytes(st, 3), 0, UINT64_MAX, out);
+}
+
+/* RC_CONFLICT when e's lease does not hold the entry any more. */
+static enum rc
+check_lease(struct engine_tx *etx, const struct store_queue_entry *e)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = sql_one(etx, &st, "SELECT lease FROM entry WHERE id = $1", I(e->id));
+
+	if (rc)
+		return rc == RC_NOT_FOUND ? RC_CONFLICT : rc;
+	return e->lease != 0 && col_u64(st, 0) == e->lease ? RC_OK : RC_CONFLICT;
+}
+
+/* The entry with its recipients and its share of the content. */
+static enum rc
+delete_entry(struct engine_tx *etx, uint64_t id)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	uint64_t content;
+	uint64_t rows = 0;
+	enum rc rc = sql_one(etx, &st, "SELECT content FROM entry WHERE id = $1", I(id));
+
+	if (rc)
+		return rc;
+	content = col_u64(st, 0);
+	engine_stmt_free(TAKE(st));
+	rc = sql_run(etx, "DELETE FROM rcpt WHERE entry = $1", I(id));
+	if (!rc)
+		rc = sql_run(etx, "DELETE FROM entry WHERE id = $1", I(id));
+	if (!rc)
+		rc = sql_run_rows(etx, &rows,
+		                  "DELETE FROM content WHERE id = $1 AND refs <= 1",
+		                  I(content));
+	if (!rc && rows == 0)
+		rc = sql_run(etx, "UPDATE content SET refs = refs - 1 WHERE id = $1",
+		             I(content));
+	return rc;
+}
+
+static enum rc
+has_rcpts(struct engine_tx *etx, uint64_t id)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+
+	return sql_one(etx, &st, "SELECT seq FROM rcpt WHERE entry = $1 LIMIT 1", I(id));
+}
+
+enum rc
+store_queue_done(struct store *s, const struct store_queue_entry *e,
+                 const struct span *addresses, size_t n)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	enum rc rc = queue_begin(s, true, &etx);
+
+	if (!rc)
+		rc = check_lease(etx, e);
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = sql_run(etx, "DELETE FROM rcpt WHERE entry = $1 AND address = $2",
+		             I(e->id), B(addresses[i]));
+	if (!rc)
+		rc = has_rcpts(etx, e->id);
+	if (rc == RC_NOT_FOUND)
+		rc = delete_entry(etx, e->id);
+	return rc ? rc : engine_commit(&etx);
+}
+
+enum rc
+store_queue_retry(struct store *s, const struct store_queue_entry *e, int64_t next_ms,
+                  struct span error, bool delay_warned)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	enum rc rc = queue_begin(s, true, &etx);
+
+	if (!rc)
+		rc = check_lease(etx, e);
+	if (!rc)
+		rc = sql_run(
+			etx,
+			"UPDATE entry SET lease = 0, next_ms = $2, due_ms = $2,"
+			" attempts = attempts + 1, last_error = $3, delay_warned = $4"
+			" WHERE id = $1",
+			I(e->id), I(next_ms), B(error), I(delay_warned));
+	return rc ? rc : commit_and_tell(s, &etx);
+}
+
+enum rc
+store_queue_list(struct store *s, struct arena *a, struct store_queue_entry **ret,
+                 size_t *ret_n)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	struct store_queue_entry *list = NULL;
+	int64_t now = clock_wall_ms();
+	size_t n = 0;
+	size_t cap = 0;
+	enum rc rc = queue_begin(s, false, &etx);
+
+	if (!rc)
+		rc = sql_each(etx, &st,
+		              "SELECT " COLUMNS ", (SELECT size FROM content"
+		              " WHERE content.id = entry.content)" FROM " ORDER BY id");
+	while (!rc && (rc = engine_step(st)) == RC_OK) {
+		list = grow(list, n, &cap, sizeof(*list));
+		from_row(st, a, &list[n]);
+		if (engine_int(st, 9) <= now)
+			list[n].lease = 0; /* it ran out */
+		n++;
+	}
+	rc = sql_end(rc);
+	for (size_t i = 0; !rc && i < n; i++)
+		rc = load_rcpts(etx, a, &list[i]);
+	if (!rc) {
+		*ret = arena_array(a, n, struct store_queue_entry);
+		if (n > 0)
+			memcpy(*ret, list, n * sizeof(*list));
+		*ret_n = n;
+	}
+	free(list);
+	return rc;
+}
+
+enum rc
+store_queue_hold(struct store *s, uint64_t id, bool held)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	uint64_t rows = 0;
+	enum rc rc = queue_begin(s, true, &etx);
+
+	if (!rc)
+		rc = sql_run_rows(etx, &rows, "UPDATE entry SET held = $2 WHERE id = $1",
+		                  I(id), I(held));
+	if (!rc && rows == 0)
+		rc = RC_NOT_FOUND;
+	if (rc)
+		return rc;
+	return held ? engine_commit(&etx) : commit_and_tell(s, &etx);
+}
+
+enum rc
+store_queue_remove(struct store *s, uint64_t id)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	enum rc rc = queue_begin(s, true, &etx);
+
+	if (!rc)
+		rc = delete_entry(etx, id);
+	return rc ? rc : engine_commit(&etx);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store_schema.c - the tables, as numbered steps. A released step is never changed.
+ *
+ * Every table of a shard begins with the user ("owner"). The modseq of a user is given by
+ * its account row inside the transaction, never by a sequence.
+ */
+#include "store/store_private.h"
+
+static const char *const shard_1[] = {
+	/* *_next: the number that the next one gets; numbers are never used again. */
+	"CREATE TABLE account ("
+	" owner BIGINT NOT NULL PRIMARY KEY,"
+	" modseq BIGINT NOT NULL,"
+	" tree_modseq BIGINT NOT NULL,"
+	" tree_floor BIGINT NOT NULL," /* the tree's log is complete above it */
+	" collection_next BIGINT NOT NULL,"
+	" content_next BIGINT NOT NULL,"
+	" device_next BIGINT NOT NULL,"
+	" epoch_last BIGINT NOT NULL"
+	") /* clustered */",
+
+	"CREATE TABLE collection ("
+	" owner BIGINT NOT NULL,"
+	" id BIGINT NOT NULL,"
+	" parent BIGINT NOT NULL,"
+	" class BIGINT NOT NULL,"
+	" role BIGINT NOT NULL,"
+	" name TEXT NOT NULL,"
+	" epoch BIGINT NOT NULL,"
+	" uid_next BIGINT NOT NULL,"
+	" created BIGINT NOT NULL,"
+	" changed BIGINT NOT NULL,"
+	" modseq BIGINT NOT NULL,"
+	" n_items BIGINT NOT NULL,"
+	" n_unseen BIGINT NOT NULL,"
+	" n_bytes BIGINT NOT NULL,"
+	" subscribed BIGINT NOT NULL,"
+	" log_floor BIGINT NOT NULL," /* the items' log is complete above it */
+	" PRIMARY KEY (owner, id)"
+	") /* clustered */",
+	"CREATE UNIQUE INDEX collection_name ON collection (owner, parent, name)",
+	"CREATE INDEX collection_changed ON collection (owner, changed)",
+
+	/* Its items stay in place until retention ends. */
+	"CREATE TABLE collection_gone ("
+	" owner BIGINT NOT NULL,"
+	" id BIGINT NOT NULL,"
+	" created BIGINT NOT NULL,"
+	" expunged BIGINT NOT NULL,"
+	" parent BIGINT NOT NULL,"
+	" class BIGINT NOT NULL,"
+	" role BIGINT NOT NULL,"
+	" name TEXT NOT NULL,"
+	" gone_ms BIGINT NOT NULL,"
+	" device BIGINT NOT NULL,"
+	" protocol TEXT NOT NULL,"
+	" PRIMARY KEY (owner, id)"
+	") /* clustered */",
+	"CREATE INDEX collection_gone_expunged ON collection_gone (owner, expunged)",
+
+	/* creator: the device that added it; writer: of the last change; writer_saw: the
+	 * item's modseq before that writer's unbroken run of changes. */
+	"CREATE TABLE item ("
+	" owner BIGINT NOT NULL,"
+	" collection BIGINT NOT NULL,"
+	" uid BIGINT NOT NULL,"
+	" created BIGINT NOT NULL,"
+	" modseq BIGINT NOT NULL,"
+	" flags BIGINT NOT NULL,"
+	" keywords BYTEA NOT NULL,"
+	" received_ms BIGINT NOT NULL,"
+	" size BIGINT NOT NULL,"
+	" content BIGINT NOT NULL,"
+	" creator BIGINT NOT NULL,"
+	" writer BIGINT NOT NULL,"
+	" writer_saw BIGINT NOT NULL,"
+	" props BYTEA NOT NULL,"
+	" PRIMARY KEY (owner, collection, uid)"
+	") /* clustered */",
+	"CREATE INDEX item_modseq ON item (owner, collection, modseq)",
+	"CREATE INDEX item_received ON item (owner, collection, received_ms, uid)",
+	/* The place in the log where an item came in, for those that moved on since. */
+	"CREATE INDEX item_born ON item (owner, collection, created) WHERE modseq > created",
+
+	/* content: what was deleted, kept for restoring until retention ends; 0: none. */
+	"CREATE TABLE tombstone ("
+	" owner BIGINT NOT NULL,"
+	" collection BIGINT NOT NULL,"
+	" uid BIGINT NOT NULL,"
+	" created BIGINT NOT NULL,"
+	" expunged BIGINT NOT NULL,"
+	" received_ms BIGINT NOT NULL,"
+	" creator BIGINT NOT NULL,"
+	" writer BIGINT NOT NULL,"
+	" protocol TEXT NOT NULL,"
+	" gone_ms BIGINT NOT NULL,"
+	" flags BIGINT NOT NULL,"
+	" content BIGINT NOT NULL,"
+	" PRIMARY KEY (owner, collection, uid)"
+	") /* clustered */",
+	"CREATE INDEX tombstone_expunged ON tombstone (owner, collection, expunged)",
+	"CREATE INDEX tombstone_gone ON tombstone (owner, gone_ms)",
+
+	/* Apart from item, so that a scan of flags does not read bodies. */
+	"CREATE TABLE content ("
+	" owner BIGINT NOT NULL,"
+	" id BIGINT NOT NULL,"
+	" refs BIGINT NOT NULL,"
+	" form BIGINT NOT NULL,"
+	" size BIGINT NOT NULL,"
+	" sha256 BYTEA NOT NULL,"
+	" meta BYTEA NOT NULL,"
+	" stored BYTEA NOT NULL,"
+	" PRIMARY KEY (owner, id)"
+	")",
+	"CREATE INDEX content_blob ON content (owner, id) WHERE form = 2",
+
+	"CREATE TABLE client_add ("
+	" owner BIGINT NOT NULL,"
+	" collection BIGINT NOT NULL,"
+	" device BIGINT NOT NULL,"
+	" client_id BYTEA NOT NULL,"
+	" uid BIGINT NOT NULL,"
+	" added_ms BIGINT NOT NULL,"
+	" PRIMARY KEY (owner, collection, device, client_id)"
+	") /* clustered */",
+	"CREATE INDEX client_add_added ON client_add (owner, added_ms)",
+
+	"CREATE TABLE device ("
+	" owner BIGINT NOT NULL,"
+	" number BIGINT NOT NULL,"
+	" id BYTEA NOT NULL,"
+	" protocol TEXT NOT NULL,"
+	" device_type BYTEA NOT NULL,"
+	" model BYTEA NOT NULL,"
+	" os BYTEA NOT NULL,"
+	" user_agent BYTEA NOT NULL,"
+	" version BYTEA NOT NULL,"
+	" state BIGINT NOT NULL,"
+	" reason BYTEA NOT NULL,"
+	" policy_key BIGINT NOT NULL,"
+	" policy_key_pending BIGINT NOT NULL,"
+	" policy_version BIGINT NOT NULL,"
+	" first_seen_ms BIGINT NOT NULL,"
+	" last_seen_ms BIGINT NOT NULL,"
+	" extra BYTEA NOT NULL,"
+	" PRIMARY KEY (owner, number)"
+	") /* clustered */",
+	"CREATE UNIQUE INDEX device_id ON device (owner, protocol, id)",
+
+	"CREATE TABLE sync_cursor ("
+	" owner BIGINT NOT NULL,"
+	" device BIGINT NOT NULL,"
+	" name TEXT NOT NULL,"
+	" sync_key BIGINT NOT NULL,"
+	" state BYTEA NOT NULL,"
+	" prev_key BIGINT NOT NULL,"
+	" prev_state BYTEA NOT NULL,"
+	" answer BYTEA NOT NULL,"
+	" PRIMARY KEY (owner, device, name)"
+	") /* clustered */",
+	NULL,
+};
+
+static const char *const directory_1[] = {
+	"CREATE TABLE meta ("
+	" name TEXT NOT NULL PRIMARY KEY,"
+	" value BIGINT NOT NULL"
+	") /* clustered */",
+	"INSERT INTO meta (name, value) VALUES ('user_next', 1)",
+
+	"CREATE TABLE mail_domain ("
+	" name TEXT NOT NULL PRIMARY KEY,"
+	" created_ms BIGINT NOT NULL"
+	") /* clustered */",
+
+	/* removed_ms: 0 while the user lives. */
+	"CREATE TABLE mail_user ("
+	" id BIGINT NOT NULL PRIMARY KEY,"
+	" address TEXT NOT NULL,"
+	" domain TEXT NOT NULL,"
+	" name TEXT NOT NULL,"
+	" password TEXT NOT NULL,"
+	" password_version BIGINT NOT NULL,"
+	" disabled BIGINT NOT NULL,"
+	" created_ms BIGINT NOT NULL,"
+	" removed_ms BIGINT NOT NULL"
+	")",
+	"CREATE UNIQUE INDEX mail_user_address ON mail_user (address) WHERE removed_ms = 0",
+	"CREATE INDEX mail_user_domain ON mail_user (domain, address)",
+
+	"CREATE TABLE mail_alias ("
+	" address TEXT NOT NULL,"
+	" target TEXT NOT NULL,"
+	" domain TEXT NOT NULL,"
+	" PRIMARY KEY (address, target)"
+	") /* clustered */",
+	"CREATE INDEX mail_alias_domain ON mail_alias (domain, address)",
+	NULL,
+};
+
+static const char *const queue_1[] = {
+	"CREATE TABLE meta ("
+	" name TEXT NOT NULL PRIMARY KEY,"
+	" value BIGINT NOT NULL"
+	") /* clustered */",
+	"INSERT INTO meta (name, value) VALUES ('entry_next', 1), ('content_next', 1)",
+
+	/* due_ms: the later of next_ms and the end of the lease. */
+	"CREATE TABLE entry ("
+	" id BIGINT NOT NULL PRIMARY KEY,"
+	" sender BYTEA NOT NULL,"
+	" hop BYTEA NOT NULL,"
+	" envelope_id BYTEA NOT NULL,"
+	" ret BYTEA NOT NULL,"
+	" smtputf8 BIGINT NOT NULL,"
+	" body_8bit BIGINT NOT NULL,"
+	" queued_ms BIGINT NOT NULL,"
+	" next_ms BIGINT NOT NULL,"
+	" due_ms BIGINT NOT NULL,"
+	" attempts BIGINT NOT NULL,"
+	" last_error BYTEA NOT NULL,"
+	" delay_warned BIGINT NOT NULL,"
+	" held BIGINT NOT NULL,"
+	" lease BIGINT NOT NULL,"
+	" content BIGINT NOT NULL"
+	")",
+	"CREATE INDEX entry_due ON entry (held, due_ms)",
+
+	"CREATE TABLE rcpt ("
+	" entry BIGINT NOT NULL,"
+	" seq BIGINT NOT NULL,"
+	" address BYTEA NOT NULL,"
+	" notify BYTEA NOT NULL,"
+	" orcpt BYTEA NOT NULL,"
+	" PRIMARY KEY (entry, seq)"
+	") /* clustered */",
+
+	"CREATE TABLE content ("
+	" id BIGINT NOT NULL PRIMARY KEY,"
+	" refs BIGINT NOT NULL,"
+	" form BIGINT NOT NULL,"
+	" size BIGINT NOT NULL,"
+	" sha256 BYTEA NOT NULL,"
+	" stored BYTEA NOT NULL"
+	")",
+	NULL,
+};
+
+static const char *const *const shard_steps[] = { shard_1 };
+static const char *const *const directory_steps[] = { directory_1 };
+static const char *const *const queue_steps[] = { queue_1 };
+
+const struct engine_schema store_schemas[ENGINE_DB_N] = {
+	[ENGINE_DIRECTORY] = { directory_steps, ARRAY_LEN(directory_steps) },
+	[ENGINE_QUEUE] = { queue_steps, ARRAY_LEN(queue_steps) },
+	[ENGINE_SHARD] = { shard_steps, ARRAY_LEN(shard_steps) },
+};

@@ -1,0 +1,7 @@
+# Unit tests of store/, all on the fixture of a store in a temporary directory.
+add_library(godwit_store_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/store_fixture.c)
+target_link_libraries(godwit_store_fixture PUBLIC godwit_store cmocka)
+
+foreach(name tx)
+	godwit_unit_test(test_store_${name} USES store_fixture)
+endforeach()
