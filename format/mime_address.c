@@ -185,8 +185,13 @@ add_angle(struct reader *r)
 		skip_space(r);
 	}
 	buf_clear(&r->words);
-	while (read_word(r, &r->words))
-		skip_space(r);
+	while (read_word(r, &r->words)) {
+		/* "a . b" is one local part; of "a b" it is hard to say what was meant.
+		 */
+		if (skip_space(r) && peek(r) != '@' && peek(r) != '.' && peek(r) != '>' &&
+		    r->words.len > 0 && r->words.p[r->words.len - 1] != '.')
+			buf_add_char(&r->words, ' ');
+	}
 	struct span local = arena_span(r->a, buf_span(&r->words));
 	if (peek(r) == '@') {
 		r->at++;

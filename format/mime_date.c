@@ -94,52 +94,21 @@ zone_of(struct span name)
 	return 0;
 }
 
-static bool
-read_zone(struct span s, size_t *at, int *ret)
+/* A zone that cannot be read means +0000, as a missing one does. */
+static int
+read_zone(struct span s, size_t *at)
 {
 	struct span word = next_word(s, at);
+	int sign = span_is(word, "-") ? -1 : 1;
 	uint32_t v;
 
-	if (!span_is(word, "+") && !span_is(word, "-")) {
-		*ret = zone_of(word);
-		return true;
-	}
-	struct span digits = next_word(s, at);
-	if (digits.n != 4 || parse_u32(digits, 9999, &v) != RC_OK || v % 100 > 59)
-		return false;
-	*ret = (int)(v / 100 * 60 + v % 100) * (word.p[0] == '-' ? -1 : 1);
-	return true;
-}
-
-static bool
-read_date(struct span s, size_t *at, struct clock_time *t)
-{
-	size_t before = *at;
-	struct span word = next_word(s, at);
-	uint32_t year;
-
-	/* "Mon," is optional, and its comma is missing in some mail. */
-	if (word.n > 0 && (word.p[0] < '0' || word.p[0] > '9')) {
-		before = *at;
-		if (!span_is(next_word(s, at), ","))
-			*at = before;
-	} else {
-		*at = before;
-	}
-	if (!read_number(s, at, 31, &t->day))
-		return false;
-	t->month = month_of(next_word(s, at));
-	word = next_word(s, at);
-	if (t->month == 0 || word.n < 2 || parse_u32(word, 9999, &year) != RC_OK)
-		return false;
-	/* 4.3: two digits 00..49 are 2000..2049, others and three digits count from 1900.
-	 */
-	if (word.n == 2)
-		year += year < 50 ? 2000 : 1900;
-	else if (word.n == 3)
-		year += 1900;
-	t->year = year;
-	return year >= 1 && t->day >= 1 && t->day <= days_in_month(t->year, t->month);
+	if (word.n > 0 && (word.p[0] | 0x20) >= 'a')
+		return zone_of(word);
+	if (span_is(word, "+") || span_is(word, "-"))
+		word = next_word(s, at);
+	if (word.n != 4 || parse_u32(word, 9999, &v) != RC_OK || v % 100 > 59)
+		return 0;
+	return sign * (int)(v / 100 * 60 + v % 100);
 }
 
 static bool
@@ -156,15 +125,65 @@ read_time(struct span s, size_t *at, struct clock_time *t)
 	return read_number(s, at, 60, &t->second);
 }
 
+/* 4.3: two digits 00..49 are 2000..2049, others and three digits count from 1900. */
+static bool
+read_year(struct span word, struct clock_time *t)
+{
+	uint32_t year;
+
+	if (word.n < 2 || parse_u32(word, 9999, &year) != RC_OK)
+		return false;
+	if (word.n == 2)
+		year += year < 50 ? 2000 : 1900;
+	else if (word.n == 3)
+		year += 1900;
+	t->year = year;
+	return year >= 1 && t->day >= 1 && t->day <= days_in_month(t->year, t->month);
+}
+
+/* "1 Jan 2002 10:00" and C's "Jan 1 10:00 2002", the day of the week behind us. */
+static bool
+read_date(struct span s, size_t *at, struct clock_time *t)
+{
+	size_t before = *at;
+
+	t->month = month_of(next_word(s, at));
+	if (t->month > 0)
+		return read_number(s, at, 31, &t->day) && read_time(s, at, t) &&
+		       read_year(next_word(s, at), t);
+	*at = before;
+	if (!read_number(s, at, 31, &t->day))
+		return false;
+	t->month = month_of(next_word(s, at));
+	return t->month > 0 && read_year(next_word(s, at), t) && read_time(s, at, t);
+}
+
+/* "Mon," is optional, and its comma is missing in some mail. */
+static void
+skip_weekday(struct span s, size_t *at)
+{
+	size_t before = *at;
+	struct span word = next_word(s, at);
+
+	if (word.n == 0 || (word.p[0] | 0x20) < 'a' || month_of(word) > 0) {
+		*at = before;
+		return;
+	}
+	before = *at;
+	if (!span_is(next_word(s, at), ","))
+		*at = before;
+}
+
 int64_t
 mime_date_parse(struct span value)
 {
 	struct clock_time t = { 0 };
 	size_t at = 0;
 
-	if (!read_date(value, &at, &t) || !read_time(value, &at, &t) ||
-	    !read_zone(value, &at, &t.zone_minutes))
+	skip_weekday(value, &at);
+	if (!read_date(value, &at, &t))
 		return INT64_MIN;
+	t.zone_minutes = read_zone(value, &at);
 	int64_t seconds = days_of(t.year, t.month, t.day) * 86400 + t.hour * 3600 +
 	                  (t.minute - t.zone_minutes) * 60 + t.second;
 	return seconds * 1000;

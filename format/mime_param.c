@@ -52,6 +52,14 @@ skip_token(struct span s, size_t at)
 	return at;
 }
 
+/* RFC 5322 quotes any character; only these two are, so that C:\X survives. */
+static bool
+is_quoted_pair(struct span s, size_t at)
+{
+	return s.p[at] == '\\' && at + 1 < s.n &&
+	       (s.p[at + 1] == '\\' || s.p[at + 1] == '"');
+}
+
 /* A quoted-string at s[at] == '"', unescaped; *at is left behind it. */
 static struct span
 read_quoted(struct span s, size_t *at, struct arena *a)
@@ -60,7 +68,7 @@ read_quoted(struct span s, size_t *at, struct arena *a)
 	bool is_escaped = false;
 
 	for (; end < s.n && s.p[end] != '"'; end++) {
-		if (s.p[end] == '\\' && end + 1 < s.n) {
+		if (is_quoted_pair(s, end)) {
 			is_escaped = true;
 			end++;
 		}
@@ -69,8 +77,8 @@ read_quoted(struct span s, size_t *at, struct arena *a)
 	if (!is_escaped)
 		return span_sub(s, from, end);
 	char *p = arena_alloc(a, end - from);
-	for (size_t i = from; i < end && i < s.n; i++) {
-		if (s.p[i] == '\\' && i + 1 < end)
+	for (size_t i = from; i < end; i++) {
+		if (is_quoted_pair(s, i))
 			i++;
 		p[n++] = s.p[i];
 	}

@@ -50,14 +50,14 @@ mime_decode_header(struct span raw, struct arena *a)
 	return arena_span(a, buf_span(&clean));
 }
 
-/* A display name, in quotes where RFC 5322 wants them. */
+/* In quotes where RFC 5322 wants them: one of the specials is in it. */
 static void
-add_name(struct buf *out, struct span name)
+add_quoted(struct buf *out, struct span name, const char *specials)
 {
 	bool is_plain = true;
 
 	for (size_t i = 0; i < name.n; i++)
-		is_plain = is_plain && name.p[i] && !strchr("()<>[]:;@\\,.\"", name.p[i]);
+		is_plain = is_plain && name.p[i] && !strchr(specials, name.p[i]);
 	if (is_plain) {
 		buf_add_span(out, name);
 		return;
@@ -72,6 +72,12 @@ add_name(struct buf *out, struct span name)
 }
 
 static void
+add_name(struct buf *out, struct span name)
+{
+	add_quoted(out, name, "()<>[]:;@\\,.\"");
+}
+
+static void
 add_address(struct buf *out, const struct mime_address *p, struct arena *a)
 {
 	struct span name = mime_decode_header(p->name, a);
@@ -80,7 +86,7 @@ add_address(struct buf *out, const struct mime_address *p, struct arena *a)
 		add_name(out, name);
 		buf_add_str(out, " <");
 	}
-	buf_add_span(out, mime_decode_header(p->mailbox, a));
+	add_quoted(out, mime_decode_header(p->mailbox, a), "()<>[]:;@\\, \"");
 	if (!span_is(p->host, MIME_NO_DOMAIN)) {
 		buf_add_char(out, '@');
 		buf_add_span(out, mime_decode_header(p->host, a));
