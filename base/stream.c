@@ -93,9 +93,12 @@ finish(struct stream *s)
 {
 	int unread = 0;
 
-	if (s->secured && !s->broken) {
+	if (s->secured && !s->broken && !s->said_bye) {
+		s->said_bye = true;
 		ERR_clear_error();
 		SSL_shutdown(s->ssl);
+		if (s->wire != NULL)
+			return;
 	}
 	shutdown(stream_fd(s), SHUT_WR);
 	/* Closing a socket with unread bytes resets it, and the peer may lose our answer.
@@ -129,7 +132,9 @@ wanted(const struct stream *s)
 	case STREAM_STATE_CONNECT:
 		return EV_WRITE;
 	case STREAM_STATE_HANDSHAKE:
-		return s->plain_left > 0 || s->handshake_wants_write ? EV_WRITE : EV_READ;
+		if (s->plain_left > 0)
+			return EV_WRITE;
+		return s->wire != NULL ? EV_READ | EV_WRITE : EV_READ;
 	case STREAM_STATE_OPEN:
 		break;
 	case STREAM_STATE_LINGER:
@@ -138,12 +143,10 @@ wanted(const struct stream *s)
 		return 0;
 	}
 	if (s->blocked)
-		what |= s->write_wants_read ? EV_READ : EV_WRITE;
+		what |= EV_WRITE;
 	if (s->closing)
 		return what;
 	what |= EV_READ | EV_CLOSED;
-	if (s->read_wants_write)
-		what |= EV_WRITE;
 	/*
 	 * Nobody wants the input. By edges we hear of more input, the peer's end and its
 	 * reset, each once; by levels the loop would spin. (EV_CLOSED alone would not do:
@@ -218,8 +221,7 @@ step_handshake(struct stream *s)
 {
 	int n;
 
-	if (s->plain_left > 0)
-		stream_write_output(s);
+	stream_write_output(s);
 	if (s->plain_left > 0 || s->fail)
 		return;
 	ERR_clear_error();
@@ -233,10 +235,9 @@ step_handshake(struct stream *s)
 		return;
 	}
 	n = SSL_get_error(s->ssl, n);
-	s->handshake_wants_write = n == SSL_ERROR_WANT_WRITE;
 	if (n == SSL_ERROR_ZERO_RETURN)
 		s->eof = true;
-	else if (n != SSL_ERROR_WANT_READ && n != SSL_ERROR_WANT_WRITE)
+	else if (n != SSL_ERROR_WANT_READ)
 		stream_fail_ssl(s, n);
 	if (s->eof)
 		stream_fail(s, STREAM_END_EOF, "peer closed in the handshake");
@@ -270,8 +271,6 @@ is_open(const struct stream *s)
 static void
 step_read(struct stream *s, short what)
 {
-	if (what & EV_WRITE && s->read_wants_write)
-		s->more = true;
 	if (stream_wants_input(s)) {
 		s->held = false;
 		if (what & (EV_READ | EV_CLOSED))
@@ -290,7 +289,7 @@ step_read(struct stream *s, short what)
 static void
 step_write(struct stream *s)
 {
-	if (s->out_len > 0 && s->corked == 0) {
+	if (s->wire != NULL || (s->out_len > 0 && s->corked == 0)) {
 		stream_write_output(s);
 		/* The peer may have told why it went. */
 		if (s->fail && s->why == STREAM_END_ERROR && stream_wants_input(s)) {
@@ -301,7 +300,7 @@ step_write(struct stream *s)
 			}
 			return;
 		}
-		if (s->out_len == 0 && !s->closing && s->ops->on_drain != NULL)
+		if (stream_output_len(s) == 0 && !s->closing && s->ops->on_drain != NULL)
 			s->ops->on_drain(s->owner);
 	}
 }
@@ -323,7 +322,7 @@ step_open(struct stream *s, short what)
 	if (!is_open(s) || s->fail)
 		return;
 	if (s->closing) {
-		if (s->out_len == 0)
+		if (stream_output_len(s) == 0)
 			finish(s);
 	} else if (s->eof && !s->say_input && (!s->paused || s->in_len == 0)) {
 		end(s, STREAM_END_EOF, NULL);
@@ -463,7 +462,7 @@ static void
 start_tls(struct stream *s, SSL *ssl)
 {
 	s->ssl = ssl;
-	if (ssl == NULL || SSL_set_fd(ssl, stream_fd(s)) != 1) {
+	if (ssl == NULL || !stream_attach_ssl(s, ssl)) {
 		stream_fail(s, STREAM_END_TLS, "OpenSSL makes no connection");
 		return;
 	}
@@ -599,7 +598,7 @@ stream_resume(struct stream *s)
 size_t
 stream_output_len(const struct stream *s)
 {
-	return s->out_len;
+	return s->out_len + stream_wire_len(s);
 }
 
 void
@@ -714,5 +713,7 @@ stream_memory(const struct stream *s)
 
 	for (const struct stream_out *o = s->out; o != NULL; o = o->next)
 		n += sizeof(*o) + o->b.cap;
+	if (s->wire != NULL)
+		n += sizeof(*s->wire) + s->wire->b.cap;
 	return n;
 }

@@ -33,7 +33,8 @@ enum stream_end {
 
 const char *stream_end_str(enum stream_end e);
 
-/* Callbacks of the owner, all in the loop's thread, never from inside a stream_*() call. */
+/* Callbacks of the owner, all in the loop's thread, never from inside a stream_*() call.
+ */
 struct stream_ops {
 	/* Connected and, with TLS, hands shaken. Optional; for accepted plain streams it
 	 * comes first too. */
@@ -57,13 +58,13 @@ struct stream_limits {
  * An accepted socket; takes fd in every case. tls non-NULL: implicit TLS at once, with
  * ALPN from alpn (in wire form, length-prefixed names; empty for none).
  */
-struct stream *stream_accept(struct loop *l, int fd, struct tls_server *tls, struct span alpn,
-			     const struct stream_limits *limits,
-			     const struct stream_ops *ops, void *owner);
+struct stream *stream_accept(struct loop *l, int fd, struct tls_server *tls,
+                             struct span alpn, const struct stream_limits *limits,
+                             const struct stream_ops *ops, void *owner);
 /* An outgoing connection, plain; failure comes by on_end. */
 struct stream *stream_connect(struct loop *l, const struct sockaddr *to, socklen_t to_len,
-			      const struct stream_limits *limits,
-			      const struct stream_ops *ops, void *owner);
+                              const struct stream_limits *limits,
+                              const struct stream_ops *ops, void *owner);
 /* Closes at once, without flushing; no callback comes after it. NULL is fine. Not from
  * inside another stream's callback on the same owner chain is fine too. */
 void stream_free(struct stream *s);
@@ -83,7 +84,8 @@ void stream_write(struct stream *s, struct span bytes);
 /* The same without a copy: takes b's memory and leaves b empty. */
 void stream_write_buf(struct stream *s, struct buf *b);
 size_t stream_output_len(const struct stream *s);
-/* While corked writes are only gathered; uncork sends them in as few packets as may be. */
+/* While corked writes are only gathered; uncork sends them in as few packets as may be.
+ */
 void stream_cork(struct stream *s);
 void stream_uncork(struct stream *s);
 /* Ends after all output is written (TLS close_notify sent): on_end(CLOSED). */

@@ -2,10 +2,17 @@
  *
  * stream_io.c - a stream's bytes: from the socket into its input, from its output queue
  * into the socket, plain or through OpenSSL.
+ *
+ * OpenSSL writes through a BIO of ours that takes everything: what the socket does not
+ * take lies in the stream (wire) until it does. So no SSL call ever wants to write, none
+ * must be repeated with the same bytes, and a KeyUpdate that the peer asks for in the
+ * middle of our full socket does no harm (OpenSSL 3.0 fails with "bad length" then).
  */
 #include <assert.h>
 #include <errno.h>
+#include <openssl/bio.h>
 #include <openssl/err.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 
@@ -116,15 +123,11 @@ read_tls(struct stream *s, char *p, size_t room)
 		return 0;
 	ERR_clear_error();
 	errno = 0;
-	s->read_wants_write = false;
 	if (SSL_read_ex(s->ssl, p, room, &n) == 1)
 		return n;
 	e = SSL_get_error(s->ssl, 0);
 	switch (e) {
 	case SSL_ERROR_WANT_READ:
-		break;
-	case SSL_ERROR_WANT_WRITE:
-		s->read_wants_write = true;
 		break;
 	case SSL_ERROR_ZERO_RETURN:
 		s->eof = true;
@@ -190,6 +193,9 @@ stream_drop_output(struct stream *s)
 		s->out = o->next;
 		free_piece(o);
 	}
+	if (s->wire != NULL)
+		free_piece(s->wire);
+	s->wire = NULL;
 	s->out_last = NULL;
 	s->out_len = s->plain_left = 0;
 	s->blocked = false;
@@ -314,6 +320,21 @@ write_plain(struct stream *s, size_t max)
 	return 0;
 }
 
+static size_t
+send_some(struct stream *s, const char *p, size_t n)
+{
+	ssize_t sent;
+
+	do
+		sent = send(stream_fd(s), p, n, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent >= 0)
+		return (size_t)sent;
+	if (errno != EAGAIN)
+		stream_fail_errno(s, errno);
+	return 0;
+}
+
 /* The next n bytes of the queue in one piece, copied together if they must be. */
 static const char *
 gather(struct stream *s, size_t n)
@@ -334,10 +355,7 @@ gather(struct stream *s, size_t n)
 	return scratch;
 }
 
-/*
- * One record. A write that OpenSSL could not finish must be repeated with the same bytes
- * and no fewer of them: the head of the queue does not change and its length only grows.
- */
+/* One record of the queue. It is in the socket or in wire afterwards. */
 static size_t
 write_tls(struct stream *s)
 {
@@ -349,47 +367,153 @@ write_tls(struct stream *s)
 		return 0;
 	ERR_clear_error();
 	errno = 0;
-	s->write_wants_read = false;
 	if (SSL_write_ex(s->ssl, gather(s, n), n, &written) == 1)
 		return written;
 	e = SSL_get_error(s->ssl, 0);
-	switch (e) {
-	case SSL_ERROR_WANT_WRITE:
-		break;
-	case SSL_ERROR_WANT_READ:
-		s->write_wants_read = true;
-		break;
-	case SSL_ERROR_ZERO_RETURN:
+	if (e == SSL_ERROR_ZERO_RETURN)
 		s->eof = true;
-		break;
-	default:
+	else
 		stream_fail_ssl(s, e);
-		break;
-	}
 	return 0;
+}
+
+/* True when nothing is left of it. */
+static bool
+write_wire(struct stream *s)
+{
+	struct stream_out *o = s->wire;
+
+	while (o != NULL) {
+		size_t left = o->b.len - o->off;
+		size_t n = send_some(s, o->b.p + o->off, left);
+
+		if (n == 0)
+			return false;
+		s->active_ms = loop_now_ms(s->loop);
+		o->off += n;
+		if (n == left) {
+			free_piece(o);
+			s->wire = o = NULL;
+		}
+	}
+	return true;
 }
 
 void
 stream_write_output(struct stream *s)
 {
 	s->blocked = false;
-	while (s->out_len > 0) {
-		bool plain = s->ssl == NULL || s->plain_left > 0;
+	while (s->out_len > 0 || s->wire != NULL) {
 		size_t n;
 
-		if (plain)
-			n = write_plain(s, s->ssl == NULL ? s->out_len : s->plain_left);
-		else
+		if (!write_wire(s)) {
+			s->blocked = true;
+			return;
+		}
+		if (s->out_len == 0 || s->corked > 0)
+			return;
+		if (s->ssl == NULL)
+			n = write_plain(s, s->out_len);
+		else if (s->plain_left > 0)
+			n = write_plain(s, s->plain_left);
+		else if (s->secured)
 			n = write_tls(s);
+		else
+			return;
 		if (n == 0) {
 			s->blocked = true;
 			return;
 		}
 		drop_written(s, n);
-		if (s->plain_left > 0) {
+		if (s->plain_left > 0)
 			s->plain_left -= n;
-			if (s->plain_left == 0)
-				return;
-		}
 	}
+}
+
+/* --- OpenSSL's way to the socket --- */
+
+static BIO_METHOD *bio_method;
+static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
+
+static int
+on_bio_write(BIO *bio, const char *p, size_t n, size_t *written)
+{
+	struct stream *s = BIO_get_data(bio);
+	size_t sent = 0;
+
+	BIO_clear_retry_flags(bio);
+	if (s->wire == NULL)
+		sent = send_some(s, p, n);
+	if (s->fail)
+		return 0;
+	if (sent < n) {
+		if (s->wire == NULL)
+			s->wire = xcalloc(1, sizeof(*s->wire));
+		buf_add(&s->wire->b, p + sent, n - sent);
+		s->blocked = true;
+	}
+	*written = n;
+	return 1;
+}
+
+static int
+on_bio_read(BIO *bio, char *p, size_t room, size_t *got)
+{
+	struct stream *s = BIO_get_data(bio);
+	ssize_t n;
+
+	BIO_clear_retry_flags(bio);
+	do
+		n = recv(stream_fd(s), p, room, 0);
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		*got = (size_t)n;
+		return 1;
+	}
+	if (n == 0)
+		s->wire_eof = true;
+	else if (errno == EAGAIN)
+		BIO_set_retry_read(bio);
+	return 0;
+}
+
+static long
+on_bio_ctrl(BIO *bio, int cmd, long num UNUSED, void *ptr UNUSED)
+{
+	const struct stream *s = BIO_get_data(bio);
+
+	switch (cmd) {
+	case BIO_CTRL_FLUSH:
+		return 1;
+	case BIO_CTRL_EOF:
+		return s->wire_eof;
+	default:
+		return 0;
+	}
+}
+
+static void
+make_bio_method(void)
+{
+	bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+	if (bio_method == NULL)
+		abort();
+	BIO_meth_set_write_ex(bio_method, on_bio_write);
+	BIO_meth_set_read_ex(bio_method, on_bio_read);
+	BIO_meth_set_ctrl(bio_method, on_bio_ctrl);
+}
+
+bool
+stream_attach_ssl(struct stream *s, SSL *ssl)
+{
+	BIO *bio;
+
+	pthread_once(&bio_once, make_bio_method);
+	bio = BIO_new(bio_method);
+	if (bio == NULL)
+		return false;
+	BIO_set_data(bio, s);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(ssl, bio, bio);
+	return true;
 }

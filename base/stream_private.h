@@ -55,6 +55,8 @@ struct stream {
 	struct stream_out *out_last;
 	size_t out_len;
 	size_t plain_left; /* of out, to be written before the handshake */
+	struct stream_out
+		*wire; /* from OpenSSL, goes before out; NULL when all is sent */
 
 	char *detail; /* with fail: what happened */
 	char *tls_str;
@@ -77,9 +79,8 @@ struct stream {
 	bool more : 1;      /* there may be input that epoll does not tell of */
 	bool held : 1;      /* input came that nobody wants: wait for edges only */
 	bool blocked : 1;   /* the socket takes no more output */
-	bool read_wants_write : 1;
-	bool write_wants_read : 1;
-	bool handshake_wants_write : 1;
+	bool wire_eof : 1;  /* what OpenSSL is told */
+	bool said_bye : 1;  /* close_notify */
 	char peer[INET6_ADDRSTRLEN];
 };
 
@@ -89,11 +90,21 @@ stream_fd(const struct stream *s)
 	return event_get_fd(&s->ev);
 }
 
+static inline size_t
+stream_wire_len(const struct stream *s)
+{
+	return s->wire != NULL ? s->wire->b.len - s->wire->off : 0;
+}
+
+/* More can lie there only when the peer makes OpenSSL answer and does not read. */
+#define STREAM_WIRE_MAX (64 * 1024)
+
 /* True while the stream takes input from the socket. */
 static inline bool
 stream_wants_input(const struct stream *s)
 {
-	return !s->paused && !s->closing && !s->eof && s->in_len < s->input_max;
+	return !s->paused && !s->closing && !s->eof && s->in_len < s->input_max &&
+	       stream_wire_len(s) < STREAM_WIRE_MAX;
 }
 
 /* Notes why the stream will end; the first reason counts. */
@@ -102,10 +113,16 @@ void stream_fail_errno(struct stream *s, int e);
 /* The error that SSL_get_error() calls SYSCALL or SSL. */
 void stream_fail_ssl(struct stream *s, int ssl_error);
 
+/* Lets ssl speak over the stream's socket; false when memory is out. */
+bool stream_attach_ssl(struct stream *s, SSL *ssl);
+
 /* Reads until the socket is empty, the input full or a fair share taken; to_end: does
  * not guess from a short read that there is no more. Sets eof, more, fail, say_input. */
 void stream_read_input(struct stream *s, bool to_end);
-/* Writes until the queue is empty or the socket full. Sets blocked, fail. */
+/*
+ * Writes until the queue is empty or the socket full, plaintext before a handshake at
+ * most. Sets blocked, fail.
+ */
 void stream_write_output(struct stream *s);
 void stream_drop_input(struct stream *s);
 void stream_drop_output(struct stream *s);
