@@ -5,8 +5,9 @@
 #include "format/charset.h"
 
 #include <errno.h>
-#include <gmime/gmime-charset.h>
+#include <gmime/gmime.h>
 #include <iconv.h>
+#include <pthread.h>
 
 #include "format/utf8_clean.h"
 
@@ -87,6 +88,15 @@ is_name(struct span s)
 	return true;
 }
 
+/* GMime's table of names must be made before it is asked. */
+static void
+init_once(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, g_mime_init);
+}
+
 void
 charset_to_utf8(struct span charset, struct span in, struct buf *out)
 {
@@ -107,6 +117,7 @@ charset_to_utf8(struct span charset, struct span in, struct buf *out)
 	}
 	memcpy(name, charset.p, charset.n);
 	name[charset.n] = '\0';
+	init_once();
 	const char *known = g_mime_charset_iconv_name(name);
 	iconv_t cd = iconv_open("UTF-8", known ? known : name);
 	if (cd == (iconv_t)-1) {
