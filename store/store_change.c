@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC
  *
- * store_change.c - changes since: the log's three strands merged in the order of modseq.
+ * store_change.c - changes since: the log's strands merged in the order of modseq.
  *
- * An item stands in the log where it changed last. One that came in after since and moved
- * on later stands also where it came in (the index item_born), so that an answer that
- * ends between the two tells of the add, and the next one of the update; it would
- * otherwise tell of an update of what was never shown.
+ * Every item has one place in the log, and the place moves only by what the asker is to
+ * hear of; so an answer cut off by a limit, and items that change between two answers,
+ * lose and double nothing:
+ * - new to the asker: where it came in (created), also when it has moved on since;
+ * - known, last changed by someone else: there (modseq);
+ * - known, last changed by the asking device: where someone else changed it before that
+ *   (writer_saw), since its own changes are no news to it.
+ * The device that made an item knows it.
  */
 #include "store/store_change.h"
 
@@ -45,19 +49,24 @@ add(struct change_list *l)
  * $5 device, $6 received, $7 limit. */
 #define RANGE " FROM item WHERE owner = $1 AND collection = $2"
 
-/* Changed last in the range, and either known before, or unchanged since it came in. The
- * device that made an item knows it. */
+/* Changed last in the range by another, and known before or unchanged since it came in.
+ */
 static const char sql_changed[] =
-	"SELECT " ITEM_COLUMNS RANGE " AND modseq > $3 AND modseq <= $4"
+	"SELECT " ITEM_COLUMNS RANGE " AND modseq > $3 AND modseq <= $4 AND writer <> $5"
 	" AND (created <= $3 OR created = modseq OR creator = $5)"
-	" AND NOT (writer = $5 AND writer_saw <= $3)"
 	" AND received_ms >= $6 ORDER BY modseq LIMIT $7";
 
 /* Came in within the range and moved on. */
 static const char sql_born[] =
 	"SELECT " ITEM_COLUMNS RANGE " AND created > $3 AND created <= $4"
-	" AND modseq > created AND creator <> $5 AND NOT (writer = $5 AND writer_saw <= $3)"
+	" AND modseq > created AND creator <> $5"
 	" AND received_ms >= $6 ORDER BY created LIMIT $7";
+
+/* Known, changed by another within the range, then by the device itself. */
+static const char sql_saw[] =
+	"SELECT " ITEM_COLUMNS RANGE " AND writer = $5 AND writer_saw > $3"
+	" AND writer_saw <= $4 AND writer_saw > 0 AND (created <= $3 OR creator = $5)"
+	" AND received_ms >= $6 ORDER BY writer_saw LIMIT $7";
 
 static const char sql_gone[] =
 	"SELECT uid, created, expunged, received_ms, writer, flags FROM tombstone"
@@ -65,9 +74,17 @@ static const char sql_gone[] =
 	" AND (created <= $3 OR creator = $5) AND writer <> $5"
 	" ORDER BY expunged LIMIT $6";
 
+static uint64_t
+place_of(const struct store_item *it, bool is_new, int64_t device)
+{
+	if (is_new)
+		return it->created;
+	return it->writer == device ? it->writer_saw : it->modseq;
+}
+
 static enum rc
-read_items(struct store_tx *tx, const struct bounds *b, const char *sql, bool born,
-           struct arena *a, struct change_list *l)
+read_items(struct store_tx *tx, const struct bounds *b, const char *sql, struct arena *a,
+           struct change_list *l)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
@@ -79,13 +96,13 @@ read_items(struct store_tx *tx, const struct bounds *b, const char *sql, bool bo
 		return rc;
 	while ((rc = engine_step(st)) == RC_OK) {
 		struct store_change *c = add(l);
-		bool known;
+		bool is_new;
 
 		store_item_from_row(st, a, &c->item);
-		known = c->item.created <= b->since ||
-		        engine_int(st, ITEM_COLUMN_CREATOR) == b->device;
-		c->kind = known ? STORE_CHANGE_UPDATE : STORE_CHANGE_ADD;
-		c->modseq = born ? c->item.created : c->item.modseq;
+		is_new = c->item.created > b->since &&
+		         engine_int(st, ITEM_COLUMN_CREATOR) != b->device;
+		c->kind = is_new ? STORE_CHANGE_ADD : STORE_CHANGE_UPDATE;
+		c->modseq = place_of(&c->item, is_new, b->device);
 	}
 	return sql_end(rc);
 }
@@ -146,6 +163,25 @@ make_bounds(struct store_tx *tx, const struct store_change_query *q, struct boun
 	return RC_OK;
 }
 
+/* Stops when there are enough (0: never). */
+static enum rc
+read_strands(struct store_tx *tx, const struct bounds *b, struct arena *a, size_t enough,
+             struct change_list *l)
+{
+	enum rc rc;
+
+	if (b->quiet || b->since >= b->until)
+		return RC_OK;
+	rc = read_items(tx, b, sql_changed, a, l);
+	if (!rc && (enough == 0 || l->n < enough))
+		rc = read_gone(tx, b, l);
+	if (!rc && (enough == 0 || l->n < enough))
+		rc = read_items(tx, b, sql_born, a, l);
+	if (!rc && b->device >= 0 && (enough == 0 || l->n < enough))
+		rc = read_items(tx, b, sql_saw, a, l);
+	return rc;
+}
+
 static int
 compare(const void *pa, const void *pb)
 {
@@ -165,13 +201,8 @@ store_changes(struct store_tx *tx, const struct store_change_query *q, struct ar
 	bool more;
 	enum rc rc = make_bounds(tx, q, &b);
 
-	if (!rc && !b.quiet && b.since < b.until) {
-		rc = read_items(tx, &b, sql_changed, false, a, &l);
-		if (!rc)
-			rc = read_items(tx, &b, sql_born, true, a, &l);
-		if (!rc)
-			rc = read_gone(tx, &b, &l);
-	}
+	if (!rc)
+		rc = read_strands(tx, &b, a, 0, &l);
 	if (rc) {
 		free(l.p);
 		return rc;
@@ -203,13 +234,9 @@ store_has_changes(struct store_tx *tx, const struct store_change_query *q, bool 
 
 	one.limit = 1;
 	rc = make_bounds(tx, &one, &b);
-	b.limit = 1;
-	if (!rc && !b.quiet && b.since < b.until) {
-		rc = read_items(tx, &b, sql_changed, false, a, &l);
-		if (!rc && l.n == 0)
-			rc = read_gone(tx, &b, &l);
-		if (!rc && l.n == 0)
-			rc = read_items(tx, &b, sql_born, true, a, &l);
+	if (!rc) {
+		b.limit = 1;
+		rc = read_strands(tx, &b, a, 1, &l);
 	}
 	if (!rc)
 		*ret = l.n > 0;

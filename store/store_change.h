@@ -17,8 +17,8 @@ enum store_change_kind {
 struct store_change {
 	enum store_change_kind kind;
 	uint64_t modseq;
-	struct store_item
-		item; /* EXPUNGE: only collection, uid, created, received_ms, writer */
+	/* EXPUNGE: only collection, uid, created, received_ms, writer. */
+	struct store_item item;
 };
 
 struct store_change_query {
@@ -26,8 +26,10 @@ struct store_change_query {
 	uint64_t since; /* changes with modseq > since ... */
 	uint64_t until; /* ... and <= until; 0: the snapshot's */
 	size_t limit;   /* at most so many; 0: all */
-	/* Non-zero: leave out changes whose last writer is this device, unless someone
-	 * else changed the item after since and before it (writer_saw > since). */
+	/* Non-zero: what this device did itself is no news to it. Changes whose last
+	 * writer it is are left out, unless someone else changed the item after since and
+	 * before it (writer_saw > since); they stand where that was. What it added is
+	 * known to it: never an add. */
 	uint32_t not_by_device;
 	/* Non-zero: items received before this are left out unless they are expunges. */
 	int64_t received_since_ms;
@@ -37,8 +39,9 @@ struct store_change_query {
 /*
  * In the order of modseq, arrays in a. *ret_next: the modseq up to which the answer is
  * complete; pass it as since to go on. *ret_more: there is more before until. An add
- * stands where the item came in, also when it changed later: modseq is that place in the
- * log. RC_CONFLICT: since lies before what the log still knows (retention): start afresh.
+ * stands where the item came in, also when it changed later; modseq is the place in the
+ * log, item.modseq the item's own. RC_CONFLICT: since lies before what the log still
+ * knows (retention): start afresh.
  */
 enum rc store_changes(struct store_tx *tx, const struct store_change_query *q,
                       struct arena *a, struct store_change **ret, size_t *ret_n,

@@ -415,3 +415,31 @@ store_queue_remove(struct store *s, uint64_t id)
 		rc = delete_entry(etx, id);
 	return rc ? rc : engine_commit(&etx);
 }
+
+enum rc
+store_queue_hurry(struct store *s, int64_t now_ms)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	enum rc rc = queue_begin(s, true, &etx);
+
+	if (!rc)
+		rc = sql_run(etx,
+		             "UPDATE entry SET next_ms = $1, due_ms = $1"
+		             " WHERE lease = 0 AND due_ms > $1",
+		             I(now_ms));
+	return rc ? rc : commit_and_tell(s, &etx);
+}
+
+enum rc
+store_queue_reclaim(struct store *s)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	enum rc rc = queue_begin(s, true, &etx);
+
+	if (!rc)
+		rc = sql_run(etx, "UPDATE entry SET lease = 0, due_ms = next_ms"
+		                  " WHERE lease <> 0");
+	return rc ? rc : commit_and_tell(s, &etx);
+}

@@ -57,6 +57,10 @@ enum rc store_queue_list(struct store *s, struct arena *a, struct store_queue_en
                          size_t *ret_n) MUST_CHECK;
 enum rc store_queue_hold(struct store *s, uint64_t id, bool held) MUST_CHECK;
 enum rc store_queue_remove(struct store *s, uint64_t id) MUST_CHECK;
+/* All that waits falls due now; what is held or leased is left alone. */
+enum rc store_queue_hurry(struct store *s, int64_t now_ms) MUST_CHECK;
+/* At the start of the only process that works the queue: leases of the one before end. */
+enum rc store_queue_reclaim(struct store *s) MUST_CHECK;
 /* Called, in the committing thread, when something became due earlier than before. */
 typedef void store_queue_fn(void *arg);
 void store_queue_on_change(struct store *s, store_queue_fn *fn, void *arg);

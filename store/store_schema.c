@@ -82,6 +82,10 @@ static const char *const shard_1[] = {
 	"CREATE INDEX item_received ON item (owner, collection, received_ms, uid)",
 	/* The place in the log where an item came in, for those that moved on since. */
 	"CREATE INDEX item_born ON item (owner, collection, created) WHERE modseq > created",
+	/* What others changed before a device did: where it stands in that device's view.
+	 */
+	"CREATE INDEX item_saw ON item (owner, collection, writer, writer_saw)"
+	" WHERE writer_saw > 0",
 
 	/* content: what was deleted, kept for restoring until retention ends; 0: none. */
 	"CREATE TABLE tombstone ("

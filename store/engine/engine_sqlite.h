@@ -2,8 +2,8 @@
  *
  * engine_sqlite.h - shared by the files of the SQLite engine.
  *
- * engine_sqlite.c opens files and hands out connections; engine_stmt.c runs statements;
- * engine_group.c is the writers' turn and the group commit.
+ * engine_sqlite.c opens files and hands out connections; sqlite_stmt.c runs statements;
+ * sqlite_group.c is the writers' turn and the group commit.
  */
 #ifndef STORE_ENGINE_ENGINE_SQLITE_H
 #define STORE_ENGINE_ENGINE_SQLITE_H
@@ -104,7 +104,7 @@ enum rc rc_from_sqlite(int code);
 /* The same, and a line in the log for what an admin must hear of. */
 enum rc sqlite_conn_rc(struct sqlite_conn *c, int code);
 
-/* engine_stmt.c */
+/* sqlite_stmt.c */
 enum rc sqlite_conn_exec(struct sqlite_conn *c, const char *sql) MUST_CHECK;
 void sqlite_conn_rollback(struct sqlite_conn *c);
 enum rc
@@ -119,7 +119,7 @@ enum rc sqlite_explain(struct engine_tx *tx, const char *sql, struct buf *out) M
 /* Finalises all that is cached. */
 void sqlite_conn_forget(struct sqlite_conn *c);
 
-/* engine_group.c */
+/* sqlite_group.c */
 enum rc sqlite_group_begin(struct sqlite_tx *tx) MUST_CHECK;
 enum rc sqlite_group_submit(struct engine_tx *tx, bool will_wait) MUST_CHECK;
 enum rc sqlite_group_wait(struct sqlite_tx *tx) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * engine_group.c - group commit of the SQLite engine.
+ * sqlite_group.c - group commit of the SQLite engine.
  *
  * Each file has one connection that writes and checkpoints, and one turn to use it. A
  * writer takes the turn, works inside a savepoint of the group's open transaction, gives

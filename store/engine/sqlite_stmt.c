@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * engine_stmt.c - statements of the SQLite engine: prepared once a connection, kept.
+ * sqlite_stmt.c - statements of the SQLite engine: prepared once a connection, kept.
  */
 #include <assert.h>
 
