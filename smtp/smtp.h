@@ -17,8 +17,8 @@ struct smtp;
 extern const struct conf_section smtp_conf_section; /* "smtp" */
 
 struct smtp_conf {
-	struct conf_list listen; /* receiving, 25 */
-	struct conf_list listen_submission; /* 587, STARTTLS and AUTH */
+	struct conf_list listen;                /* receiving, 25 */
+	struct conf_list listen_submission;     /* 587, STARTTLS and AUTH */
 	struct conf_list listen_submission_tls; /* 465 */
 	struct conf_list listen_lmtp;
 	char *hostname; /* empty: the machine's */
@@ -26,17 +26,17 @@ struct smtp_conf {
 	int64_t recipients_max;
 	uint64_t idle_ms; /* between commands */
 	uint64_t data_ms;
-	int64_t errors_max; /* bad commands before 421 */
+	int64_t errors_max;           /* bad commands before 421 */
 	int64_t connections_peer_max; /* of one address */
-	bool plaintext_auth; /* AUTH without TLS; loopback tests only */
-	char *relay; /* smart host "host:port", empty: MX */
-	int64_t relay_port; /* port for MX delivery; 25 but for tests */
-	char *dns_server; /* "127.0.0.1@5353", empty: the system's */
-	int64_t queue_parallel; /* outgoing connections at once */
-	uint64_t retry_min_ms; /* doubles from here ... */
-	uint64_t retry_max_ms; /* ... to here */
-	uint64_t queue_life_ms; /* then it bounces */
-	uint64_t delay_warn_ms; /* the sender is told; 0: never */
+	bool plaintext_auth;          /* AUTH without TLS; loopback tests only */
+	char *relay;                  /* smart host "host:port", empty: MX */
+	int64_t relay_port;           /* port for MX delivery; 25 but for tests */
+	char *dns_server;             /* "127.0.0.1@5353", empty: the system's */
+	int64_t queue_parallel;       /* outgoing connections at once */
+	uint64_t retry_min_ms;        /* doubles from here ... */
+	uint64_t retry_max_ms;        /* ... to here */
+	uint64_t queue_life_ms;       /* then it bounces */
+	uint64_t delay_warn_ms;       /* the sender is told; 0: never */
 	char *tls_ca; /* for verifying next hops that must be; empty: the system's */
 	struct conf_list filters; /* the chain, by name, in order */
 };
@@ -49,10 +49,15 @@ struct smtp_deps {
 	struct loop *loop; /* of the queue runner and DNS */
 };
 
-enum smtp_door { SMTP_DOOR_RECEIVE, SMTP_DOOR_SUBMIT, SMTP_DOOR_SUBMIT_TLS, SMTP_DOOR_LMTP };
+enum smtp_door {
+	SMTP_DOOR_RECEIVE,
+	SMTP_DOOR_SUBMIT,
+	SMTP_DOOR_SUBMIT_TLS,
+	SMTP_DOOR_LMTP
+};
 
 enum rc smtp_new(const struct smtp_conf *conf, const struct smtp_deps *deps,
-		 struct smtp **ret, struct err *err) MUST_CHECK;
+                 struct smtp **ret, struct err *err) MUST_CHECK;
 void smtp_accept(struct smtp *s, struct loop *l, int fd, enum smtp_door door);
 /* The queue runner begins; in deps->loop's thread. */
 void smtp_start(struct smtp *s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
  * smtp_submit.h - the way of a message into the world: local users at once, others by the
- * queue. Used by SMTP itself and, through struct mail_submit of push/mail_submit.h, by those
- * who may not include smtp/.
+ * queue. Used by SMTP itself and, through struct mail_submit of push/mail_submit.h, by
+ * those who may not include smtp/.
  */
 #ifndef SMTP_SMTP_SUBMIT_H
 #define SMTP_SMTP_SUBMIT_H
@@ -12,6 +12,7 @@
 struct smtp;
 
 /* Fits struct mail_submit's fn. */
-enum rc smtp_submit(void *smtp, const struct mail_submit_request *q, struct err *err) MUST_CHECK;
+enum rc
+smtp_submit(void *smtp, const struct mail_submit_request *q, struct err *err) MUST_CHECK;
 
 #endif
