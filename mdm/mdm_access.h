@@ -21,7 +21,8 @@ enum mdm_access {
 };
 const char *mdm_access_str(enum mdm_access a);
 
-/* What a request tells of its device; empty spans: not told, the registry keeps what it has. */
+/* What a request tells of its device; empty spans: not told, the registry keeps what it
+ * has. */
 struct mdm_device_facts {
 	struct span protocol; /* "activesync" */
 	struct span id;
@@ -36,16 +37,17 @@ struct mdm_device_facts {
 
 /*
  * Registers the device when it is new (as the policy says), notes when it was last seen
- * (written at most once in some minutes), and decides. Workers only. ret_device's spans lie
- * in a. ret_reason: static storage or a. RC_TOO_BIG: too many devices.
+ * (written at most once in some minutes), and decides. Workers only. ret_device's spans
+ * lie in a. ret_reason: static storage or a. RC_TOO_BIG: too many devices.
  */
 enum rc mdm_access(struct mdm *m, const struct store_user *user,
-		   const struct mdm_device_facts *facts, struct arena *a,
-		   struct store_device *ret_device, enum mdm_access *ret_access,
-		   struct span *ret_reason) MUST_CHECK;
+                   const struct mdm_device_facts *facts, struct arena *a,
+                   struct store_device *ret_device, enum mdm_access *ret_access,
+                   struct span *ret_reason) MUST_CHECK;
 
 /* An admin's word on a device: allow, block, quarantine, wipe; noted in the log. */
-enum rc mdm_device_set_state(struct mdm *m, uint64_t user, uint32_t device,
-			     enum store_device_state state, struct span reason) MUST_CHECK;
+enum rc
+mdm_device_set_state(struct mdm *m, uint64_t user, uint32_t device,
+                     enum store_device_state state, struct span reason) MUST_CHECK;
 
 #endif

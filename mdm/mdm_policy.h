@@ -2,8 +2,8 @@
  *
  * mdm_policy.h - the policy that devices must take before they sync (MS-ASPROV).
  *
- * ActiveSync's Provision and OMA DM carry the same one. It comes from the "policy" section
- * of the configuration; its version moves when its content does.
+ * ActiveSync's Provision and OMA DM carry the same one. It comes from the "policy"
+ * section of the configuration; its version moves when its content does.
  */
 #ifndef MDM_MDM_POLICY_H
 #define MDM_MDM_POLICY_H
@@ -40,13 +40,15 @@ void mdm_policy_get(struct mdm *m, const struct store_user *user, struct mdm_pol
 
 /*
  * The two-phase handshake. begin: a temporary key for phase one, kept with the device.
- * acknowledge: checks the temporary key; on success the final key. RC_CONFLICT: not the key.
+ * acknowledge: checks the temporary key; on success the final key. RC_CONFLICT: not the
+ * key.
  */
-enum rc mdm_policy_begin(struct mdm *m, uint64_t user, uint32_t device, uint32_t *ret_key) MUST_CHECK;
-enum rc mdm_policy_acknowledge(struct mdm *m, uint64_t user, uint32_t device, uint32_t key,
-			       uint32_t *ret_key) MUST_CHECK;
+enum rc mdm_policy_begin(struct mdm *m, uint64_t user, uint32_t device,
+                         uint32_t *ret_key) MUST_CHECK;
+enum rc mdm_policy_acknowledge(struct mdm *m, uint64_t user, uint32_t device,
+                               uint32_t key, uint32_t *ret_key) MUST_CHECK;
 /* True when the key that the device shows stands for today's policy. */
 bool mdm_policy_is_current(struct mdm *m, const struct store_user *user,
-			   const struct store_device *d, uint32_t key);
+                           const struct store_device *d, uint32_t key);
 
 #endif

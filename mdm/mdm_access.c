@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * mdm_access.c - devices: registering, noting when seen, and the one access decision.
+ */
+#include "mdm/mdm_access.h"
+
+#include "base/clock.h"
+#include "mdm/mdm_private.h"
+
+/* last_seen is written at most so often, since it costs a commit. */
+#define SEEN_EVERY_MS (10 * 60 * 1000)
+#define FACT_MAX 256
+#define EXTRA_MAX 4096
+
+const char *
+mdm_access_str(enum mdm_access a)
+{
+	static const char *const texts[] = {
+#define X(name, text) [MDM_ACCESS_##name] = text,
+		MDM_ACCESS_LIST(X)
+#undef X
+	};
+	return texts[a];
+}
+
+static enum mdm_access
+access_of(enum store_device_state state)
+{
+	switch (state) {
+	case STORE_DEVICE_ALLOWED:
+		return MDM_ACCESS_ALLOW;
+	case STORE_DEVICE_QUARANTINED:
+		return MDM_ACCESS_QUARANTINE;
+	case STORE_DEVICE_WIPE_PENDING:
+		return MDM_ACCESS_WIPE;
+	case STORE_DEVICE_BLOCKED:
+	case STORE_DEVICE_WIPED: /* until an admin lets it in again */
+		break;
+	}
+	return MDM_ACCESS_BLOCK;
+}
+
+/* --- facts --- */
+
+/* Protocols put the id into logs, keys and paths: printable ASCII without space. */
+static bool
+is_device_id(struct span id)
+{
+	for (size_t i = 0; i < id.n; i++) {
+		if (id.p[i] <= 0x20 || id.p[i] >= 0x7f)
+			return false;
+	}
+	return id.n >= 1 && id.n <= 128;
+}
+
+/* True when the fact was told and is another than the registry has. */
+static bool
+update_fact(struct span *kept, struct span told, size_t max, struct arena *a)
+{
+	told = utf8_prefix(told, max);
+	if (told.n == 0 || !utf8_is_valid(told) || span_eq(*kept, told))
+		return false;
+	*kept = arena_span(a, told);
+	return true;
+}
+
+static bool
+update_facts(struct store_device *d, const struct mdm_device_facts *f, struct arena *a)
+{
+	bool changed = update_fact(&d->type, f->type, FACT_MAX, a);
+	changed |= update_fact(&d->model, f->model, FACT_MAX, a);
+	changed |= update_fact(&d->os, f->os, FACT_MAX, a);
+	changed |= update_fact(&d->user_agent, f->user_agent, FACT_MAX, a);
+	changed |= update_fact(&d->version, f->version, FACT_MAX, a);
+	/* Half of a JSON text is none. */
+	if (f->extra.n <= EXTRA_MAX)
+		changed |= update_fact(&d->extra, f->extra, EXTRA_MAX, a);
+	return changed;
+}
+
+/* --- the registry --- */
+
+static void
+set_default_state(const struct mdm *m, struct store_device *d)
+{
+	switch (m->conf.default_state) {
+	case 0: /* the choices of default_state in mdm_conf.c */
+		d->state = STORE_DEVICE_ALLOWED;
+		break;
+	case 1:
+		d->state = STORE_DEVICE_QUARANTINED;
+		d->reason = SPAN("waits for an administrator's approval");
+		break;
+	default:
+		d->state = STORE_DEVICE_BLOCKED;
+		d->reason = SPAN("is not on the administrator's list");
+		break;
+	}
+}
+
+static enum rc
+make_device(struct mdm *m, struct store_tx *tx, const struct mdm_device_facts *f,
+            struct arena *a, struct store_device *d)
+{
+	struct store_device *all;
+	size_t n;
+	enum rc rc = store_device_list(tx, a, &all, &n);
+	if (rc != RC_OK)
+		return rc;
+	if (m->conf.devices_max > 0 && n >= (size_t)m->conf.devices_max)
+		return RC_TOO_BIG;
+	*d = (struct store_device){ .id = f->id, .protocol = f->protocol };
+	d->first_seen_ms = d->last_seen_ms = clock_wall_ms();
+	set_default_state(m, d);
+	return RC_OK;
+}
+
+static bool
+is_seen_lately(const struct store_device *d)
+{
+	int64_t ago = clock_wall_ms() - d->last_seen_ms;
+	return ago >= 0 && ago < SEEN_EVERY_MS;
+}
+
+/* RC_NOT_FOUND: it must be written. */
+static enum rc
+find_unchanged(struct mdm *m, uint64_t user, const struct mdm_device_facts *f,
+               struct arena *a, struct store_device *ret)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_device d;
+	enum rc rc = store_read(m->store, user, &tx);
+	if (rc == RC_OK)
+		rc = store_device_find(tx, f->protocol, f->id, a, &d);
+	if (rc != RC_OK)
+		return rc;
+	if (update_facts(&d, f, a) || !is_seen_lately(&d))
+		return RC_NOT_FOUND;
+	*ret = d;
+	return RC_OK;
+}
+
+static enum rc
+write_device(struct mdm *m, uint64_t user, const struct mdm_device_facts *f,
+             struct arena *a, struct store_device *ret)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_actor who = { .protocol = "mdm" };
+	struct store_device d;
+	enum rc rc = store_write(m->store, user, &who, &tx);
+	if (rc != RC_OK)
+		return rc;
+	rc = store_device_find(tx, f->protocol, f->id, a, &d);
+	bool is_new = rc == RC_NOT_FOUND;
+	if (is_new)
+		rc = make_device(m, tx, f, a, &d);
+	if (rc != RC_OK)
+		return rc;
+	update_facts(&d, f, a);
+	d.last_seen_ms = clock_wall_ms();
+	rc = store_device_save(tx, &d, &d.number);
+	if (rc == RC_OK)
+		rc = store_commit(&tx);
+	if (rc != RC_OK)
+		return rc;
+	if (is_new)
+		log_info(NULL, "mdm.device_new",
+		         "user=%llu dev=%u id=%s protocol=%s type=%s state=%s peer=%s",
+		         (unsigned long long)user, d.number, LOG_STR(d.id),
+		         LOG_STR(d.protocol), LOG_STR(d.type),
+		         LOG_STR(span_str(store_device_state_str(d.state))),
+		         f->peer ? f->peer : "-");
+	*ret = d;
+	return RC_OK;
+}
+
+/* --- the decision --- */
+
+enum rc
+mdm_access(struct mdm *m, const struct store_user *user,
+           const struct mdm_device_facts *facts, struct arena *a,
+           struct store_device *ret_device, enum mdm_access *ret_access,
+           struct span *ret_reason)
+{
+	struct store_device d;
+	if (!is_device_id(facts->id) || facts->protocol.n == 0)
+		return RC_INVALID;
+	enum rc rc = find_unchanged(m, user->id, facts, a, &d);
+	if (rc == RC_NOT_FOUND)
+		rc = write_device(m, user->id, facts, a, &d);
+	if (rc != RC_OK)
+		return rc;
+	*ret_device = d;
+	*ret_access = user->disabled ? MDM_ACCESS_BLOCK : access_of(d.state);
+	if (user->disabled)
+		*ret_reason = SPAN("the user is disabled");
+	else
+		*ret_reason = d.reason;
+	return RC_OK;
+}
+
+enum rc
+mdm_device_set_state(struct mdm *m, uint64_t user, uint32_t device,
+                     enum store_device_state state, struct span reason)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct store_actor who = { .protocol = "mdm" };
+	struct store_device d;
+	enum rc rc = store_write(m->store, user, &who, &tx);
+	if (rc == RC_OK)
+		rc = store_device_load(tx, device, a, &d);
+	if (rc != RC_OK)
+		return rc;
+	enum store_device_state before = d.state;
+	d.state = state;
+	d.reason = utf8_prefix(reason, FACT_MAX);
+	rc = store_device_save(tx, &d, &d.number);
+	if (rc == RC_OK)
+		rc = store_commit(&tx);
+	if (rc == RC_OK)
+		log_info(NULL, "mdm.device_state",
+		         "user=%llu dev=%u id=%s from=%s to=%s reason=%s actor=%s",
+		         (unsigned long long)user, device, LOG_STR(d.id),
+		         LOG_STR(span_str(store_device_state_str(before))),
+		         LOG_STR(span_str(store_device_state_str(state))),
+		         LOG_STR(d.reason), who.protocol);
+	return rc;
+}
