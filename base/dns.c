@@ -94,35 +94,50 @@ on_answer(void *arg, int rcode, void *packet, int packet_n, int sec,
 {
 	struct dns_query *q = arg;
 	struct dns_answer *a = &q->answer;
-	struct dns_record *records;
+	struct dns_record *records = NULL;
+	struct span message = SPAN("");
 
 	q->asked = false;
 	if (q->fn == NULL) {
 		free_query(q);
 		return;
 	}
-	a->secure = sec == 2;
-	if (rcode == RCODE_NO_NAME) {
-		a->result = DNS_RESULT_NO_NAME;
-	} else if (rcode != RCODE_OK || sec == 1 || packet_n < 0) {
-		a->result = DNS_RESULT_FAIL; /* sec 1: bogus */
-	} else if (dns_wire_parse(span_of(packet, (size_t)packet_n), q->type, q->arena,
-	                          &records, &a->n) != RC_OK) {
-		a->result = DNS_RESULT_FAIL;
-	} else {
-		a->records = records;
-		a->result = a->n > 0 ? DNS_RESULT_OK : DNS_RESULT_NO_DATA;
+	/* rcode is of the attempt; what the server said stands in the packet. */
+	if (rcode == RCODE_OK && packet_n > 0) {
+		message = span_of(packet, (size_t)packet_n);
+		rcode = (int)dns_wire_rcode(message);
 	}
+	a->secure = sec == 2;
+	if (sec == 1) /* bogus */
+		a->result = DNS_RESULT_FAIL;
+	else if (rcode == RCODE_NO_NAME)
+		a->result = DNS_RESULT_NO_NAME;
+	else if (rcode != RCODE_OK)
+		a->result = DNS_RESULT_FAIL;
+	else if (dns_wire_parse(message, q->type, q->arena, &records, &a->n) != RC_OK)
+		a->result = DNS_RESULT_FAIL;
+	else
+		a->result = a->n > 0 ? DNS_RESULT_OK : DNS_RESULT_NO_DATA;
+	a->records = a->result == DNS_RESULT_OK ? records : NULL;
 	loop_soon(q->dns->loop, &q->soon);
 }
 
 static enum rc
 configure(struct dns *d, const struct dns_conf *conf, struct err *err)
 {
-	int e;
+	static const struct {
+		const char *option, *value;
+	} options[] = {
+		/* The server to ask may well be on this host, */
+		{ "do-not-query-localhost:", "no" },
+		/* and know the names of private networks (AS 112 zones). */
+		{ "unblock-lan-zones:", "yes" },
+		{ "insecure-lan-zones:", "yes" },
+	};
+	int e = 0;
 
-	/* The forwarder may well be on this host. */
-	e = ub_ctx_set_option(d->ctx, "do-not-query-localhost:", "no");
+	for (size_t i = 0; i < ARRAY_LEN(options) && e == 0; i++)
+		e = ub_ctx_set_option(d->ctx, options[i].option, options[i].value);
 	if (e == 0 && conf->server != NULL)
 		e = ub_ctx_set_fwd(d->ctx, conf->server);
 	else if (e == 0)

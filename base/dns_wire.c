@@ -68,6 +68,12 @@ dns_wire_is_name(struct span name)
 	return true;
 }
 
+unsigned
+dns_wire_rcode(struct span message)
+{
+	return message.n >= 4 ? (unsigned char)message.p[3] & 0x0f : 2;
+}
+
 /*
  * Reads a name, following pointers (RFC 1035 4.1.4) backwards only, so that it ends.
  * text (NAME_TEXT_MAX + 1 bytes) may be NULL. False for what is no host name; the

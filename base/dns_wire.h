@@ -10,6 +10,9 @@
 /* True for a name in text form, without its final dot, that fits into a question. */
 bool dns_wire_is_name(struct span name);
 
+/* The response code, without EDNS's extension; 2 (SERVFAIL) for what is no message. */
+unsigned dns_wire_rcode(struct span message);
+
 /*
  * The records of this type in the answer section, in arena; MX sorted by preference.
  * Records that make no sense are left out; RC_INVALID when the message does not.
