@@ -27,7 +27,7 @@ CONF = {
     "log": ["level = warn"],
     "policy": ["enforce = false"],
     "server": ["workers = 32"],
-    "smtp": ["connections_peer = 100000"],
+    "smtp": ["connections_peer_max = 100000"],
     "access": ["password_cost = 1"],
 }
 
