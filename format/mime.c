@@ -217,18 +217,24 @@ finish_header(struct scanner *sc, size_t end, size_t body_at)
 	}
 }
 
-/* The body of p ends before the line end in front of at_line, or at the end of all. */
-static void
-close_part(struct scanner *sc, struct mime_part *p, size_t at_line, bool at_boundary)
+/*
+ * The body of p ends before the line end in front of at_line, or at the end of all, but
+ * not before floor, where what is in it ends. Returns the end.
+ */
+static uint64_t
+close_part(struct scanner *sc, struct mime_part *p, size_t at_line, bool at_boundary,
+           uint64_t floor)
 {
 	uint64_t end = at_line;
 	uint32_t lines = sc->line_no;
 
+	if (floor < p->body_at)
+		floor = p->body_at;
 	/* RFC 2046 5.1.1: the line end before a boundary belongs to the boundary. */
-	if (at_boundary && end > p->body_at && sc->raw.p[end - 1] == '\n') {
+	if (at_boundary && end > floor && sc->raw.p[end - 1] == '\n') {
 		end--;
 		lines--;
-		if (end > p->body_at && sc->raw.p[end - 1] == '\r')
+		if (end > floor && sc->raw.p[end - 1] == '\r')
 			end--;
 	}
 	p->body_len = end - p->body_at;
@@ -238,16 +244,19 @@ close_part(struct scanner *sc, struct mime_part *p, size_t at_line, bool at_boun
 		p->subtype = SPAN("plain");
 		p->params = NULL;
 	}
+	return end;
 }
 
 /* Closes cur and its parents up to stop, which stays open and becomes cur. */
 static void
 close_up_to(struct scanner *sc, struct mime_part *stop, size_t at_line, bool at_boundary)
 {
+	uint64_t floor = 0;
+
 	while (sc->in_header)
 		finish_header(sc, at_line, at_line);
 	while (sc->cur != stop) {
-		close_part(sc, sc->cur, at_line, at_boundary);
+		floor = close_part(sc, sc->cur, at_line, at_boundary, floor);
 		sc->cur = sc->cur->parent;
 		sc->depth--;
 	}

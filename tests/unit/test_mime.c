@@ -222,6 +222,10 @@ broken_structure_becomes_what_can_be_read(void **state UNUSED)
 		  "multipart/digest(text/plain)", "y" },
 		{ "empty message within", "Content-Type: message/rfc822\n\n",
 		  "message/rfc822(text/plain)", "" },
+		{ "message within that ends where its header does",
+		  "Content-Type: multipart/mixed; boundary=a\n\n--a\n"
+		  "Content-Type: message/rfc822\n\n\n--a--\n",
+		  "multipart/mixed(message/rfc822(text/plain))", "" },
 		{ "message within without header",
 		  "Content-Type: message/rfc822\n\nhello there\n",
 		  "message/rfc822(text/plain)", "hello there\n" },
