@@ -19,12 +19,13 @@ struct imap_conf {
 	struct conf_list listen; /* STARTTLS */
 	struct conf_list listen_tls;
 	uint64_t line_max;
-	uint64_t literal_max; /* of a command that is not APPEND */
-	uint64_t idle_ms; /* auto-logout, at least 30 minutes (RFC 9051 5.4) */
-	uint64_t login_ms; /* before authentication */
+	uint64_t literal_max;  /* of a command that is not APPEND */
+	uint64_t message_max;  /* of an APPEND */
+	uint64_t idle_ms;      /* auto-logout, at least 30 minutes (RFC 9051 5.4) */
+	uint64_t login_ms;     /* before authentication */
 	uint64_t keepalive_ms; /* "* OK Still here" in IDLE; 0: never */
 	int64_t connections_user_max; /* of a user */
-	bool plaintext_login; /* LOGIN without TLS; loopback tests only */
+	bool plaintext_login;         /* LOGIN without TLS; loopback tests only */
 };
 
 struct imap_deps {
@@ -36,7 +37,7 @@ struct imap_deps {
 };
 
 enum rc imap_new(const struct imap_conf *conf, const struct imap_deps *deps,
-		 struct imap **ret) MUST_CHECK;
+                 struct imap **ret) MUST_CHECK;
 /* Takes an accepted connection, in l's thread. implicit_tls: TLS from the first byte. */
 void imap_accept(struct imap *im, struct loop *l, int fd, bool implicit_tls);
 /* In each loop: idle sessions get BYE, busy ones finish their command first. */

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * imap.c - the IMAP server as a whole: its options, its sessions, users' connections.
+ */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "imap/imap_private.h"
+
+#define OPTION(n, t, d, lo, hi, h)                                                       \
+	{                                                                                \
+		.name = #n, .type = t, .offset = offsetof(struct imap_conf, n),          \
+		.def = d, .min = lo, .max = hi, .help = h                                \
+	}
+
+static const struct conf_option options[] = {
+	OPTION(listen, CONF_LIST, "*:143", 0, 0,
+	       "Addresses of IMAP in plain text with STARTTLS."),
+	OPTION(listen_tls, CONF_LIST, "*:993", 0, 0, "Addresses of IMAP over TLS."),
+	OPTION(line_max, CONF_SIZE, "64K", 1024, 16 << 20,
+	       "Longest command, literals left out."),
+	OPTION(literal_max, CONF_SIZE, "1M", 1024, 64 << 20,
+	       "All literals of a command that is not APPEND."),
+	OPTION(message_max, CONF_SIZE, "50M", 1024, 2147483647,
+	       "Largest message that APPEND takes; the store's own limit holds too."),
+	OPTION(idle_ms, CONF_TIME, "31m", 1000, 7LL * 86400 * 1000,
+	       "A silent session is logged out after this, at least 30 minutes by RFC 9051."),
+	OPTION(login_ms, CONF_TIME, "60s", 100, 3600 * 1000,
+	       "Time from the connection to the end of a successful sign-in."),
+	OPTION(keepalive_ms, CONF_TIME, "0s", 0, 3600 * 1000,
+	       "How often an idling client is told that the server is there. Each such line "
+	       "wakes a phone's radio; 0 leaves the check to TCP."),
+	OPTION(connections_user_max, CONF_INT, "50", 1, 100000,
+	       "Connections of one user."),
+	OPTION(plaintext_login, CONF_BOOL, "no", 0, 0,
+	       "Allow sign-in without TLS: for tests on loopback only."),
+};
+
+const struct conf_section imap_conf_section = {
+	.name = "imap",
+	.help = "The IMAP server for mail programs.",
+	.options = options,
+	.n_options = ARRAY_LEN(options),
+	.size = sizeof(struct imap_conf),
+};
+
+struct imap_user {
+	struct hnode node;
+	uint64_t id;
+	int64_t connections;
+};
+
+enum rc
+imap_new(const struct imap_conf *conf, const struct imap_deps *deps, struct imap **ret)
+{
+	struct imap *im = xcalloc(1, sizeof(*im));
+
+	im->conf = *conf;
+	im->conf.listen = im->conf.listen_tls = (struct conf_list){ NULL, 0 };
+	im->deps = *deps;
+	pthread_mutex_init(&im->lock, NULL);
+	list_init(&im->sessions);
+	htab_init(&im->users);
+	*ret = im;
+	return RC_OK;
+}
+
+void
+imap_accept(struct imap *im, struct loop *l, int fd, bool implicit_tls)
+{
+	struct imap_session *s = imap_session_new(im, l, fd, implicit_tls);
+
+	pthread_mutex_lock(&im->lock);
+	list_push_back(&im->sessions, &s->link);
+	im->n_sessions++;
+	pthread_mutex_unlock(&im->lock);
+}
+
+void
+imap_session_forget(struct imap_session *s)
+{
+	pthread_mutex_lock(&s->im->lock);
+	list_remove(&s->link);
+	s->im->n_sessions--;
+	pthread_mutex_unlock(&s->im->lock);
+}
+
+/* Calls fn for each session of l. They are freed in l's thread only, which is ours, and
+ * none but the one that fn is called with. */
+static void
+each_session(struct imap *im, struct loop *l, void (*fn)(struct imap_session *s))
+{
+	pthread_mutex_lock(&im->lock);
+	struct imap_session **v =
+		xreallocarray(NULL, im->n_sessions ? im->n_sessions : 1, sizeof(*v));
+	size_t n = 0;
+	list_each(s, &im->sessions, struct imap_session, link) {
+		if (s->loop == l)
+			v[n++] = s;
+	}
+	pthread_mutex_unlock(&im->lock);
+	for (size_t i = 0; i < n; i++)
+		fn(v[i]);
+	free(v);
+}
+
+void
+imap_drain(struct imap *im, struct loop *l)
+{
+	each_session(im, l, imap_session_drain);
+}
+
+void
+imap_abort(struct imap *im, struct loop *l)
+{
+	each_session(im, l, imap_session_abort);
+}
+
+size_t
+imap_connections(const struct imap *im)
+{
+	struct imap *mine = (struct imap *)im;
+
+	pthread_mutex_lock(&mine->lock);
+	size_t n = mine->n_sessions;
+	pthread_mutex_unlock(&mine->lock);
+	return n;
+}
+
+static struct imap_user *
+find_user(struct imap *im, uint64_t id)
+{
+	struct hnode *n = htab_find(&im->users, hash_u64(id));
+
+	for (; n; n = htab_next(n)) {
+		struct imap_user *u = container_of(n, struct imap_user, node);
+		if (u->id == id)
+			return u;
+	}
+	return NULL;
+}
+
+bool
+imap_user_enter(struct imap *im, uint64_t user)
+{
+	bool ok = true;
+
+	pthread_mutex_lock(&im->lock);
+	struct imap_user *u = find_user(im, user);
+	if (!u) {
+		u = xcalloc(1, sizeof(*u));
+		u->id = user;
+		htab_add(&im->users, &u->node, hash_u64(user));
+	}
+	if (u->connections >= im->conf.connections_user_max)
+		ok = false;
+	else
+		u->connections++;
+	pthread_mutex_unlock(&im->lock);
+	return ok;
+}
+
+void
+imap_user_leave(struct imap *im, uint64_t user)
+{
+	pthread_mutex_lock(&im->lock);
+	struct imap_user *u = find_user(im, user);
+	if (u && --u->connections <= 0) {
+		htab_remove(&im->users, &u->node);
+		free(u);
+	}
+	pthread_mutex_unlock(&im->lock);
+}
+
+static void
+free_user(struct hnode *n, void *arg)
+{
+	struct imap *im = arg;
+	struct imap_user *u = container_of(n, struct imap_user, node);
+
+	htab_remove(&im->users, n);
+	free(u);
+}
+
+void
+imap_free(struct imap *im)
+{
+	if (!im)
+		return;
+	htab_each(&im->users, free_user, im);
+	htab_done(&im->users);
+	pthread_mutex_destroy(&im->lock);
+	free(im);
+}

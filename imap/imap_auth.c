@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * imap_auth.c - STARTTLS, LOGIN and AUTHENTICATE PLAIN (RFC 9051 6.2, RFC 4616).
+ */
+#include "base/encode.h"
+#include "base/mem.h"
+#include "imap/imap_private.h"
+
+#define SASL_MAX 4096
+#define FAILURES_MAX 4
+/* A wrong password is answered after this, longer each time. */
+#define DELAY_MS 1000
+#define DELAY_MAX_MS 15000
+
+struct auth {
+	struct imap_run *run;
+	const char *peer; /* the stream may go while the worker is at it */
+	struct span user;
+	struct span password;
+	struct store_user found;
+	enum rc rc;
+	uint64_t wait_ms;
+	struct loop_timer timer;
+};
+
+void
+imap_starttls_parse(struct imap_run *r)
+{
+	if (!imap_read_end(&r->rd))
+		return;
+	if (!r->s->im->deps.tls || stream_is_tls(r->s->stream)) {
+		imap_read_fail(&r->rd, "No TLS to be had here");
+		return;
+	}
+	imap_reply(r, IMAP_OK, NULL, "Begin TLS negotiation now");
+}
+
+static bool
+may_sign_in(struct imap_run *r)
+{
+	if (stream_is_tls(r->s->stream) || r->s->im->conf.plaintext_login)
+		return true;
+	imap_reply(r, IMAP_NO, "PRIVACYREQUIRED", "Use STARTTLS first");
+	r->phase = IMAP_PHASE_END;
+	return false;
+}
+
+static void
+forget_secret(void *arg)
+{
+	struct auth *auth = arg;
+
+	if (auth->password.n > 0)
+		mem_wipe((char *)auth->password.p, auth->password.n);
+	loop_timer_clear(&auth->timer);
+}
+
+static void
+on_delay_over(void *arg)
+{
+	struct auth *auth = arg;
+	struct imap_session *s = auth->run->s;
+
+	auth->run->delayed = false;
+	imap_run_end(auth->run);
+	imap_session_pump(s);
+}
+
+static struct auth *
+auth_new(struct imap_run *r)
+{
+	struct auth *auth = arena_new_of(r->arena, struct auth);
+
+	auth->run = r;
+	auth->peer = arena_strdup(r->arena, stream_peer(r->s->stream));
+	loop_timer_init(&auth->timer, r->s->loop, on_delay_over, auth);
+	arena_on_free(r->arena, forget_secret, auth);
+	r->state = auth;
+	return auth;
+}
+
+void
+imap_login_parse(struct imap_run *r)
+{
+	struct auth *auth = auth_new(r);
+
+	if (!imap_read_sp(&r->rd) || !imap_read_astring(&r->rd, &auth->user) ||
+	    !imap_read_sp(&r->rd) || !imap_read_astring(&r->rd, &auth->password) ||
+	    !imap_read_end(&r->rd))
+		return;
+	auth->password = arena_span(r->arena, auth->password);
+	may_sign_in(r);
+}
+
+/* RFC 4616 2: [authzid] NUL authcid NUL passwd */
+static bool
+take_plain(struct imap_run *r, struct span encoded)
+{
+	struct auth *auth = r->state;
+	AUTO_DONE(buf) struct buf b = BUF_INIT(SASL_MAX);
+
+	if (base64_decode(encoded, &b))
+		return imap_read_fail(&r->rd, "Invalid BASE64");
+	struct span rest = arena_span(r->arena, buf_span(&b));
+	struct span authzid;
+	if (!span_cut(&rest, '\0', &authzid) || !span_cut(&rest, '\0', &auth->user) ||
+	    auth->user.n == 0 || memchr(rest.p, '\0', rest.n))
+		return imap_read_fail(&r->rd, "Invalid PLAIN message");
+	auth->password = rest;
+	mem_wipe(b.p, b.len);
+	/* One signs in as oneself only. */
+	if (authzid.n > 0 && !span_ieq(authzid, auth->user)) {
+		imap_reply(r, IMAP_NO, "AUTHORIZATIONFAILED", "No such authorization");
+		r->phase = IMAP_PHASE_END;
+	}
+	return true;
+}
+
+void
+imap_authenticate_parse(struct imap_run *r)
+{
+	struct span mechanism, first;
+
+	auth_new(r);
+	if (!imap_read_sp(&r->rd) || !imap_read_atom(&r->rd, &mechanism))
+		return;
+	if (!span_iis(mechanism, "PLAIN")) {
+		imap_reply(r, IMAP_NO, "CANNOT", "No such mechanism");
+		r->phase = IMAP_PHASE_END;
+		return;
+	}
+	bool has_first = imap_read_if(&r->rd, ' ');
+	if (has_first && !imap_read_astring(&r->rd, &first))
+		return;
+	if (!imap_read_end(&r->rd) || !may_sign_in(r))
+		return;
+	if (!has_first) {
+		AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+		buf_add_str(&b, "+ \r\n");
+		imap_session_write(r->s, &b);
+		r->wants_line = true;
+		return;
+	}
+	/* "=" is an empty message (RFC 9051 6.2.2). */
+	take_plain(r, span_is(first, "=") ? span_of("", 0) : first);
+}
+
+void
+imap_auth_line(struct imap_run *r, struct span line)
+{
+	r->wants_line = false;
+	if (span_is(line, "*"))
+		imap_read_fail(&r->rd, "Given up by the client");
+	else
+		take_plain(r, line);
+	if (r->rd.error) {
+		imap_reply(r, IMAP_BAD, NULL, r->rd.error);
+		r->cmd = NULL;
+	}
+	if (r->cmd && r->phase == IMAP_PHASE_WORK)
+		imap_run_submit(r);
+	else
+		imap_run_end(r);
+}
+
+bool
+imap_login_work(struct imap_run *r)
+{
+	struct auth *auth = r->state;
+
+	auth->rc = mdm_sign_in(r->s->im->deps.mdm, auth->user, auth->password,
+	                       span_of("", 0), auth->peer, "imap", r->arena, &auth->found,
+	                       &auth->wait_ms);
+	return true;
+}
+
+static void
+refuse(struct imap_run *r, const char *code, const char *text, uint64_t delay_ms)
+{
+	struct auth *auth = r->state;
+	struct imap_session *s = r->s;
+
+	log_warn(&s->log, "imap.login refused", "name=%s why=\"%s\" tls=%d",
+	         LOG_STR(auth->user), rc_str(auth->rc), stream_is_tls(s->stream));
+	imap_reply(r, IMAP_NO, code, text);
+	if (++s->auth_failures >= FAILURES_MAX) {
+		r->bye = true;
+		r->text = "Too many failures";
+	}
+	if (delay_ms == 0)
+		return;
+	r->delayed = true;
+	loop_timer_set(&auth->timer, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS);
+}
+
+static void
+welcome(struct imap_run *r)
+{
+	struct auth *auth = r->state;
+	struct imap_session *s = r->s;
+
+	s->user = auth->found.id;
+	s->address = xstrndup(auth->found.address.p, auth->found.address.n);
+	loop_timer_clear(&s->timer);
+	imap_session_move(s, IMAP_STATE_READY);
+	log_ctx_add(&s->log, "user=%s", s->address);
+	log_info(&s->log, "imap.login", "tls=\"%s\"", stream_tls_str(s->stream));
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+	buf_add_str(&b, "CAPABILITY ");
+	imap_capability_write(s, &b);
+	imap_reply(r, IMAP_OK, arena_strndup(r->arena, buf_span(&b)), "Signed in");
+}
+
+void
+imap_login_finish(struct imap_run *r)
+{
+	struct auth *auth = r->state;
+	struct imap_session *s = r->s;
+
+	if (r->status != IMAP_OK)
+		return;
+	switch (auth->rc) {
+	case RC_OK:
+		if (!imap_user_enter(s->im, auth->found.id)) {
+			refuse(r, "LIMIT", "Too many connections of this user", 0);
+			return;
+		}
+		welcome(r);
+		return;
+	case RC_AGAIN:
+		refuse(r, "UNAVAILABLE", "Too many failures, try again later",
+		       auth->wait_ms > DELAY_MS ? auth->wait_ms : DELAY_MS);
+		return;
+	case RC_DENIED:
+	case RC_NOT_FOUND:
+	case RC_INVALID:
+		refuse(r, "AUTHENTICATIONFAILED", "Wrong name or password",
+		       (uint64_t)DELAY_MS << s->auth_failures);
+		return;
+	case RC_EXISTS:
+	case RC_CONFLICT:
+	case RC_TOO_BIG:
+	case RC_UNSUPPORTED:
+	case RC_IO:
+		break;
+	}
+	refuse(r, "UNAVAILABLE", "Sign-in is not possible now", DELAY_MS);
+}

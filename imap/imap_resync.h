@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * imap_resync.h - what has changed since a modseq that a client remembers (RFC 7162).
+ */
+#ifndef IMAP_IMAP_RESYNC_H
+#define IMAP_IMAP_RESYNC_H
+
+#include "imap/imap_view.h"
+
+/*
+ * UIDs (uint32_t) that are gone, and those that came or changed, in no order. A client
+ * that is older than the log gets all gaps and all messages. The view is loaded and of
+ * tx.
+ */
+enum rc imap_resync_changes(struct store_tx *tx, const struct imap_view *v,
+                            uint64_t since, uint32_t uid_next, struct arena *a,
+                            struct buf *gone, struct buf *changed) MUST_CHECK;
+
+#endif
