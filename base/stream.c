@@ -26,6 +26,8 @@
 #define CLOSING_MS 30000
 #define LINGER_MS 2000
 #define INPUT_MAX 65536
+/* Of input_max, so that offsets fit into 32 bits. */
+#define INPUT_MAX_MAX (1024 * 1024 * 1024)
 
 const char *
 stream_end_str(enum stream_end e)
@@ -437,6 +439,14 @@ is_tcp(int family)
 	return family == AF_INET || family == AF_INET6;
 }
 
+static void
+set_input_max(struct stream *s, size_t max)
+{
+	if (max == 0)
+		max = INPUT_MAX;
+	s->input_max = (uint32_t)(max < INPUT_MAX_MAX ? max : INPUT_MAX_MAX);
+}
+
 static struct stream *
 stream_new(struct loop *l, int fd, const struct stream_limits *limits,
            const struct stream_ops *ops, void *owner)
@@ -447,7 +457,7 @@ stream_new(struct loop *l, int fd, const struct stream_limits *limits,
 	s->ops = ops;
 	s->owner = owner;
 	s->idle_ms = limits->idle_ms;
-	s->input_max = limits->input_max ? limits->input_max : INPUT_MAX;
+	set_input_max(s, limits->input_max);
 	s->handshake_ms =
 		limits->handshake_ms ? (uint32_t)limits->handshake_ms : HANDSHAKE_MS;
 	event_assign(&s->ev, loop_event_base(l), fd, EV_PERSIST, on_event, s);
@@ -523,7 +533,7 @@ restart_with_tls(struct stream *s, SSL *ssl)
 {
 	if (is_open(s)) {
 		stream_drop_input(s);
-		s->more = s->held = s->eof = s->paused = false;
+		s->more = s->held = s->eof = false;
 		loop_timer_set(&s->timer, s->handshake_ms);
 	}
 	s->corked = 0;
@@ -567,8 +577,8 @@ stream_consume(struct stream *s, size_t n)
 	bool was_full = s->in_len >= s->input_max;
 
 	assert(n <= s->in_len);
-	s->in_off += n;
-	s->in_len -= n;
+	s->in_off += (uint32_t)n;
+	s->in_len -= (uint32_t)n;
 	if (s->in_len == 0)
 		stream_drop_input(s);
 	if (was_full && n > 0 && s->state == STREAM_STATE_OPEN)
@@ -605,7 +615,8 @@ void
 stream_cork(struct stream *s)
 {
 	assert(s->corked < UINT8_MAX);
-	s->corked++;
+	if (!s->closing)
+		s->corked++;
 }
 
 void
@@ -653,7 +664,7 @@ stream_set_keepalive(struct stream *s, unsigned idle_s, unsigned user_timeout_ms
 void
 stream_set_input_max(struct stream *s, size_t max)
 {
-	s->input_max = max;
+	set_input_max(s, max);
 	if (s->state == STREAM_STATE_OPEN)
 		loop_soon(s->loop, &s->soon);
 }

@@ -49,7 +49,7 @@ struct stream_ops {
 };
 
 struct stream_limits {
-	size_t input_max; /* reading pauses while so much lies unconsumed */
+	size_t input_max; /* reading pauses while so much lies unconsumed; 0: 64 KB */
 	uint64_t idle_ms; /* no byte read or written for so long: TIMEOUT; 0: never */
 	uint64_t handshake_ms; /* TLS handshake or connect; 0: 30 s */
 };
@@ -73,8 +73,11 @@ void stream_free(struct stream *s);
 struct span stream_input(struct stream *s);
 /* n <= what stream_input() showed. */
 void stream_consume(struct stream *s, size_t n);
-/* No on_input until resumed; what is in the kernel stays there (back-pressure). A paused
- * stream still notices that its peer has gone (RST, FIN) and ends. */
+/*
+ * No on_input until resumed; what is in the kernel stays there (back-pressure). A paused
+ * stream still notices that its peer has gone (RST, FIN) and ends. Only a FIN behind bytes
+ * that the owner has not consumed waits: after resume they come first, then the end.
+ */
 void stream_pause(struct stream *s);
 /* on_input comes (from the loop) if bytes are there already. */
 void stream_resume(struct stream *s);
@@ -92,7 +95,10 @@ void stream_uncork(struct stream *s);
 void stream_close(struct stream *s);
 
 /*
- * Begins TLS as server or client. Any unconsumed or unread plaintext input is thrown
+ * Begins TLS as server or client, after the output that was queued before the call has
+ * been written in the clear: write the "220 ready" and call this in the same callback, or
+ * the peer's answer may be there first. On a stream_connect() that is not open yet it
+ * makes TLS from the first byte. Any unconsumed or unread plaintext input is thrown
  * away (RFC 3207 4.2: nothing said before TLS counts). on_open comes after the handshake.
  */
 void stream_starttls_server(struct stream *s, struct tls_server *tls);

@@ -85,13 +85,13 @@ append_input(struct stream *s, const char *p, size_t n)
 		size_t want = s->in_len + n;
 
 		/* The first piece fits exactly; what goes on growing doubles. */
-		if (s->in != NULL && want < 2 * s->in_cap)
-			want = 2 * s->in_cap;
+		if (s->in != NULL && want < 2 * (size_t)s->in_cap)
+			want = 2 * (size_t)s->in_cap;
 		s->in = xrealloc(s->in, want);
-		s->in_cap = want;
+		s->in_cap = (uint32_t)want;
 	}
 	memcpy(s->in + s->in_off + s->in_len, p, n);
-	s->in_len += n;
+	s->in_len += (uint32_t)n;
 	s->say_input = true;
 }
 

@@ -46,10 +46,10 @@ struct stream {
 	uint64_t idle_ms;
 
 	char *in; /* NULL without input */
-	size_t in_off;
-	size_t in_len; /* from in_off on */
-	size_t in_cap;
-	size_t input_max;
+	uint32_t in_off;
+	uint32_t in_len; /* from in_off on */
+	uint32_t in_cap;
+	uint32_t input_max;
 
 	struct stream_out *out; /* oldest first */
 	struct stream_out *out_last;

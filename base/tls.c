@@ -169,12 +169,18 @@ static void
 set_common_options(SSL_CTX *ctx)
 {
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-	SSL_CTX_set_cipher_list(ctx, CIPHERS_TLS12);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 	                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 	                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ctx, 0);
+}
+
+/* An encrypted key is an error, not a question on the terminal. */
+static int
+no_password(char *ret UNUSED, int size UNUSED, int writing UNUSED, void *arg UNUSED)
+{
+	return -1;
 }
 
 /* One certificate with its key. */
@@ -187,6 +193,7 @@ load_cert(const struct tls_cert *file, SSL_CTX **ret, struct err *err)
 
 	if (ctx == NULL)
 		return err_set(err, RC_IO, "OpenSSL makes no context");
+	SSL_CTX_set_default_passwd_cb(ctx, no_password);
 	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(ctx, file->cert_file) != 1)
 		bad = file->cert_file;

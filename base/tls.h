@@ -24,7 +24,8 @@ struct tls_cert {
  */
 enum rc tls_server_new(const struct tls_cert *certs, size_t n, struct tls_server **ret,
 		       struct err *err) MUST_CHECK;
-/* Reads the same files again; on failure the old ones stay. Any thread. */
+/* Reads the same files again and renews the keys of session tickets; on failure the old
+ * ones stay. Any thread. */
 enum rc tls_server_reload(struct tls_server *t, struct err *err) MUST_CHECK;
 void tls_server_free(struct tls_server *t);
 
