@@ -88,9 +88,8 @@ is_name(struct span s)
 	return true;
 }
 
-/* GMime's table of names must be made before it is asked. */
-static void
-init_once(void)
+void
+charset_init(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -117,7 +116,7 @@ charset_to_utf8(struct span charset, struct span in, struct buf *out)
 	}
 	memcpy(name, charset.p, charset.n);
 	name[charset.n] = '\0';
-	init_once();
+	charset_init();
 	const char *known = g_mime_charset_iconv_name(name);
 	iconv_t cd = iconv_open("UTF-8", known ? known : name);
 	if (cd == (iconv_t)-1) {

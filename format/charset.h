@@ -7,6 +7,9 @@
 
 #include "base/buf.h"
 
+/* Makes GMime's tables, once a process however often it is called. */
+void charset_init(void);
+
 /*
  * Adds in as valid UTF-8. An empty charset and US-ASCII are guessed: UTF-8 where it is
  * well-formed, else windows-1252. Bytes that cannot be converted become U+FFFD; of an

@@ -12,7 +12,7 @@
 void
 mime_text_init(void)
 {
-	g_mime_init();
+	charset_init();
 }
 
 static bool
@@ -36,6 +36,7 @@ mime_decode_header(struct span raw, struct arena *a)
 	utf8_clean(buf_span(&utf8), &clean);
 	if (!has_words(buf_span(&clean)))
 		return arena_span(a, buf_span(&clean));
+	charset_init();
 	/* No NUL is left, so that C strings will do. */
 	char *decoded =
 		g_mime_utils_header_decode_text(NULL, arena_strndup(a, buf_span(&clean)));

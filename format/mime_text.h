@@ -9,7 +9,7 @@
 
 #include "format/mime.h"
 
-/* Once per process, before anything else here (g_mime_init). */
+/* At start, so that no thread pays for it later (g_mime_init); may be called again. */
 void mime_text_init(void);
 
 /* A raw header value with RFC 2047 words decoded (and bare 8-bit guessed), in a. */
