@@ -386,6 +386,8 @@ pump(struct http_exchange *x)
 	if (!http_answer_has_body(x)) {
 		if (http_answer_discard(x))
 			end_answer(x);
+		else
+			a->is_deferred = true;
 		return;
 	}
 	while (stream_output_len(c->stream) < HTTP_OUTPUT_HIGH) {
@@ -397,8 +399,10 @@ pump(struct http_exchange *x)
 			abort_answer(x);
 			return;
 		}
-		if (body == HTTP_BODY_WAIT)
+		if (body == HTTP_BODY_WAIT) {
+			a->is_deferred = true;
 			return;
+		}
 		if (body == HTTP_BODY_END) {
 			a->has_ended = true;
 			if (x->is_chunked)
@@ -441,7 +445,8 @@ static void
 h1_body_ready(struct http_exchange *x)
 {
 	struct http_conn *c = x->conn;
-	if (c->state == HTTP_H1_ANSWERING) {
+	if (c->state == HTTP_H1_ANSWERING && x->answer->is_deferred) {
+		x->answer->is_deferred = false;
 		pump(x);
 		watch_output(c);
 	}
@@ -451,7 +456,8 @@ static void
 h1_on_drain(struct http_conn *c)
 {
 	if (c->state == HTTP_H1_ANSWERING) {
-		pump(current(c));
+		if (!current(c)->answer->is_deferred)
+			pump(current(c));
 		watch_output(c);
 	} else if (c->is_throttled) {
 		c->is_throttled = false;

@@ -94,11 +94,11 @@ http_head_target(struct span target, struct http_head *h)
 		if (end == 0 || !is_host(h->host))
 			return 400;
 		target = span_sub(rest, end, rest.n);
-		if (target.n == 0)
-			target = SPAN("/");
+		h->path = SPAN("/"); /* RFC 9110 4.2.3, unless one is given */
 	}
 	size_t mark = span_find(target, 0, '?');
-	h->path = span_sub(target, 0, mark);
+	if (mark > 0 || !scheme)
+		h->path = span_sub(target, 0, mark);
 	h->query = span_sub(target, mark + 1, target.n);
 	return h->path.n > 0 && h->path.p[0] == '/' ? 0 : 400;
 }

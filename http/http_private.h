@@ -117,7 +117,7 @@ struct http_answer {
 	uint64_t size;    /* UINT64_MAX: not known */
 	uint64_t sent;    /* body bytes handed over, for the log */
 	bool has_ended;   /* more said END */
-	bool is_deferred; /* HTTP/2: asked to be called again */
+	bool is_deferred; /* more said WAIT */
 	bool has_type : 1;
 	bool has_coding : 1;
 	bool is_packed : 1; /* the type is compressed by itself */
