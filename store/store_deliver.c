@@ -106,9 +106,10 @@ fail_batch(struct deliver *d, struct batch *b, enum rc rc)
 	b->n_moved = 0;
 }
 
-/* Begins the batch and lets its shard's committer have it. */
+/* Begins the batch and, unless it is the last, lets its shard's committer have it: that
+ * one this thread commits by itself, while the others are under way. */
 static void
-start_batch(struct deliver *d, struct batch *b)
+start_batch(struct deliver *d, struct batch *b, bool last)
 {
 	enum rc rc = engine_begin(d->s->engine, ENGINE_SHARD, d->order[b->from].shard,
 	                          true, &b->etx);
@@ -116,7 +117,7 @@ start_batch(struct deliver *d, struct batch *b)
 	for (size_t i = b->from; !rc && i < b->to; i++)
 		rc = deliver_one(d, b, &d->all[d->order[i].index]);
 	if (!rc && b->n_moved > 0) {
-		rc = engine_submit(b->etx);
+		rc = last ? RC_OK : engine_submit(b->etx);
 		if (!rc)
 			return;
 	}
@@ -169,9 +170,9 @@ store_deliver(struct store *s, const struct store_content *content,
 		b->from = i;
 		for (b->to = i; b->to < n && d.order[b->to].shard == d.order[i].shard;)
 			b->to++;
-		start_batch(&d, b);
+		start_batch(&d, b, b->to == n);
 	}
-	for (size_t i = 0; i < n_batches; i++) {
+	for (size_t i = n_batches; i-- > 0;) {
 		finish_batch(&d, &batches[i]);
 		free(batches[i].moved);
 	}

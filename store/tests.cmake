@@ -2,6 +2,6 @@
 add_library(godwit_store_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/store_fixture.c)
 target_link_libraries(godwit_store_fixture PUBLIC godwit_store cmocka)
 
-foreach(name tx change)
-	godwit_unit_test(test_store_${name} USES store_fixture)
+foreach(name engine store_tx store_change)
+	godwit_unit_test(test_${name} USES store_fixture)
 endforeach()

@@ -400,7 +400,6 @@ db_close(struct sqlite_db *db)
 	}
 	conn_close(db->writer); /* the last one: checkpoints and removes the WAL */
 	pthread_cond_destroy(&db->committer_wake);
-	pthread_cond_destroy(&db->gathered);
 	pthread_mutex_destroy(&db->mutex);
 	pthread_mutex_destroy(&db->open_mutex);
 	free(db->path);
@@ -424,7 +423,6 @@ static void
 db_init(struct engine_sqlite *e, size_t i)
 {
 	struct sqlite_db *db = &e->dbs[i];
-	pthread_condattr_t attr;
 
 	db->e = e;
 	db->kind = i < ENGINE_SHARD ? (enum engine_db)i : ENGINE_SHARD;
@@ -437,10 +435,6 @@ db_init(struct engine_sqlite *e, size_t i)
 	pthread_mutex_init(&db->open_mutex, NULL);
 	pthread_mutex_init(&db->mutex, NULL);
 	pthread_cond_init(&db->committer_wake, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&db->gathered, &attr);
-	pthread_condattr_destroy(&attr);
 	list_init(&db->readers);
 	list_init(&db->waiters);
 }

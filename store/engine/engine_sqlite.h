@@ -67,9 +67,6 @@ struct sqlite_db {
 	bool turn_taken;
 	struct list waiters;        /* for the turn, in order */
 	struct sqlite_group *group; /* open: BEGIN was run */
-	unsigned last_n;            /* members of the group before */
-	bool gathering;             /* a committer waits a moment for more members */
-	pthread_cond_t gathered;
 
 	pthread_t committer;
 	bool committer_runs;

@@ -48,8 +48,6 @@ take_turn(struct sqlite_db *db)
 	}
 	pthread_cond_init(&w.granted_cond, NULL);
 	list_push_back(&db->waiters, &w.link);
-	if (db->gathering)
-		pthread_cond_signal(&db->gathered);
 	while (!w.granted)
 		pthread_cond_wait(&w.granted_cond, &db->mutex);
 	pthread_mutex_unlock(&db->mutex);
@@ -93,7 +91,6 @@ group_end(struct sqlite_db *db, enum rc rc)
 {
 	struct sqlite_group *g = TAKE(db->group);
 
-	db->last_n = g->n;
 	g->is_done = true;
 	g->rc = rc;
 	pthread_cond_broadcast(&g->done);

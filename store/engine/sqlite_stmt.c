@@ -149,7 +149,7 @@ sqlite_stmt_prepare(struct engine_tx *base, const char *sql,
                     const struct engine_arg *args, size_t n, struct engine_stmt **ret)
 {
 	struct sqlite_tx *tx = container_of(base, struct sqlite_tx, base);
-	struct sqlite_stmt *st;
+	struct sqlite_stmt *st = NULL;
 	enum rc rc;
 
 	if (tx->broken)
