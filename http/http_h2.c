@@ -7,8 +7,8 @@
  * it has returned, and answers wait for the next post. So neither is ever re-entered.
  *
  * A peer has a budget of resets (CVE-2023-44487, CVE-2025-8671) and of frames that make
- * work but carry nothing (PING, SETTINGS, PRIORITY, empty DATA, CONTINUATION by nghttp2's
- * own limit). Who has spent one gets GOAWAY with ENHANCE_YOUR_CALM.
+ * work but carry nothing (PING, SETTINGS, WINDOW_UPDATE, empty DATA; CONTINUATION by
+ * nghttp2's own limit). Who has spent one gets GOAWAY with ENHANCE_YOUR_CALM.
  */
 #include <assert.h>
 #include <nghttp2/nghttp2.h>
