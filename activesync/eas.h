@@ -19,11 +19,12 @@ extern const struct conf_section eas_conf_section; /* "activesync" */
 struct eas_conf {
 	uint64_t heartbeat_min_ms;
 	uint64_t heartbeat_max_ms;
-	int64_t window_max; /* items in one Sync answer */
+	int64_t window_max;    /* items in one Sync answer */
 	uint64_t response_max; /* bytes: no further item is begun beyond */
 	int64_t ping_folders_max;
-	uint64_t body_max; /* of a request */
-	char *external_url; /* "https://mail.example.org" for Autodiscover; empty: from Host */
+	uint64_t body_max;  /* of a request */
+	char *external_url; /* "https://mail.example.org" for Autodiscover; empty: from
+	                       Host */
 };
 
 struct eas_deps {
@@ -34,7 +35,8 @@ struct eas_deps {
 	struct mail_submit submit;
 };
 
-enum rc eas_new(const struct eas_conf *conf, const struct eas_deps *deps, struct eas **ret) MUST_CHECK;
+enum rc eas_new(const struct eas_conf *conf, const struct eas_deps *deps,
+                struct eas **ret) MUST_CHECK;
 /* /Microsoft-Server-ActiveSync and /autodiscover/... */
 void eas_route(struct eas *e, struct http_server *http);
 size_t eas_waiting(const struct eas *e);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_command.c - the table of commands: [MS-ASHTTP] 2.2.1.1.1.1.2, and what must be true
+ * before one runs: [MS-ASCMD] 2.2.2, [MS-ASPROV] 3.1.5.2.
+ */
+#include "activesync/eas_command.h"
+
+#include <assert.h>
+
+#include "activesync/eas_private.h"
+#include "base/clock.h"
+
+static const uint16_t versions[] = { 121, 140, 141, 160, 161 };
+
+#define V_ALL 121, 161
+#define V_14 140, 161
+
+static const struct eas_command commands[] = {
+	{ "Sync", 0, V_ALL, EAS_COMMAND_EMPTY, WBXML_AIRSYNC_SYNC, WBXML_AIRSYNC_STATUS,
+	  eas_sync_start },
+	{ "SendMail", 1, V_ALL, EAS_COMMAND_RAW, WBXML_COMPOSEMAIL_SENDMAIL,
+	  WBXML_COMPOSEMAIL_STATUS, eas_sendmail_start },
+	{ "SmartForward", 2, V_ALL, EAS_COMMAND_RAW, WBXML_COMPOSEMAIL_SMARTFORWARD,
+	  WBXML_COMPOSEMAIL_STATUS, eas_smart_start },
+	{ "SmartReply", 3, V_ALL, EAS_COMMAND_RAW, WBXML_COMPOSEMAIL_SMARTREPLY,
+	  WBXML_COMPOSEMAIL_STATUS, eas_smart_start },
+	{ "GetAttachment", 4, 121, 121, EAS_COMMAND_EMPTY, 0, 0, eas_attachment_start },
+	{ "FolderSync", 9, V_ALL, EAS_COMMAND_ANY_DEVICE,
+	  WBXML_FOLDERHIERARCHY_FOLDERSYNC, WBXML_FOLDERHIERARCHY_STATUS,
+	  eas_folders_start },
+	{ "FolderCreate", 10, V_ALL, 0, WBXML_FOLDERHIERARCHY_FOLDERCREATE,
+	  WBXML_FOLDERHIERARCHY_STATUS, eas_folder_create_start },
+	{ "FolderDelete", 11, V_ALL, 0, WBXML_FOLDERHIERARCHY_FOLDERDELETE,
+	  WBXML_FOLDERHIERARCHY_STATUS, eas_folder_delete_start },
+	{ "FolderUpdate", 12, V_ALL, 0, WBXML_FOLDERHIERARCHY_FOLDERUPDATE,
+	  WBXML_FOLDERHIERARCHY_STATUS, eas_folder_update_start },
+	{ "MoveItems", 13, V_ALL, 0, WBXML_MOVE_MOVEITEMS, WBXML_MOVE_STATUS,
+	  eas_move_start },
+	{ "GetItemEstimate", 14, V_ALL, 0, WBXML_GETITEMESTIMATE_GETITEMESTIMATE,
+	  WBXML_GETITEMESTIMATE_STATUS, eas_estimate_start },
+	{ "MeetingResponse", 15, V_14, EAS_COMMAND_UNSUPPORTED,
+	  WBXML_MEETINGRESPONSE_MEETINGRESPONSE, WBXML_MEETINGRESPONSE_STATUS, NULL },
+	{ "Search", 16, V_14, EAS_COMMAND_UNSUPPORTED, WBXML_SEARCH_SEARCH,
+	  WBXML_SEARCH_STATUS, NULL },
+	{ "Settings", 17, V_ALL, EAS_COMMAND_ANY_DEVICE, WBXML_SETTINGS_SETTINGS,
+	  WBXML_SETTINGS_STATUS, eas_settings_start },
+	{ "Ping", 18, V_ALL, EAS_COMMAND_EMPTY, WBXML_PING_PING, WBXML_PING_STATUS,
+	  eas_ping_start },
+	{ "ItemOperations", 19, V_ALL, 0, WBXML_ITEMOPERATIONS_ITEMOPERATIONS,
+	  WBXML_ITEMOPERATIONS_STATUS, eas_items_start },
+	{ "Provision", 20, V_ALL, EAS_COMMAND_UNPROVISIONED | EAS_COMMAND_ANY_DEVICE,
+	  WBXML_PROVISION_PROVISION, WBXML_PROVISION_STATUS, eas_provision_start },
+	{ "ResolveRecipients", 21, V_14, EAS_COMMAND_UNSUPPORTED,
+	  WBXML_RESOLVERECIPIENTS_RESOLVERECIPIENTS, WBXML_RESOLVERECIPIENTS_STATUS,
+	  NULL },
+	{ "ValidateCert", 22, V_14, EAS_COMMAND_UNSUPPORTED,
+	  WBXML_VALIDATECERT_VALIDATECERT, WBXML_VALIDATECERT_STATUS, NULL },
+	{ "Find", 23, 161, 161, EAS_COMMAND_UNSUPPORTED, WBXML_FIND_FIND,
+	  WBXML_FIND_STATUS, NULL },
+};
+
+const struct eas_command *
+eas_command_find(struct span name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (span_iis(name, commands[i].name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+const char *
+eas_command_name(uint8_t code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (commands[i].code == code)
+			return commands[i].name;
+	}
+	return NULL;
+}
+
+void
+eas_command_list(struct buf *out)
+{
+	const char *comma = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (commands[i].flags & EAS_COMMAND_UNSUPPORTED)
+			continue;
+		buf_addf(out, "%s%s", comma, commands[i].name);
+		comma = ",";
+	}
+}
+
+void
+eas_version_list(struct buf *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++)
+		buf_addf(out, "%s%u.%u", i > 0 ? "," : "", versions[i] / 10,
+		         versions[i] % 10);
+}
+
+static bool
+is_version(uint16_t v)
+{
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		if (versions[i] == v)
+			return true;
+	}
+	return false;
+}
+
+void
+eas_answer_begin(struct eas_call *c, struct wbxml_writer *w)
+{
+	buf_clear(&c->out);
+	c->http_status = 200;
+	wbxml_writer_init(w, &c->out);
+}
+
+void
+eas_answer_status(struct eas_call *c, unsigned status)
+{
+	struct wbxml_writer w;
+
+	eas_answer_begin(c, &w);
+	wbxml_start(&w, c->command->root);
+	wbxml_u64(&w, c->command->status, status);
+	wbxml_end(&w);
+}
+
+void
+eas_answer_http(struct eas_call *c, int status)
+{
+	buf_clear(&c->out);
+	c->http_status = status;
+}
+
+void
+eas_answer_rc(struct eas_call *c, enum rc rc)
+{
+	log_warn(c->log, "eas.command failed", "cmd=%s rc=%s", c->command->name,
+	         LOG_STR(span_str(rc_str(rc))));
+	c->waiting = false;
+	if (rc == RC_AGAIN) {
+		eas_answer_http(c, 503);
+		c->retry_after_s = 30;
+	} else if (c->command->root == 0) {
+		eas_answer_http(c, 500);
+	} else {
+		eas_answer_status(c, eas_status_from_rc(c->command, rc));
+	}
+}
+
+void
+eas_wbxml_append(struct wbxml_writer *w, const struct wbxml_writer *part)
+{
+	assert(w->page == WBXML_PAGE_AIRSYNC);
+	if (buf_len(part->out) == 0)
+		return;
+	if (w->tag_open) { /* the open element gets content */
+		w->out->p[w->tag_at] |= 0x40;
+		w->tag_open = false;
+	}
+	buf_add_span(w->out, buf_span(part->out));
+	w->page = part->page;
+}
+
+enum rc
+eas_read(struct eas_call *c, struct store_tx **ret)
+{
+	return store_read(c->eas->deps.store, c->user.id, ret);
+}
+
+enum rc
+eas_write(struct eas_call *c, bool as_device, struct store_tx **ret)
+{
+	struct store_actor who = {
+		.device = as_device ? c->device.number : 0,
+		.protocol = "activesync",
+	};
+
+	return store_write(c->eas->deps.store, c->user.id, &who, ret);
+}
+
+void
+eas_call_subscribe(struct eas_call *c, const uint32_t *collections, size_t n,
+                   uint64_t timeout_ms)
+{
+	struct push_wait_spec spec = {
+		.user = c->user.id,
+		.collections = collections,
+		.n_collections = n,
+		.timeout_ms = timeout_ms > 0 ? timeout_ms : 1,
+		.loop = c->loop,
+		.fn = c->on_wake,
+		.arg = c->wake_arg,
+	};
+
+	assert(c->loop && !c->wait);
+	c->wait = push_wait_new(c->eas->deps.push, &spec);
+}
+
+/* From 14.0 on in the body, before in HTTP (MS-ASCMD 2.2.2, MS-ASPROV 3.2.5.2). */
+static void
+refuse(struct eas_call *c, unsigned status, int http_status)
+{
+	log_info(c->log, "eas.command refused", "cmd=%s status=%u", c->command->name,
+	         status);
+	if (c->query.version >= 140 && c->command->root != 0)
+		eas_answer_status(c, status);
+	else
+		eas_answer_http(c, http_status);
+}
+
+/* A remembered pair of id and password is not enough: is this device let in? */
+static bool
+check_device(struct eas_call *c)
+{
+	struct mdm_device_facts facts = {
+		.protocol = SPAN("activesync"),
+		.id = c->query.device_id,
+		.type = c->query.device_type,
+		.user_agent = c->user_agent,
+		.version = span_str(eas_version_str(c->query.version, c->arena)),
+		.peer = c->peer,
+	};
+	enum mdm_access access;
+	struct span reason;
+	enum rc rc;
+
+	facts.model = facts.os = facts.extra = SPAN("");
+	if (span_iis(c->query.device_id, EAS_VALIDATE)) {
+		if (c->command->flags & EAS_COMMAND_ANY_DEVICE)
+			return true;
+		refuse(c, EAS_STATUS_DEVICE_ID, 403);
+		return false;
+	}
+	rc = mdm_access(c->eas->deps.mdm, &c->user, &facts, c->arena, &c->device, &access,
+	                &reason);
+	if (rc == RC_TOO_BIG) {
+		refuse(c, EAS_STATUS_TOO_MANY_DEVICES, 403);
+		return false;
+	}
+	if (rc == RC_INVALID) {
+		refuse(c, EAS_STATUS_DEVICE_ID, 400);
+		return false;
+	}
+	if (rc != RC_OK) {
+		eas_answer_rc(c, rc);
+		return false;
+	}
+	switch (access) {
+	case MDM_ACCESS_ALLOW:
+		return true;
+	case MDM_ACCESS_WIPE:
+		/* Only Provision is heard, and says what to do. */
+		if (c->command->flags & EAS_COMMAND_UNPROVISIONED)
+			return true;
+		refuse(c, EAS_STATUS_WIPE_REQUESTED, 449);
+		return false;
+	case MDM_ACCESS_QUARANTINE:
+	case MDM_ACCESS_BLOCK:
+		break;
+	}
+	log_info(c->log, "eas.device refused", "access=%s reason=%s",
+	         mdm_access_str(access), LOG_STR(reason));
+	refuse(c, EAS_STATUS_DEVICE_BLOCKED, 403);
+	return false;
+}
+
+static bool
+check_policy(struct eas_call *c)
+{
+	unsigned status = EAS_STATUS_INVALID_POLICY_KEY;
+
+	mdm_policy_get(c->eas->deps.mdm, &c->user, &c->policy);
+	if ((c->command->flags & EAS_COMMAND_UNPROVISIONED) || !c->policy.enforce ||
+	    c->device.number == 0 || c->resumed)
+		return true;
+	if (mdm_policy_is_current(c->eas->deps.mdm, &c->user, &c->device,
+	                          c->query.policy_key))
+		return true;
+	if (c->query.policy_key == 0 || c->device.policy_key == 0)
+		status = EAS_STATUS_NOT_PROVISIONED;
+	else if (c->query.policy_key == c->device.policy_key)
+		status = EAS_STATUS_POLICY_REFRESH;
+	refuse(c, status, 449);
+	return false;
+}
+
+/* The body as a tree. Bad WBXML is HTTP 400, whatever the command. */
+static bool
+parse_body(struct eas_call *c)
+{
+	enum rc rc;
+
+	if ((c->command->flags & EAS_COMMAND_RAW) && c->query.version < 140)
+		return true;
+	if (c->body.n == 0) {
+		if (c->command->flags & EAS_COMMAND_EMPTY)
+			return true;
+		eas_answer_http(c, 400);
+		return false;
+	}
+	rc = wbxml_parse(c->body, NULL, c->arena, &c->root);
+	if (rc == RC_OK)
+		return true;
+	log_info(c->log, "eas.body refused", "cmd=%s bytes=%zu rc=%s", c->command->name,
+	         c->body.n, LOG_STR(span_str(rc_str(rc))));
+	eas_answer_http(c, 400);
+	return false;
+}
+
+void
+eas_command_run(struct eas_call *c)
+{
+	uint64_t began = clock_mono_us();
+
+	c->command = eas_command_find(c->query.command);
+	if (!c->command) {
+		eas_answer_http(c, 501); /* MS-ASHTTP 2.2.2.1.1 */
+		return;
+	}
+	if (c->query.version == 0) /* 2.5 clients leave it out; the oldest we have */
+		c->query.version = versions[0];
+	if (!is_version(c->query.version) || c->query.device_id.n == 0) {
+		eas_answer_http(c, 400);
+		return;
+	}
+	if (c->query.version < c->command->version_min ||
+	    c->query.version > c->command->version_max) {
+		eas_answer_http(c, 501);
+		return;
+	}
+	if (!parse_body(c) || !check_device(c) || !check_policy(c))
+		return;
+	if (c->command->flags & EAS_COMMAND_UNSUPPORTED)
+		refuse(c, EAS_STATUS_NOT_SUPPORTED, 501);
+	else
+		c->command->start(c);
+	if (!buf_ok(&c->out)) {
+		c->waiting = false;
+		eas_answer_http(c, 500);
+	}
+	log_info(c->log, "eas.command",
+	         "cmd=%s v=%u http=%d bytes_in=%zu bytes_out=%zu "
+	         "us=%llu%s",
+	         c->command->name, c->query.version, c->http_status, c->body.n,
+	         buf_len(&c->out), (unsigned long long)(clock_mono_us() - began),
+	         c->waiting ? " waits=1" : "");
+}
+
+void
+eas_command_timeout(const struct eas_command *cmd, struct buf *out)
+{
+	if (cmd->start == eas_ping_start)
+		eas_ping_timeout(out);
+}

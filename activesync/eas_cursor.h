@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_cursor.h - what a device has of one collection: the meaning of a SyncKey.
+ *
+ * The device holds
+ * - of what was there at the snapshot: the items with uid >= backfill_uid (all of them
+ * when backfilling is over),
+ * - everything born after the snapshot and up to modseq,
+ * both cut to what was received at or after window_from, in the state of modseq; and the
+ * items of mine, which it made itself and knows the ids of. The cost of an answer is that
+ * of the changes behind modseq, whatever the size of the folder.
+ */
+#ifndef ACTIVESYNC_EAS_CURSOR_H
+#define ACTIVESYNC_EAS_CURSOR_H
+
+#include "store/store_change.h"
+#include "store/store_cursor.h"
+
+#define EAS_BODY_PREFS_MAX 4
+#define EAS_MINE_MAX 1000
+#define EAS_NO_TRUNCATION UINT32_MAX
+
+enum eas_body_type {
+	EAS_BODY_PLAIN = 1,
+	EAS_BODY_HTML = 2,
+	EAS_BODY_RTF = 3,
+	EAS_BODY_MIME = 4,
+};
+
+struct eas_body_pref { /* MS-ASAIRS 2.2.2.12 */
+	uint8_t type;
+	uint32_t truncation; /* EAS_NO_TRUNCATION: none */
+	bool all_or_none;
+	uint16_t preview; /* characters; 0: none */
+};
+
+struct eas_options {    /* MS-ASCMD 2.2.3.125 */
+	uint8_t filter; /* FilterType */
+	uint8_t mime_support;
+	uint8_t mime_truncation; /* 8: none */
+	uint8_t conflict;        /* 0: the client wins, 1: the server */
+	size_t n_prefs;
+	struct eas_body_pref prefs[EAS_BODY_PREFS_MAX];
+};
+
+#define EAS_OPTIONS_DEFAULT ((struct eas_options){ .mime_truncation = 8, .conflict = 1 })
+
+enum eas_edge {
+	EAS_EDGE_NONE,
+	EAS_EDGE_LEAVE, /* items fall out of the window: soft deletes */
+	EAS_EDGE_ENTER, /* the window grew: adds */
+};
+
+struct eas_cursor {
+	uint64_t modseq;
+	bool backfilling;
+	uint64_t snapshot;
+	uint32_t backfill_uid; /* 0: from the top */
+	int64_t window_from;   /* ms; 0: everything */
+	int64_t low;           /* the lowest window_from since modseq was reached */
+	enum eas_edge edge;    /* a shift of the window that is being told */
+	int64_t edge_from;     /* from <= received < to */
+	int64_t edge_to;
+	uint32_t edge_uid; /* told up to here */
+	struct eas_options options;
+	uint32_t *mine; /* ascending; born behind modseq */
+	size_t n_mine;
+};
+
+/* A cursor for a collection that is handed out from now on; nothing was handed out yet.
+ */
+void eas_cursor_start(struct eas_cursor *cur, uint64_t snapshot);
+/* True while it is as eas_cursor_start() made it. */
+bool eas_cursor_is_fresh(const struct eas_cursor *cur);
+void eas_cursor_write(const struct eas_cursor *cur, struct buf *out);
+/* RC_INVALID: none of ours (an older format). mine lies in a. */
+enum rc
+eas_cursor_read(struct span state, struct arena *a, struct eas_cursor *ret) MUST_CHECK;
+
+/* "sync/12" */
+#define EAS_CURSOR_NAME_SIZE 24
+const char *eas_cursor_name(uint32_t collection, char ret[EAS_CURSOR_NAME_SIZE]);
+
+/* Notes that the device knows uid; more than EAS_MINE_MAX are not noted. */
+void eas_cursor_add_mine(struct eas_cursor *cur, uint32_t uid, struct arena *a);
+bool eas_cursor_is_mine(const struct eas_cursor *cur, uint32_t uid);
+void eas_cursor_drop_mine(struct eas_cursor *cur, uint32_t uid);
+/*
+ * In a write transaction: the device moved or copied an item into the collection and was
+ * told its id. Both states of the row learn of it; RC_OK too when there is no row.
+ */
+enum rc eas_cursor_note_mine(struct store_tx *tx, uint32_t device, uint32_t collection,
+                             uint32_t uid, struct arena *a) MUST_CHECK;
+
+/* Where the window of a FilterType begins now, rounded down to a day; 0: unlimited.
+ * MS-ASCMD 2.2.3.68.2. */
+int64_t eas_filter_from(uint8_t filter, int64_t now_ms);
+
+/* True for an item of the initial hand-out whose turn has not come. */
+bool eas_cursor_is_ahead(const struct eas_cursor *cur, const struct store_item *item);
+
+/* What a change means for the device. */
+enum eas_verdict {
+	EAS_VERDICT_SKIP,
+	EAS_VERDICT_ADD,
+	EAS_VERDICT_CHANGE,
+	EAS_VERDICT_DELETE,
+	EAS_VERDICT_SOFT_DELETE,
+};
+enum eas_verdict eas_cursor_judge(const struct eas_cursor *cur,
+                                  const struct store_change *ch, uint32_t device);
+
+/*
+ * Counts what a Sync would hand out, at most max; enough for Ping (max 1) and
+ * GetItemEstimate. edges: window shifts count too.
+ */
+enum rc
+eas_cursor_pending(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collection,
+                   uint32_t device, size_t max, bool edges, size_t *ret) MUST_CHECK;
+
+#endif

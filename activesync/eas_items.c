@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_items.c - ItemOperations: [MS-ASCMD] 2.2.1.10, 2.2.3.177.8.
+ *
+ * Fetch of messages and attachments, in the XML or, when the client takes it, as parts
+ * behind it (2.2.1.10.1); EmptyFolderContents.
+ */
+#include "activesync/eas_email.h"
+#include "activesync/eas_id.h"
+#include "activesync/eas_sync.h"
+#include "base/encode.h"
+
+#define MULTIPART_TYPE "application/vnd.ms-sync.multipart"
+#define PARTS_MAX 512
+#define EMPTY_BATCH 500
+
+struct items {
+	struct eas_call *c;
+	struct store_tx *tx;
+	struct wbxml_writer w;
+	bool multipart;
+	struct buf parts[PARTS_MAX];
+	size_t n_parts;
+	size_t bytes;
+};
+
+struct range {
+	bool given;
+	uint64_t from;
+	uint64_t to; /* included */
+};
+
+/* What the client names, given back in the answer. */
+static void
+echo(struct items *it, const struct wbxml_node *n, wbxml_tag tag)
+{
+	const struct wbxml_node *v = wbxml_child(n, tag);
+
+	if (v)
+		wbxml_text(&it->w, tag, v->text);
+}
+
+static void
+write_refusal(struct items *it, const struct wbxml_node *n, unsigned status)
+{
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_FETCH);
+	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, status);
+	echo(it, n, WBXML_AIRSYNC_COLLECTIONID);
+	echo(it, n, WBXML_AIRSYNC_SERVERID);
+	echo(it, n, WBXML_AIRSYNCBASE_FILEREFERENCE);
+	wbxml_end(&it->w);
+}
+
+/* 2.2.3.143.1: "from-to", both included */
+static enum rc
+parse_range(const struct wbxml_node *options, struct range *ret)
+{
+	const struct wbxml_node *n = wbxml_child(options, WBXML_ITEMOPERATIONS_RANGE);
+	struct span rest, from;
+
+	*ret = (struct range){ .given = n != NULL };
+	if (!n)
+		return RC_OK;
+	rest = span_trim(n->text);
+	if (!span_cut(&rest, '-', &from) ||
+	    parse_u64(from, UINT32_MAX, &ret->from) != RC_OK ||
+	    parse_u64(rest, UINT32_MAX, &ret->to) != RC_OK || ret->to < ret->from)
+		return RC_INVALID;
+	return RC_OK;
+}
+
+/* Cuts b to the range. RC_TOO_BIG: it begins behind the end. */
+static enum rc
+cut_range(struct buf *b, struct range *r)
+{
+	if (!r->given)
+		return RC_OK;
+	if (r->from >= buf_len(b))
+		return RC_TOO_BIG;
+	if (r->to >= buf_len(b))
+		r->to = buf_len(b) - 1;
+	buf_truncate(b, (size_t)r->to + 1);
+	buf_drop(b, (size_t)r->from);
+	return RC_OK;
+}
+
+static void
+write_range(struct items *it, const struct range *r, uint64_t total)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(64);
+
+	if (!r->given) /* only when asked for: iOS 10 breaks otherwise */
+		return;
+	buf_addf(&b, "%llu-%llu", (unsigned long long)r->from, (unsigned long long)r->to);
+	wbxml_text(&it->w, WBXML_ITEMOPERATIONS_RANGE, buf_span(&b));
+	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_TOTAL, total);
+}
+
+/* Takes b as the next part: its number, or -1 when there is no room. */
+static int
+add_part(struct items *it, struct buf *b)
+{
+	if (!it->multipart || it->n_parts == PARTS_MAX)
+		return -1;
+	it->bytes += buf_len(b);
+	buf_move(&it->parts[it->n_parts], b);
+	return (int)++it->n_parts; /* part 0 is the XML */
+}
+
+static enum rc
+load_attachment(struct items *it, struct eas_id id, struct buf *out,
+                const struct mime_part **ret)
+{
+	AUTO_DONE(buf) struct buf raw = BUF_INIT(0);
+	struct store_item item;
+	struct eas_message m;
+	const struct mime_part *p;
+	enum rc rc;
+
+	rc = store_item_load(it->tx, id.collection, id.uid, it->c->arena, &item);
+	if (rc == RC_OK)
+		rc = eas_message_open(it->tx, &item, it->c->arena, &m);
+	if (rc != RC_OK)
+		return rc;
+	p = eas_email_part(m.root, id.part);
+	if (!p || p == m.root->parent)
+		return RC_NOT_FOUND;
+	rc = store_content_read(it->tx, item.content, p->body_at, p->body_len, &raw);
+	if (rc != RC_OK)
+		return rc;
+	mime_decode_body(p, buf_span(&raw), out);
+	*ret = p;
+	return buf_ok(out) ? RC_OK : RC_TOO_BIG;
+}
+
+/* 2.2.3.39.2: without multipart the bytes are base64 text. */
+static void
+fetch_attachment(struct items *it, const struct wbxml_node *n, const struct range *asked)
+{
+	struct span ref = wbxml_child_text(n, WBXML_AIRSYNCBASE_FILEREFERENCE);
+	AUTO_DONE(buf) struct buf data = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+	const struct mime_part *p = NULL;
+	struct range r = *asked;
+	struct eas_id id;
+	uint64_t total;
+	int part;
+	enum rc rc;
+
+	if (eas_id_parse(ref, 3, &id) != RC_OK ||
+	    (rc = load_attachment(it, id, &data, &p)) == RC_NOT_FOUND) {
+		write_refusal(it, n, EAS_ITEMS_ATTACHMENT);
+		return;
+	}
+	total = buf_len(&data);
+	if (rc == RC_OK && cut_range(&data, &r) != RC_OK) {
+		write_refusal(it, n, EAS_ITEMS_RANGE);
+		return;
+	}
+	if (rc != RC_OK) {
+		write_refusal(it, n, eas_status_from_rc(it->c->command, rc));
+		return;
+	}
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_FETCH);
+	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
+	wbxml_text(&it->w, WBXML_AIRSYNCBASE_FILEREFERENCE, ref);
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_PROPERTIES);
+	wbxml_str(&it->w, WBXML_AIRSYNCBASE_CONTENTTYPE,
+	          eas_email_part_type(p, it->c->arena));
+	write_range(it, &r, total);
+	part = add_part(it, &data);
+	if (part > 0) {
+		wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_PART, (uint64_t)part);
+	} else {
+		base64_encode(buf_span(&data), &text);
+		it->bytes += buf_len(&text);
+		wbxml_text(&it->w, WBXML_ITEMOPERATIONS_DATA, buf_span(&text));
+	}
+	wbxml_end(&it->w);
+	wbxml_end(&it->w);
+}
+
+/* 2.2.3.125.3; without Options the whole body comes as it is stored. */
+static enum rc
+item_options(const struct wbxml_node *n, struct eas_options *ret)
+{
+	struct eas_options o = EAS_OPTIONS_DEFAULT;
+	uint32_t support = 0;
+	enum rc rc;
+
+	rc = eas_body_prefs_parse(n, WBXML_AIRSYNCBASE_BODYPREFERENCE, &o);
+	if (rc == RC_OK) {
+		rc = wbxml_child_u32(n, WBXML_AIRSYNC_MIMESUPPORT, 2, &support);
+		if (rc == RC_NOT_FOUND)
+			rc = RC_OK;
+	}
+	o.mime_support = (uint8_t)support;
+	if (o.n_prefs == 0) {
+		o.prefs[0] = (struct eas_body_pref){ .type = EAS_BODY_PLAIN,
+			                             .truncation = EAS_NO_TRUNCATION };
+		o.prefs[1] = (struct eas_body_pref){ .type = EAS_BODY_HTML,
+			                             .truncation = EAS_NO_TRUNCATION };
+		o.prefs[2] = (struct eas_body_pref){ .type = EAS_BODY_MIME,
+			                             .truncation = EAS_NO_TRUNCATION };
+		o.n_prefs = 3;
+	}
+	*ret = o;
+	return rc;
+}
+
+static enum rc
+write_item(struct items *it, const struct wbxml_node *n, const struct eas_id *id,
+           const struct eas_options *o, struct range *r)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct store_item item;
+	struct eas_message m;
+	struct eas_body body;
+	uint64_t total;
+	int part = -1;
+	enum rc rc;
+
+	rc = store_item_load(it->tx, id->collection, id->uid, a, &item);
+	if (rc == RC_OK)
+		rc = eas_message_open(it->tx, &item, a, &m);
+	if (rc == RC_OK)
+		rc = eas_body_make(&m, o, it->c->query.version, SIZE_MAX / 8, a, &body);
+	if (rc != RC_OK)
+		return rc;
+	total = buf_len(&body.data);
+	if (cut_range(&body.data, r) != RC_OK) {
+		eas_body_done(&body);
+		write_refusal(it, n, EAS_ITEMS_RANGE);
+		return RC_OK;
+	}
+	if (body.has_data)
+		part = add_part(it, &body.data);
+	it->bytes += buf_len(&body.data);
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_FETCH);
+	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
+	echo(it, n, WBXML_AIRSYNC_COLLECTIONID);
+	echo(it, n, WBXML_AIRSYNC_SERVERID);
+	wbxml_str(&it->w, WBXML_AIRSYNC_CLASS, "Email");
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_PROPERTIES);
+	write_range(it, r, total);
+	eas_email_write_message(it->c, &m, &body, part, a, &it->w);
+	wbxml_end(&it->w);
+	wbxml_end(&it->w);
+	eas_body_done(&body);
+	return RC_OK;
+}
+
+static void
+fetch(struct items *it, const struct wbxml_node *n)
+{
+	const struct wbxml_node *options = wbxml_child(n, WBXML_ITEMOPERATIONS_OPTIONS);
+	struct span store = wbxml_child_text(n, WBXML_ITEMOPERATIONS_STORE);
+	struct eas_options o;
+	struct eas_id id;
+	struct range r;
+	enum rc rc;
+
+	if (!span_iis(store, "Mailbox")) { /* document libraries are not served */
+		write_refusal(it, n, EAS_ITEMS_STORE);
+		return;
+	}
+	if (parse_range(options, &r) != RC_OK) {
+		write_refusal(it, n, EAS_ITEMS_RANGE);
+		return;
+	}
+	if (it->bytes > it->c->eas->conf->response_max) {
+		write_refusal(it, n, EAS_ITEMS_TOO_BIG); /* ask again for it alone */
+		return;
+	}
+	if (wbxml_child(n, WBXML_AIRSYNCBASE_FILEREFERENCE)) {
+		fetch_attachment(it, n, &r);
+		return;
+	}
+	rc = item_options(options, &o);
+	if (rc != RC_OK) {
+		write_refusal(it, n, EAS_ITEMS_PROTOCOL);
+		return;
+	}
+	if (eas_id_parse(wbxml_child_text(n, WBXML_AIRSYNC_SERVERID), 2, &id) != RC_OK) {
+		write_refusal(it, n, EAS_ITEMS_NOT_FOUND);
+		return;
+	}
+	rc = write_item(it, n, &id, &o, &r);
+	if (rc != RC_OK)
+		write_refusal(it, n, eas_status_from_rc(it->c->command, rc));
+}
+
+static bool
+note_uid(const struct store_item *item, void *arg)
+{
+	struct eas_id *batch = arg;
+	uint32_t *uids = (uint32_t *)(batch + 1);
+
+	uids[batch->part++] = item->uid;
+	return batch->part < EMPTY_BATCH;
+}
+
+/* In batches, so that other users of the shard get their turn. */
+static enum rc
+empty_folder(struct eas_call *c, uint32_t collection)
+{
+	struct eas_id *batch =
+		arena_alloc(c->arena, sizeof(*batch) + EMPTY_BATCH * sizeof(uint32_t));
+	const uint32_t *uids = (const uint32_t *)(batch + 1);
+	enum rc rc = RC_OK;
+
+	do {
+		AUTO(store_tx)
+		struct store_tx *tx = NULL;
+
+		batch->part = 0;
+		rc = eas_write(c, true, &tx);
+		if (rc == RC_OK)
+			rc = store_item_each(tx, collection, 1, UINT32_MAX, note_uid,
+			                     batch);
+		for (uint32_t i = 0; i < batch->part && rc == RC_OK; i++)
+			rc = store_item_expunge(tx, collection, uids[i]);
+		if (rc == RC_OK)
+			rc = store_commit(&tx);
+	} while (rc == RC_OK && batch->part == EMPTY_BATCH);
+	return rc;
+}
+
+static enum rc
+delete_below(struct eas_call *c, uint32_t parent)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_collection *cols;
+	size_t n;
+	enum rc rc;
+
+	rc = eas_write(c, true, &tx);
+	if (rc == RC_OK)
+		rc = store_collection_list(tx, c->arena, &cols, &n);
+	for (size_t i = 0; i < n && rc == RC_OK; i++) {
+		if (cols[i].parent == parent)
+			rc = store_collection_delete(tx, cols[i].id);
+	}
+	return rc == RC_OK ? store_commit(&tx) : rc;
+}
+
+/* 2.2.3.55 */
+static void
+empty(struct items *it, const struct wbxml_node *n)
+{
+	const struct wbxml_node *options = wbxml_child(n, WBXML_ITEMOPERATIONS_OPTIONS);
+	bool below = wbxml_child(options, WBXML_ITEMOPERATIONS_DELETESUBFOLDERS) != NULL;
+	struct store_collection col;
+	struct eas_id id;
+	enum rc rc = RC_NOT_FOUND;
+
+	if (eas_id_parse(wbxml_child_text(n, WBXML_AIRSYNC_COLLECTIONID), 1, &id) ==
+	    RC_OK)
+		rc = store_collection_load(it->tx, id.collection, it->c->arena, &col);
+	if (rc == RC_OK && col.class != STORE_CLASS_MAIL)
+		rc = RC_NOT_FOUND;
+	if (rc == RC_OK)
+		rc = empty_folder(it->c, id.collection);
+	if (rc == RC_OK && below)
+		rc = delete_below(it->c, id.collection);
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_EMPTYFOLDERCONTENTS);
+	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS,
+	          eas_status_from_rc(it->c->command, rc));
+	echo(it, n, WBXML_AIRSYNC_COLLECTIONID);
+	wbxml_end(&it->w);
+}
+
+static void
+refuse_move(struct items *it, const struct wbxml_node *n)
+{
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_MOVE);
+	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_ITEMS_UNSUPPORTED);
+	echo(it, n, WBXML_ITEMOPERATIONS_CONVERSATIONID);
+	wbxml_end(&it->w);
+}
+
+static void
+add_u32_le(struct buf *b, size_t v)
+{
+	char p[4] = { (char)v, (char)(v >> 8), (char)(v >> 16), (char)(v >> 24) };
+
+	buf_add(b, p, sizeof(p));
+}
+
+/* 2.2.1.10.1.1: count, offset and length of each part, the parts */
+static void
+join_parts(struct items *it)
+{
+	struct buf out = BUF_INIT(0);
+	size_t at = 4 + 8 * (it->n_parts + 1);
+
+	add_u32_le(&out, it->n_parts + 1);
+	add_u32_le(&out, at);
+	add_u32_le(&out, buf_len(&it->c->out));
+	at += buf_len(&it->c->out);
+	for (size_t i = 0; i < it->n_parts; i++) {
+		add_u32_le(&out, at);
+		add_u32_le(&out, buf_len(&it->parts[i]));
+		at += buf_len(&it->parts[i]);
+	}
+	buf_move(&out, &it->c->out);
+	for (size_t i = 0; i < it->n_parts; i++)
+		buf_move(&out, &it->parts[i]);
+	if (at > UINT32_MAX)
+		out.failed = true;
+	it->c->out = out;
+	it->c->content_type = MULTIPART_TYPE;
+}
+
+void
+eas_items_start(struct eas_call *c)
+{
+	struct items *it = arena_new_of(c->arena, struct items);
+	enum rc rc;
+
+	it->c = c;
+	it->multipart = c->query.accept_multipart;
+	if (c->root->tag != WBXML_ITEMOPERATIONS_ITEMOPERATIONS || !c->root->first) {
+		eas_answer_status(c, EAS_ITEMS_PROTOCOL);
+		return;
+	}
+	rc = eas_read(c, &it->tx);
+	if (rc != RC_OK) {
+		eas_answer_rc(c, rc);
+		return;
+	}
+	eas_answer_begin(c, &it->w);
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_ITEMOPERATIONS);
+	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_RESPONSE);
+	for (const struct wbxml_node *n = c->root->first; n; n = n->next) {
+		if (n->tag == WBXML_ITEMOPERATIONS_FETCH)
+			fetch(it, n);
+		else if (n->tag == WBXML_ITEMOPERATIONS_EMPTYFOLDERCONTENTS)
+			empty(it, n);
+		else if (n->tag == WBXML_ITEMOPERATIONS_MOVE)
+			refuse_move(it, n);
+	}
+	wbxml_end(&it->w);
+	wbxml_end(&it->w);
+	store_tx_free(it->tx);
+	if (it->multipart)
+		join_parts(it);
+	for (size_t i = 0; i < it->n_parts; i++)
+		buf_done(&it->parts[i]);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_private.h - what the files of the ActiveSync server share.
+ */
+#ifndef ACTIVESYNC_EAS_PRIVATE_H
+#define ACTIVESYNC_EAS_PRIVATE_H
+
+#include <pthread.h>
+
+#include "activesync/eas.h"
+#include "activesync/eas_command.h"
+#include "activesync/eas_status.h"
+#include "base/htab.h"
+
+#define EAS_PATH "/Microsoft-Server-ActiveSync"
+#define EAS_VALIDATE "validate" /* pseudo device of account set-up (AOSP, Samsung) */
+
+struct eas {
+	const struct eas_conf *conf;
+	struct eas_deps deps;
+	pthread_mutex_t lock; /* of waits */
+	struct htab waits;    /* (user, device) -> its one long poll */
+	size_t waiting;
+};
+
+/* A writer on c->out. */
+void eas_answer_begin(struct eas_call *c, struct wbxml_writer *w);
+/* Appends what part has rendered for inside the open element of w. part was started on
+ * the page where w stands now (AirSync's). */
+void eas_wbxml_append(struct wbxml_writer *w, const struct wbxml_writer *part);
+/* <Root><Status>n</Status></Root> of c's command. */
+void eas_answer_status(struct eas_call *c, unsigned status);
+/* HTTP status without a body. */
+void eas_answer_http(struct eas_call *c, int status);
+/* A result that has no place in the command's own answer: 503 for RC_AGAIN, else the
+ * command's status, or HTTP 500 where it has none. */
+void eas_answer_rc(struct eas_call *c, enum rc rc);
+
+/* Transactions as this call's device; who: false writes as nobody, so that the device
+ * itself is told of it too. */
+enum rc eas_write(struct eas_call *c, bool as_device, struct store_tx **ret) MUST_CHECK;
+enum rc eas_read(struct eas_call *c, struct store_tx **ret) MUST_CHECK;
+/* Subscribes c->wait; call it before comparing. collections is copied. */
+void eas_call_subscribe(struct eas_call *c, const uint32_t *collections, size_t n,
+                        uint64_t timeout_ms);
+/* Device facts from a settings:DeviceInformation/Set (MS-ASCMD 2.2.3.45), kept in the
+ * registry. */
+enum rc
+eas_device_information(struct eas_call *c, const struct wbxml_node *info) MUST_CHECK;
+
+/* The commands, one file each. */
+eas_start_fn eas_sync_start;
+eas_start_fn eas_sendmail_start;
+eas_start_fn eas_smart_start;
+eas_start_fn eas_attachment_start;
+eas_start_fn eas_folders_start;
+eas_start_fn eas_folder_create_start;
+eas_start_fn eas_folder_update_start;
+eas_start_fn eas_folder_delete_start;
+eas_start_fn eas_move_start;
+eas_start_fn eas_estimate_start;
+eas_start_fn eas_ping_start;
+eas_start_fn eas_items_start;
+eas_start_fn eas_provision_start;
+eas_start_fn eas_settings_start;
+
+/* eas_ping.c */
+void eas_ping_timeout(struct buf *out);
+
+/* eas_request.c */
+void eas_request_handler(struct http_request *r, void *eas);
+void eas_request_register_metrics(void);
+/* eas_autodiscover.c */
+void eas_autodiscover_handler(struct http_request *r, void *eas);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_request.c - from HTTP to a command and back: [MS-ASHTTP] 2.2, 3.2.5.
+ *
+ * In the loop: parse the query, hold the request. In a worker, on a strand of the name
+ * that signs in: check the password. In a worker, on the user's strand: run the command.
+ * In the loop again: answer, or let go of everything but a few words and wait. A wake
+ * goes back to the user's strand, and the command looks again.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "activesync/eas_sign_in.h"
+#include "activesync/eas_waits.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/metric.h"
+#include "store/store_directory.h"
+
+#define WBXML_TYPE "application/vnd.ms-sync.wbxml"
+
+static struct metric waiting_metric =
+	METRIC_GAUGE("godwit_activesync_waiting", "Long polls of devices now.");
+static struct metric requests_metric =
+	METRIC_COUNTER("godwit_activesync_requests_total", "Requests of devices.");
+
+static void run_command(struct eas_request *q);
+
+void
+eas_request_register_metrics(void)
+{
+	metric_register(&waiting_metric);
+	metric_register(&requests_metric);
+}
+
+void
+eas_request_unref(struct eas_request *q)
+{
+	if (atomic_fetch_sub(&q->refs, 1) == 1)
+		free(q);
+}
+
+static void
+drop_call(struct eas_request *q)
+{
+	struct eas_call *c = q->call;
+	struct arena *a;
+
+	if (!c)
+		return;
+	q->call = NULL;
+	push_wait_free(c->wait);
+	buf_done(&c->out);
+	log_ctx_done((struct log_ctx *)(uintptr_t)c->log);
+	a = c->arena;
+	arena_free(a);
+}
+
+/* The end of q in its loop: the waiter goes with it. The HTTP request is not touched. */
+static void
+finish(struct eas_request *q)
+{
+	push_wait_free(q->wait);
+	q->wait = NULL;
+	eas_waits_remove(q);
+	metric_set(&waiting_metric, (int64_t)eas_waiting(q->eas));
+	drop_call(q);
+	if (q->r) {
+		q->r->user_data = NULL;
+		q->r = NULL;
+	}
+	eas_request_unref(q);
+}
+
+static void
+on_gone(struct http_request *r)
+{
+	struct eas_request *q = r->user_data;
+
+	/* While a job runs, its end finds out. */
+	if (q && !q->busy)
+		finish(q);
+}
+
+static struct eas_call *
+new_call(struct eas_request *q)
+{
+	struct arena *a = arena_new();
+	struct eas_call *c = arena_new_of(a, struct eas_call);
+	struct log_ctx *log = arena_new_of(a, struct log_ctx);
+
+	log_ctx_init(log, &q->r->log, "dev=%s", LOG_STR(span_str(q->device_id)));
+	c->eas = q->eas;
+	c->arena = a;
+	c->log = log;
+	c->peer = q->r->peer;
+	c->http_status = 500;
+	c->loop = q->loop;
+	q->call = c;
+	return c;
+}
+
+/* --- answering --- */
+
+static void
+set_headers(struct http_request *r)
+{
+	http_set_header(r, "MS-Server-ActiveSync", "16.1");
+	http_set_header(r, "Cache-Control", "private");
+}
+
+static void
+respond(struct eas_request *q)
+{
+	struct eas_call *c = q->call;
+	struct http_request *r = q->r;
+
+	set_headers(r);
+	if (c->retry_after_s > 0)
+		http_set_headerf(r, "Retry-After", "%" PRIu64, c->retry_after_s);
+	if (buf_len(&c->out) > 0)
+		http_set_header(r, "Content-Type",
+		                c->content_type ? c->content_type : WBXML_TYPE);
+	http_respond(r, c->http_status, &c->out);
+}
+
+void
+eas_request_end(struct eas_request *q)
+{
+	struct buf out = BUF_INIT(1024);
+
+	if (q->busy) {
+		q->superseded = true;
+		return;
+	}
+	eas_command_timeout(q->command, &out);
+	set_headers(q->r);
+	if (buf_len(&out) > 0)
+		http_set_header(q->r, "Content-Type", WBXML_TYPE);
+	http_respond(q->r, 200, &out);
+	buf_done(&out);
+	finish(q);
+}
+
+static void
+on_drain(struct http_request *r)
+{
+	struct eas_request *q = r->user_data;
+
+	if (q)
+		eas_request_end(q);
+}
+
+/* --- waiting --- */
+
+static void
+resume(struct eas_request *q)
+{
+	struct eas_call *c;
+	uint64_t now = clock_mono_ms();
+
+	push_wait_free(q->wait);
+	q->wait = NULL;
+	q->fired = false;
+	c = new_call(q);
+	c->resumed = true;
+	c->wait_ms = q->deadline_ms > now ? q->deadline_ms - now : 1;
+	c->user.id = q->user;
+	c->query.command = span_str(q->command->name);
+	c->query.version = q->version;
+	c->query.device_id = span_str(q->device_id);
+	c->query.device_type = c->query.user = SPAN("");
+	c->body = c->user_agent = SPAN("");
+	run_command(q);
+}
+
+static void
+on_wake(enum push_wake why, void *arg)
+{
+	struct eas_request *q = arg;
+
+	if (q->busy) { /* the job still looks; its end looks again */
+		q->fired |= why == PUSH_WAKE_CHANGED;
+		q->expired |= why == PUSH_WAKE_DEADLINE;
+		return;
+	}
+	if (why == PUSH_WAKE_DEADLINE) {
+		eas_request_end(q);
+		return;
+	}
+	log_debug(&q->r->log, "eas.wake", "cmd=%s waited_ms=%" PRIu64, q->command->name,
+	          push_wait_age_ms(q->wait));
+	resume(q);
+}
+
+/* Nothing of the request stays but q: its body and all that was parsed go. */
+static void
+park(struct eas_request *q)
+{
+	struct eas_call *c = q->call;
+
+	q->wait = TAKE(c->wait);
+	q->command = c->command;
+	q->version = c->query.version;
+	q->user = c->user.id;
+	q->device = c->device.number;
+	if (!c->resumed)
+		q->deadline_ms = clock_mono_ms() + c->wait_ms;
+	drop_call(q);
+	http_drop_body(q->r);
+	http_on_drain(q->r, on_drain);
+	eas_waits_add(q);
+	metric_set(&waiting_metric, (int64_t)eas_waiting(q->eas));
+	if (q->expired || q->superseded)
+		eas_request_end(q);
+	else if (q->fired)
+		resume(q);
+}
+
+/* --- the command --- */
+
+static void
+work_command(void *arg)
+{
+	struct eas_request *q = arg;
+	struct eas_call *c = q->call;
+
+	if (c->resumed) {
+		enum rc rc = store_user_load(q->eas->deps.store, c->user.id, c->arena,
+		                             &c->user);
+
+		if (rc != RC_OK || c->user.disabled) {
+			c->http_status = rc == RC_AGAIN ? 503 : 401;
+			return;
+		}
+	}
+	c->on_wake = on_wake;
+	c->wake_arg = q;
+	eas_command_run(c);
+}
+
+static void
+done_command(void *arg)
+{
+	struct eas_request *q = arg;
+	struct http_request *r = q->r;
+
+	q->busy = false;
+	if (http_is_gone(r)) {
+		finish(q);
+	} else if (q->call->waiting) {
+		park(q);
+	} else {
+		respond(q);
+		finish(q);
+	}
+	http_release(r);
+}
+
+static void
+run_command(struct eas_request *q)
+{
+	q->busy = true;
+	http_hold(q->r);
+	job_run(q->eas->deps.jobs, q->call->user.id, q->loop, work_command, done_command,
+	        q);
+}
+
+/* --- signing in --- */
+
+/* MS-ASHTTP 3.2.5.2: both lists are printed from the table. */
+static void
+respond_options(struct eas_request *q)
+{
+	AUTO_DONE(buf) struct buf versions = BUF_INIT(256);
+	AUTO_DONE(buf) struct buf commands = BUF_INIT(1024);
+
+	eas_version_list(&versions);
+	eas_command_list(&commands);
+	set_headers(q->r);
+	http_set_header(q->r, "Allow", "OPTIONS,POST");
+	http_set_header(q->r, "Public", "OPTIONS,POST");
+	http_set_headerf(q->r, "MS-ASProtocolVersions", "%.*s",
+	                 SPAN_FMT(buf_span(&versions)));
+	http_set_headerf(q->r, "MS-ASProtocolCommands", "%.*s",
+	                 SPAN_FMT(buf_span(&commands)));
+	http_respond(q->r, 200, NULL);
+}
+
+static void
+on_signed_in(struct eas_sign_in *s)
+{
+	struct eas_request *q = s->arg;
+	struct http_request *r = s->r;
+	struct eas_call *c = q->call;
+
+	q->busy = false;
+	if (http_is_gone(r)) {
+		finish(q);
+		return;
+	}
+	if (s->rc != RC_OK) {
+		eas_sign_in_refuse(s);
+		finish(q);
+		return;
+	}
+	c->user = s->user;
+	if (span_is(r->method, "OPTIONS")) {
+		respond_options(q);
+		finish(q);
+		return;
+	}
+	run_command(q);
+}
+
+static bool
+parse(struct eas_request *q, struct eas_call *c)
+{
+	struct eas_query_headers h = {
+		.version = http_header_get(q->r, "ms-asprotocolversion"),
+		.policy_key = http_header_get(q->r, "x-ms-policykey"),
+		.accept_multipart = http_header_get(q->r, "ms-asacceptmultipart"),
+	};
+
+	return eas_query_parse(q->r->query, &h, c->arena, &c->query) == RC_OK;
+}
+
+void
+eas_request_handler(struct http_request *r, void *arg)
+{
+	bool is_post = span_is(r->method, "POST");
+	struct eas_request *q;
+	struct eas_call *c;
+
+	metric_add(&requests_metric, 1);
+	if (!is_post && !span_is(r->method, "OPTIONS")) {
+		http_set_header(r, "Allow", "OPTIONS,POST");
+		http_respond_text(r, 405, "This is an ActiveSync server.");
+		return;
+	}
+	q = xcalloc(1, sizeof(*q));
+	q->eas = arg;
+	q->r = r;
+	q->loop = r->loop;
+	atomic_init(&q->refs, 1);
+	r->user_data = q;
+	http_on_gone(r, on_gone);
+	c = new_call(q);
+	c->body = r->body;
+	c->user_agent = http_header_get(r, "user-agent");
+	if (!c->user_agent.p)
+		c->user_agent = SPAN("");
+	if ((is_post && !parse(q, c)) || r->body.n > q->eas->conf->body_max) {
+		set_headers(r);
+		http_respond_text(r, r->body.n > q->eas->conf->body_max ? 413 : 400,
+		                  "No ActiveSync request.");
+		finish(q);
+		return;
+	}
+	memcpy(q->device_id, c->query.device_id.p ? c->query.device_id.p : "",
+	       c->query.device_id.n);
+	q->busy = true;
+	eas_sign_in(q->eas, r, c->arena, on_signed_in, q);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_settings.c - Settings: [MS-ASCMD] 2.2.1.18, 2.2.3.177.15.
+ */
+#include "activesync/eas_private.h"
+#include "store/store_device.h"
+
+static void
+add_fact(struct buf *json, const char *name, struct span v)
+{
+	if (v.n == 0)
+		return;
+	buf_add_str(json, buf_len(json) > 1 ? "," : "");
+	buf_add_json(json, span_str(name));
+	buf_add_char(json, ':');
+	buf_add_json(json, utf8_prefix(v, 256));
+}
+
+/* MS-ASCMD 2.2.3.45: what is not told is kept as it was. */
+enum rc
+eas_device_information(struct eas_call *c, const struct wbxml_node *info)
+{
+	const struct wbxml_node *set = wbxml_child(info, WBXML_SETTINGS_SET);
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	AUTO_DONE(buf) struct buf json = BUF_INIT(8192);
+	struct store_device d;
+	struct span v;
+	uint32_t number;
+	enum rc rc;
+
+	if (!set)
+		return RC_INVALID;
+	if (c->device.number == 0)
+		return RC_OK;
+	buf_add_char(&json, '{');
+	add_fact(&json, "imei", wbxml_child_text(set, WBXML_SETTINGS_IMEI));
+	add_fact(&json, "friendly_name",
+	         wbxml_child_text(set, WBXML_SETTINGS_FRIENDLYNAME));
+	add_fact(&json, "os_language", wbxml_child_text(set, WBXML_SETTINGS_OSLANGUAGE));
+	add_fact(&json, "phone_number",
+	         wbxml_child_text(set, WBXML_SETTINGS_PHONENUMBER));
+	add_fact(&json, "operator", wbxml_child_text(set, WBXML_SETTINGS_MOBILEOPERATOR));
+	buf_add_char(&json, '}');
+	rc = eas_write(c, true, &tx);
+	if (rc == RC_OK)
+		rc = store_device_load(tx, c->device.number, c->arena, &d);
+	if (rc != RC_OK)
+		return rc;
+	v = wbxml_child_text(set, WBXML_SETTINGS_MODEL);
+	if (v.n > 0)
+		d.model = utf8_prefix(v, 128);
+	v = wbxml_child_text(set, WBXML_SETTINGS_OS);
+	if (v.n > 0)
+		d.os = utf8_prefix(v, 128);
+	v = wbxml_child_text(set, WBXML_SETTINGS_USERAGENT);
+	if (v.n > 0)
+		d.user_agent = utf8_prefix(v, 128);
+	if (buf_len(&json) > 2 && buf_ok(&json))
+		d.extra = buf_span(&json);
+	rc = store_device_save(tx, &d, &number);
+	return rc == RC_OK ? store_commit(&tx) : rc;
+}
+
+static void
+write_address(struct eas_call *c, struct wbxml_writer *w)
+{
+	wbxml_start(w, WBXML_SETTINGS_EMAILADDRESSES);
+	wbxml_text(w, WBXML_SETTINGS_SMTPADDRESS, c->user.address);
+	if (c->query.version >= 141)
+		wbxml_text(w, WBXML_SETTINGS_PRIMARYSMTPADDRESS, c->user.address);
+	wbxml_end(w);
+}
+
+/* 2.2.3.192; from 14.1 on inside Accounts */
+static void
+write_user(struct eas_call *c, struct wbxml_writer *w)
+{
+	wbxml_start(w, WBXML_SETTINGS_USERINFORMATION);
+	wbxml_u64(w, WBXML_SETTINGS_STATUS, EAS_STATUS_OK);
+	wbxml_start(w, WBXML_SETTINGS_GET);
+	if (c->query.version >= 141) {
+		wbxml_start(w, WBXML_SETTINGS_ACCOUNTS);
+		wbxml_start(w, WBXML_SETTINGS_ACCOUNT);
+		if (c->user.name.n > 0)
+			wbxml_text(w, WBXML_SETTINGS_USERDISPLAYNAME, c->user.name);
+		write_address(c, w);
+		wbxml_end(w);
+		wbxml_end(w);
+	} else {
+		write_address(c, w);
+	}
+	wbxml_end(w);
+	wbxml_end(w);
+}
+
+/* 2.2.3.116: there is no vacation answer here yet, and the server says so. */
+static void
+write_oof(const struct wbxml_node *oof, struct wbxml_writer *w)
+{
+	static const wbxml_tag audience[] = {
+		WBXML_SETTINGS_APPLIESTOINTERNAL,
+		WBXML_SETTINGS_APPLIESTOEXTERNALKNOWN,
+		WBXML_SETTINGS_APPLIESTOEXTERNALUNKNOWN,
+	};
+	const struct wbxml_node *get = wbxml_child(oof, WBXML_SETTINGS_GET);
+	struct span type = wbxml_child_text(get, WBXML_SETTINGS_BODYTYPE);
+
+	wbxml_start(w, WBXML_SETTINGS_OOF);
+	if (!get) {
+		wbxml_u64(w, WBXML_SETTINGS_STATUS, EAS_SETTINGS_DENIED);
+		wbxml_end(w);
+		return;
+	}
+	wbxml_u64(w, WBXML_SETTINGS_STATUS, EAS_STATUS_OK);
+	wbxml_start(w, WBXML_SETTINGS_GET);
+	wbxml_u64(w, WBXML_SETTINGS_OOFSTATE, 0);
+	for (size_t i = 0; i < ARRAY_LEN(audience); i++) {
+		wbxml_start(w, WBXML_SETTINGS_OOFMESSAGE);
+		wbxml_empty(w, audience[i]);
+		wbxml_u64(w, WBXML_SETTINGS_ENABLED, 0);
+		wbxml_text(w, WBXML_SETTINGS_BODYTYPE, type.n > 0 ? type : SPAN("Text"));
+		wbxml_end(w);
+	}
+	wbxml_end(w);
+	wbxml_end(w);
+}
+
+static void
+write_status(struct wbxml_writer *w, wbxml_tag tag, unsigned status)
+{
+	wbxml_start(w, tag);
+	wbxml_u64(w, WBXML_SETTINGS_STATUS, status);
+	wbxml_end(w);
+}
+
+void
+eas_settings_start(struct eas_call *c)
+{
+	const struct wbxml_node *root = c->root;
+	const struct wbxml_node *info =
+		wbxml_child(root, WBXML_SETTINGS_DEVICEINFORMATION);
+	const struct wbxml_node *oof = wbxml_child(root, WBXML_SETTINGS_OOF);
+	struct wbxml_writer w;
+	unsigned status = EAS_STATUS_OK;
+
+	if (root->tag != WBXML_SETTINGS_SETTINGS || !root->first) {
+		eas_answer_status(c, EAS_SETTINGS_PROTOCOL);
+		return;
+	}
+	if (info) {
+		enum rc rc = eas_device_information(c, info);
+
+		if (rc == RC_AGAIN) {
+			eas_answer_rc(c, rc);
+			return;
+		}
+		status = eas_status_from_rc(c->command, rc);
+	}
+	eas_answer_begin(c, &w);
+	wbxml_start(&w, WBXML_SETTINGS_SETTINGS);
+	wbxml_u64(&w, WBXML_SETTINGS_STATUS, EAS_STATUS_OK);
+	if (oof)
+		write_oof(oof, &w);
+	if (info)
+		write_status(&w, WBXML_SETTINGS_DEVICEINFORMATION, status);
+	/* Recovery passwords are not kept: the policy says so as well. */
+	if (wbxml_child(root, WBXML_SETTINGS_DEVICEPASSWORD))
+		write_status(&w, WBXML_SETTINGS_DEVICEPASSWORD, EAS_SETTINGS_BY_POLICY);
+	if (wbxml_child(root, WBXML_SETTINGS_USERINFORMATION))
+		write_user(c, &w);
+	if (wbxml_child(root, WBXML_SETTINGS_RIGHTSMANAGEMENTINFORMATION))
+		write_status(&w, WBXML_SETTINGS_RIGHTSMANAGEMENTINFORMATION,
+		             EAS_STATUS_IRM_DISABLED);
+	wbxml_end(&w);
+}

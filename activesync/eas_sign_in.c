@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_sign_in.c - HTTP Basic to a user: [MS-ASHTTP] 2.2.1.1.2.2, RFC 7617.
+ */
+#include "activesync/eas_sign_in.h"
+
+#include <inttypes.h>
+
+static void
+work(void *arg)
+{
+	struct eas_sign_in *s = arg;
+
+	s->rc = mdm_sign_in(s->eas->deps.mdm, s->name, s->password, s->domain, s->r->peer,
+	                    "activesync", s->arena, &s->user, &s->wait_ms);
+}
+
+static void
+done(void *arg)
+{
+	struct eas_sign_in *s = arg;
+	struct http_request *r = s->r;
+
+	s->fn(s); /* s may be gone after it */
+	http_release(r);
+}
+
+/* "mail.example.org:443" -> "example.org" */
+static struct span
+domain_of(struct span host)
+{
+	size_t dot, colon = span_find(host, 0, ':');
+
+	host = span_sub(host, 0, colon);
+	dot = span_find(host, 0, '.');
+	if (dot < host.n && span_find(host, dot + 1, '.') < host.n)
+		return span_sub(host, dot + 1, host.n);
+	return host;
+}
+
+void
+eas_sign_in(struct eas *e, struct http_request *r, struct arena *a, eas_sign_in_fn *fn,
+            void *arg)
+{
+	struct eas_sign_in *s = arena_new_of(a, struct eas_sign_in);
+
+	s->eas = e;
+	s->r = r;
+	s->arena = a;
+	s->fn = fn;
+	s->arg = arg;
+	s->domain = domain_of(r->host);
+	s->rc = http_basic_auth(r, &s->name, &s->password);
+	http_hold(r);
+	if (s->rc != RC_OK) {
+		loop_post(r->loop, done, s);
+		return;
+	}
+	/* Attempts on one name one after the other: guessing does not go in parallel. */
+	job_run(e->deps.jobs, hash_bytes(s->name) | 1, r->loop, work, done, s);
+}
+
+void
+eas_sign_in_refuse(struct eas_sign_in *s)
+{
+	struct http_request *r = s->r;
+
+	switch (s->rc) {
+	case RC_AGAIN:
+		http_set_headerf(r, "Retry-After", "%" PRIu64, s->wait_ms / 1000 + 1);
+		http_respond_text(r, 503, "Too many attempts; try again later.");
+		break;
+	case RC_NOT_FOUND:
+	case RC_INVALID:
+	case RC_DENIED:
+		http_set_header(r, "WWW-Authenticate",
+		                "Basic realm=\"Godwit\", charset=\"UTF-8\"");
+		http_respond_text(r, 401, "Sign in with your mail address and password.");
+		break;
+	case RC_OK:
+	case RC_EXISTS:
+	case RC_CONFLICT:
+	case RC_TOO_BIG:
+	case RC_UNSUPPORTED:
+	case RC_IO:
+		http_respond_text(r, 500, "The sign-in could not be checked.");
+		break;
+	}
+}

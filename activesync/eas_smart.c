@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_smart.c - SmartReply and SmartForward: [MS-ASCMD] 2.2.1.19, 2.2.1.20.
+ *
+ * The client sends what it wrote, the server adds the original: quoted below the text of
+ * a reply, as an attached message to a forward. With ReplaceMime the client has sent all.
+ */
+#include "activesync/eas_compose.h"
+#include "activesync/eas_email.h"
+#include "activesync/eas_id.h"
+#include "activesync/eas_props.h"
+#include "activesync/eas_send.h"
+#include "base/clock.h"
+
+#define QUOTE_MAX (1024 * 1024)
+
+struct smart {
+	struct eas_call *c;
+	bool is_reply;
+	struct span message; /* the client's */
+	struct eas_id source;
+	struct store_tx *tx;
+	struct store_item item;
+	struct eas_message original;
+	struct mime_part *root; /* of message */
+	struct mime_view view;
+};
+
+struct header_copy {
+	struct buf *out;
+	bool content; /* true: the Content-* fields, false: all others */
+};
+
+static bool
+copy_field(struct span name, struct span value, struct span whole, void *arg)
+{
+	struct header_copy *h = arg;
+
+	(void)value;
+	if (span_istarts(name, "Content-") == h->content &&
+	    !span_iis(name, "MIME-Version")) {
+		buf_add_span(h->out, whole);
+		if (!span_ends(whole, "\n"))
+			buf_add_str(h->out, "\r\n");
+	}
+	return true;
+}
+
+static void
+copy_headers(struct smart *s, bool content, struct buf *out)
+{
+	struct header_copy h = { out, content };
+
+	mime_header_each(span_sub(s->message, 0, mime_header_len(s->message)), copy_field,
+	                 &h);
+}
+
+static struct span
+part_bytes(struct smart *s, const struct mime_part *p, bool with_header)
+{
+	uint64_t from = with_header ? p->header_at : p->body_at;
+
+	return span_sub(s->message, (size_t)from, (size_t)(p->body_at + p->body_len));
+}
+
+/* The original, whole, as message/rfc822 behind the client's own content. */
+static enum rc
+forward(struct smart *s, struct buf *out)
+{
+	const char *boundary = eas_compose_boundary(s->c->arena);
+	AUTO_DONE(buf) struct buf original = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf name = BUF_INIT(1024);
+	const struct mime_envelope *e = s->original.root->envelope;
+	bool is_8bit = false;
+	enum rc rc;
+
+	rc = store_content_read(s->tx, s->item.content, 0, s->item.size, &original);
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < buf_len(&original) && !is_8bit; i++)
+		is_8bit = (original.p[i] & 0x80) != 0;
+	copy_headers(s, false, out);
+	buf_addf(out,
+	         "MIME-Version: 1.0\r\n"
+	         "Content-Type: multipart/mixed; boundary=\"%s\"\r\n\r\n--%s\r\n",
+	         boundary, boundary);
+	copy_headers(s, true, out);
+	buf_add_str(out, "\r\n");
+	buf_add_span(out, part_bytes(s, s->root, false));
+	if (e)
+		eas_compose_text(&name, "Content-Description",
+		                 mime_decode_header(e->subject, s->c->arena));
+	buf_addf(out, "\r\n--%s\r\nContent-Type: message/rfc822\r\n", boundary);
+	if (buf_ok(&name))
+		buf_add_span(out, buf_span(&name));
+	buf_addf(out,
+	         "Content-Disposition: attachment; filename=\"message.eml\"\r\n%s\r\n",
+	         is_8bit ? "Content-Transfer-Encoding: 8bit\r\n" : "");
+	buf_add_span(out, buf_span(&original));
+	buf_addf(out, "\r\n--%s--\r\n", boundary);
+	return RC_OK;
+}
+
+static void
+add_intro(struct smart *s, struct buf *b)
+{
+	const struct mime_envelope *e = s->original.root->envelope;
+	struct span from = SPAN("");
+	char date[40];
+
+	if (e && e->from)
+		from = mime_addresses_str(e->from, s->c->arena);
+	buf_addf(b, "On %s, %.*s wrote:",
+	         clock_rfc5322(s->item.received_ms, date, sizeof(date)), SPAN_FMT(from));
+}
+
+/* The client's text and the original below it, in the form the client wrote in. */
+static enum rc
+quoted_text(struct smart *s, const struct mime_part *own, bool html, struct buf *out)
+{
+	AUTO_DONE(buf) struct buf old = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf intro = BUF_INIT(4096);
+	struct span rest, line;
+	enum rc rc;
+
+	rc = eas_body_text(&s->original, html ? EAS_BODY_HTML : EAS_BODY_PLAIN, QUOTE_MAX,
+	                   &old);
+	if (rc != RC_OK)
+		return rc;
+	if (own)
+		mime_decode_text(own, part_bytes(s, own, false), out);
+	add_intro(s, &intro);
+	if (html) {
+		buf_add_str(out, "<br><div>");
+		buf_add_xml(out, buf_span(&intro));
+		buf_add_str(out, "</div><blockquote>");
+		buf_add_span(out, buf_span(&old));
+		buf_add_str(out, "</blockquote>");
+		return RC_OK;
+	}
+	buf_addf(out, "\r\n\r\n%.*s\r\n", SPAN_FMT(buf_span(&intro)));
+	rest = buf_span(&old);
+	while (span_cut(&rest, '\n', &line)) {
+		buf_add_str(out, "> ");
+		buf_add_span(out, span_ends(line, "\r") ? span_sub(line, 0, line.n - 1)
+		                                        : line);
+		buf_add_str(out, "\r\n");
+	}
+	return RC_OK;
+}
+
+static enum rc
+reply(struct smart *s, struct buf *out)
+{
+	const char *boundary = eas_compose_boundary(s->c->arena);
+	bool html = s->view.html != NULL;
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+	enum rc rc;
+
+	rc = quoted_text(s, html ? s->view.html : s->view.plain, html, &text);
+	if (rc != RC_OK)
+		return rc;
+	copy_headers(s, false, out);
+	buf_add_str(out, "MIME-Version: 1.0\r\n");
+	if (s->view.n_attachments == 0) {
+		eas_compose_part_text(out, html ? "html" : "plain", buf_span(&text));
+		return RC_OK;
+	}
+	buf_addf(out, "Content-Type: multipart/mixed; boundary=\"%s\"\r\n\r\n--%s\r\n",
+	         boundary, boundary);
+	eas_compose_part_text(out, html ? "html" : "plain", buf_span(&text));
+	for (size_t i = 0; i < s->view.n_attachments; i++) {
+		buf_addf(out, "--%s\r\n", boundary);
+		buf_add_span(out, part_bytes(s, s->view.attachments[i], true));
+		buf_add_str(out, "\r\n");
+	}
+	buf_addf(out, "--%s--\r\n", boundary);
+	return RC_OK;
+}
+
+/* The source says that it was answered: MS-ASEMAIL 2.2.2.43, IMAP's \Answered. */
+static void
+mark_source(struct smart *s)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	AUTO_DONE(buf) struct buf props = BUF_INIT(65536);
+	struct store_item_change ch = {
+		.flags_on = s->is_reply ? STORE_FLAG_ANSWERED : STORE_FLAG_FORWARDED,
+		.set_props = true,
+	};
+	char time[32];
+	uint64_t modseq;
+	enum rc rc;
+
+	eas_props_copy_without(&props, s->item.props, "verb");
+	eas_props_add(&props, "verb", s->is_reply ? SPAN("1") : SPAN("3"));
+	eas_props_add(&props, "verb.time",
+	              span_str(clock_iso8601(clock_wall_ms(), time, sizeof(time))));
+	ch.props = buf_span(&props);
+	if (!buf_ok(&props))
+		return;
+	rc = eas_write(s->c, false, &tx);
+	if (rc == RC_OK)
+		rc = store_item_update(tx, s->item.collection, s->item.uid, &ch, &modseq);
+	if (rc == RC_OK)
+		rc = store_commit(&tx);
+	if (rc != RC_OK)
+		log_warn(s->c->log, "eas.smart source not marked", "rc=%s",
+		         LOG_STR(span_str(rc_str(rc))));
+}
+
+static enum rc
+find_source(struct smart *s)
+{
+	const struct wbxml_node *source =
+		wbxml_child(s->c->root, WBXML_COMPOSEMAIL_SOURCE);
+	struct span id = s->c->query.version < 140
+	                         ? s->c->query.item_id
+	                         : wbxml_child_text(source, WBXML_COMPOSEMAIL_ITEMID);
+	enum rc rc;
+
+	if (eas_id_parse(id, 2, &s->source) != RC_OK)
+		return RC_NOT_FOUND;
+	rc = eas_read(s->c, &s->tx);
+	if (rc == RC_OK)
+		rc = store_item_load(s->tx, s->source.collection, s->source.uid,
+		                     s->c->arena, &s->item);
+	if (rc == RC_OK)
+		rc = eas_message_open(s->tx, &s->item, s->c->arena, &s->original);
+	return rc;
+}
+
+static enum rc
+run(struct smart *s, bool replace, struct eas_send *q)
+{
+	AUTO_DONE(buf) struct buf crlf = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+	enum rc rc = find_source(s);
+
+	q->fingerprint = s->message;
+	if (rc == RC_OK && !replace) {
+		eas_compose_crlf(s->message, &crlf);
+		s->message = buf_span(&crlf);
+		s->root = mime_parse(s->message, NULL, s->c->arena);
+		mime_view_make(s->root, s->c->arena, &s->view);
+		rc = s->is_reply ? reply(s, &out) : forward(s, &out);
+		q->message = buf_span(&out);
+	} else if (replace && rc == RC_NOT_FOUND) {
+		q->message = s->message; /* complete without the source */
+		store_tx_free(TAKE(s->tx));
+		return eas_send_once(s->c, q);
+	} else {
+		q->message = s->message;
+	}
+	store_tx_free(TAKE(s->tx));
+	if (rc == RC_OK)
+		rc = eas_send_once(s->c, q);
+	if (rc == RC_OK)
+		mark_source(s);
+	return rc;
+}
+
+void
+eas_smart_start(struct eas_call *c)
+{
+	struct smart s = { .c = c };
+	struct eas_send q = { .client_id = SPAN("") };
+	bool replace = false;
+	enum rc rc;
+
+	s.is_reply = c->command->root == WBXML_COMPOSEMAIL_SMARTREPLY;
+	if (c->query.version < 140) {
+		s.message = c->body;
+		q.save = c->query.save_in_sent;
+	} else {
+		if (c->root->tag != c->command->root) {
+			eas_answer_status(c, EAS_STATUS_INVALID_CONTENT);
+			return;
+		}
+		s.message = wbxml_child_text(c->root, WBXML_COMPOSEMAIL_MIME);
+		q.client_id = wbxml_child_text(c->root, WBXML_COMPOSEMAIL_CLIENTID);
+		q.save = wbxml_child(c->root, WBXML_COMPOSEMAIL_SAVEINSENTITEMS) != NULL;
+		replace = wbxml_child(c->root, WBXML_COMPOSEMAIL_REPLACEMIME) != NULL;
+	}
+	rc = s.message.n == 0 ? RC_UNSUPPORTED : run(&s, replace, &q);
+	if (rc == RC_OK)
+		eas_answer_http(c, 200);
+	else if (c->query.version >= 140)
+		eas_answer_status(c, eas_status_from_rc(c->command, rc));
+	else
+		eas_answer_http(c, rc == RC_AGAIN ? 503 : 500);
+}

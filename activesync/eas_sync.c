@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_sync.c - the Sync command: [MS-ASCMD] 2.2.1.21, 3.1.5.3, 3.1.5.4.
+ *
+ * Order of work: subscribe when the client wants to wait; match the keys; apply the
+ * client's changes (one durable commit); render what the device lacks from one snapshot;
+ * save the cursors (one durable commit); answer, or wait.
+ */
+#include "activesync/eas_sync.h"
+
+#include <assert.h>
+
+#include "activesync/eas_email.h"
+#include "activesync/eas_folders.h"
+#include "activesync/eas_id.h"
+#include "base/clock.h"
+#include "base/encode.h"
+
+/* A first key far from those of earlier partnerships: an old key never fits by chance. */
+static uint64_t
+first_key(void)
+{
+	return 1000000 + random_below(1000000000);
+}
+
+static enum rc
+find_folder(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx *tx)
+{
+	enum rc rc = RC_NOT_FOUND;
+
+	if (co->id != 0)
+		rc = store_collection_load(tx, co->id, s->c->arena, &co->folder);
+	if (rc == RC_OK && co->folder.class != STORE_CLASS_MAIL)
+		rc = RC_NOT_FOUND; /* was never shown */
+	if (rc == RC_NOT_FOUND) {
+		co->status = EAS_SYNC_HIERARCHY;
+		return RC_OK;
+	}
+	return rc;
+}
+
+/*
+ * Key 0. A second one before the first key was used gives the same key again: two initial
+ * Syncs side by side (iOS) then go on as one.
+ */
+static void
+match_first(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx *tx)
+{
+	struct eas_cursor old;
+	bool fresh;
+
+	co->match = EAS_SYNC_KEY_FIRST;
+	fresh = co->row.key != 0 &&
+	        eas_cursor_read(co->row.state, s->c->arena, &old) == RC_OK &&
+	        eas_cursor_is_fresh(&old);
+	eas_cursor_start(&co->cursor, store_tx_modseq(tx));
+	if (co->has_options)
+		co->cursor.options = co->options;
+	co->new_key = fresh              ? co->row.key
+	              : co->row.key != 0 ? co->row.key + 1
+	                                 : first_key();
+	co->save = true;
+}
+
+enum rc
+eas_sync_match(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx *tx)
+{
+	char name[EAS_CURSOR_NAME_SIZE];
+	struct span state;
+	enum rc rc;
+
+	rc = find_folder(s, co, tx);
+	if (rc != RC_OK || co->status != EAS_STATUS_OK)
+		return rc;
+	rc = store_cursor_load(tx, s->c->device.number, eas_cursor_name(co->id, name),
+	                       s->c->arena, &co->row);
+	if (rc == RC_NOT_FOUND)
+		co->row = (struct store_cursor){ .key = 0,
+			                         .state = SPAN(""),
+			                         .prev_state = SPAN(""),
+			                         .answer = SPAN("") };
+	else if (rc != RC_OK)
+		return rc;
+	if (co->key == 0) {
+		match_first(s, co, tx);
+		return RC_OK;
+	}
+	if (co->row.key != 0 && co->key == co->row.key) {
+		co->match = EAS_SYNC_KEY_CURRENT;
+		state = co->row.state;
+	} else if (co->row.prev_key != 0 && co->key == co->row.prev_key) {
+		co->match = EAS_SYNC_KEY_PREVIOUS;
+		state = co->row.prev_state;
+	} else {
+		co->status = EAS_SYNC_BAD_KEY;
+		return RC_OK;
+	}
+	if (eas_cursor_read(state, s->c->arena, &co->cursor) != RC_OK) {
+		co->status = EAS_SYNC_BAD_KEY;
+		return RC_OK;
+	}
+	if (co->has_options)
+		co->cursor.options = co->options;
+	return RC_OK;
+}
+
+static void
+begin_output(struct eas_sync_collection *co)
+{
+	wbxml_writer_init(&co->w, &co->out);
+	/* A continuation: inside <Collection>, on AirSync's page. */
+	co->w.started = true;
+	co->w.depth = 3;
+}
+
+static enum rc
+match_all(struct eas_sync *s)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	enum rc rc = eas_read(s->c, &tx);
+
+	for (size_t i = 0; i < s->n && rc == RC_OK; i++)
+		rc = eas_sync_match(s, &s->collections[i], tx);
+	return rc;
+}
+
+static bool
+is_changed(const struct eas_cursor *cur, struct span state)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+
+	eas_cursor_write(cur, &b);
+	return !span_eq(buf_span(&b), state);
+}
+
+/* A Fetch of the client, in Responses (2.2.3.67.2). */
+static void
+write_fetch(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx *tx,
+            const struct wbxml_node *n, struct wbxml_writer *w)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct span text = wbxml_child_text(n, WBXML_AIRSYNC_SERVERID);
+	struct wbxml_mark mark;
+	struct store_item item;
+	struct eas_id id;
+	enum rc rc;
+
+	wbxml_start(w, WBXML_AIRSYNC_FETCH);
+	wbxml_text(w, WBXML_AIRSYNC_SERVERID, text);
+	mark = wbxml_mark(w);
+	wbxml_u64(w, WBXML_AIRSYNC_STATUS, EAS_STATUS_OK);
+	rc = eas_id_parse(text, 2, &id) == RC_OK && id.collection == co->id
+	             ? RC_OK
+	             : RC_NOT_FOUND;
+	if (rc == RC_OK)
+		rc = store_item_load(tx, co->id, id.uid, a, &item);
+	if (rc == RC_OK) {
+		wbxml_start(w, WBXML_AIRSYNC_APPLICATIONDATA);
+		rc = eas_email_write(s->c, tx, &item, &co->cursor.options,
+		                     s->c->eas->conf->response_max, a, w);
+		wbxml_end(w);
+	}
+	if (rc != RC_OK) {
+		wbxml_rewind(w, mark);
+		wbxml_u64(w, WBXML_AIRSYNC_STATUS, eas_status_from_rc(s->c->command, rc));
+	}
+	wbxml_end(w);
+}
+
+static void
+serve_fetches(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx *tx)
+{
+	const struct wbxml_node *n = wbxml_child(co->commands, WBXML_AIRSYNC_FETCH);
+
+	co->has_fetch = n != NULL;
+	wbxml_writer_init(&co->fw, &co->fetched);
+	co->fw.started = true;
+	co->fw.depth = 4;
+	for (; n; n = wbxml_next(n, WBXML_AIRSYNC_FETCH))
+		write_fetch(s, co, tx, n, &co->fw);
+}
+
+static enum rc
+serve_all(struct eas_sync *s)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	enum rc rc = eas_read(s->c, &tx);
+
+	for (size_t i = 0; i < s->n && rc == RC_OK; i++) {
+		struct eas_sync_collection *co = &s->collections[i];
+
+		if (co->status != EAS_STATUS_OK || co->match == EAS_SYNC_KEY_FIRST)
+			continue;
+		begin_output(co);
+		if (co->get_changes)
+			rc = eas_sync_server(s, co, tx);
+		if (rc != RC_OK)
+			return rc;
+		if (co->status != EAS_STATUS_OK)
+			continue;
+		serve_fetches(s, co, tx);
+		if (co->n_out > 0 || co->results || co->match == EAS_SYNC_KEY_PREVIOUS) {
+			co->new_key = co->row.key + 1;
+			co->save = true;
+		} else {
+			/* Nothing to say; what was passed over need not be seen again. */
+			co->save = is_changed(&co->cursor, co->row.state);
+		}
+	}
+	return rc;
+}
+
+static enum rc
+save_cursor(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx *tx)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf answer = BUF_INIT(0);
+	char name[EAS_CURSOR_NAME_SIZE];
+	struct store_cursor row = co->row, now = { 0 };
+	enum rc rc;
+
+	eas_cursor_name(co->id, name);
+	rc = store_cursor_load(tx, s->c->device.number, name, s->c->arena, &now);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	if (rc == RC_OK && now.key != co->row.key)
+		return RC_AGAIN; /* another node answered this device meanwhile */
+	eas_cursor_write(&co->cursor, &b);
+	if (co->new_key != 0 && co->new_key != co->row.key) {
+		if (co->match == EAS_SYNC_KEY_FIRST ||
+		    co->match == EAS_SYNC_KEY_CURRENT) {
+			row.prev_key = co->row.key;
+			row.prev_state = co->row.state;
+		}
+		row.key = co->new_key;
+		if (co->results)
+			eas_sync_results_write(co->key, co->results, &answer);
+		row.answer = buf_span(&answer);
+	}
+	row.state = buf_span(&b);
+	return store_cursor_save(tx, s->c->device.number, name, &row);
+}
+
+/* Cursors and the cached request in one commit; nothing is written when nothing moved. */
+static enum rc
+save_all(struct eas_sync *s)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	AUTO_DONE(buf) struct buf cache = BUF_INIT(0);
+	struct store_cursor row = { .key = 1 };
+	bool cursors = false, changed;
+	enum rc rc;
+
+	for (size_t i = 0; i < s->n; i++)
+		cursors |= s->collections[i].save;
+	eas_sync_cache_write(s, &cache);
+	rc = eas_read(s->c, &tx);
+	if (rc == RC_OK)
+		rc = store_cursor_load(tx, s->c->device.number, EAS_SYNC_CACHE,
+		                       s->c->arena, &row);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	changed = rc == RC_NOT_FOUND || !span_eq(row.state, buf_span(&cache));
+	store_tx_free(TAKE(tx));
+	if (!cursors && (!changed || s->c->resumed))
+		return RC_OK;
+	rc = eas_write(s->c, true, &tx);
+	for (size_t i = 0; i < s->n && rc == RC_OK; i++) {
+		if (s->collections[i].save)
+			rc = save_cursor(s, &s->collections[i], tx);
+	}
+	if (rc == RC_OK && changed && !s->c->resumed) {
+		row = (struct store_cursor){ .key = 1, .state = buf_span(&cache) };
+		row.prev_state = row.answer = SPAN("");
+		rc = store_cursor_save(tx, s->c->device.number, EAS_SYNC_CACHE, &row);
+	}
+	return rc == RC_OK ? store_commit(&tx) : rc;
+}
+
+/* 14.x names failures of Change and Delete only, an Add always (2.2.3.154). */
+static bool
+is_told(const struct eas_sync_result *r)
+{
+	return r->kind == WBXML_AIRSYNC_ADD || r->status != EAS_STATUS_OK || r->sent;
+}
+
+static void
+write_result(struct eas_sync *s, struct eas_sync_collection *co,
+             const struct eas_sync_result *r, struct wbxml_writer *w)
+{
+	struct eas_id id = { co->id, r->uid, 0 };
+	char text[EAS_ID_SIZE];
+
+	(void)s;
+	wbxml_start(w, r->kind);
+	if (r->kind == WBXML_AIRSYNC_ADD) {
+		wbxml_text(w, WBXML_AIRSYNC_CLIENTID,
+		           wbxml_child_text(r->node, WBXML_AIRSYNC_CLIENTID));
+		if (r->uid != 0)
+			wbxml_str(w, WBXML_AIRSYNC_SERVERID, eas_id_str(id, 2, text));
+	} else {
+		wbxml_text(w, WBXML_AIRSYNC_SERVERID,
+		           wbxml_child_text(r->node, WBXML_AIRSYNC_SERVERID));
+	}
+	wbxml_u64(w, WBXML_AIRSYNC_STATUS, r->status);
+	wbxml_end(w);
+}
+
+/* Never an empty Responses: Windows Phone breaks on it. */
+static void
+write_responses(struct eas_sync *s, struct eas_sync_collection *co,
+                struct wbxml_writer *w)
+{
+	bool any = co->has_fetch;
+
+	for (const struct eas_sync_result *r = co->results; r; r = r->next)
+		any |= is_told(r);
+	if (!any)
+		return;
+	wbxml_start(w, WBXML_AIRSYNC_RESPONSES);
+	for (const struct eas_sync_result *r = co->results; r; r = r->next) {
+		if (is_told(r))
+			write_result(s, co, r, w);
+	}
+	if (co->has_fetch)
+		eas_wbxml_append(w, &co->fw);
+	wbxml_end(w);
+}
+
+static bool
+has_news(const struct eas_sync_collection *co)
+{
+	return co->status != EAS_STATUS_OK || co->new_key != 0 || co->more ||
+	       co->has_fetch;
+}
+
+/* Order of the children: 2.2.3.29.2; MoreAvailable before Commands. */
+static void
+write_collection(struct eas_sync *s, struct eas_sync_collection *co,
+                 struct wbxml_writer *w)
+{
+	uint64_t key = co->new_key != 0 ? co->new_key : co->key;
+
+	wbxml_start(w, WBXML_AIRSYNC_COLLECTION);
+	if (s->c->query.version <= 121)
+		wbxml_str(w, WBXML_AIRSYNC_CLASS, "Email");
+	if (co->status == EAS_SYNC_BAD_KEY || key == UINT64_MAX)
+		key = 0;
+	wbxml_u64(w, WBXML_AIRSYNC_SYNCKEY, key);
+	wbxml_text(w, WBXML_AIRSYNC_COLLECTIONID, co->id_text);
+	wbxml_u64(w, WBXML_AIRSYNC_STATUS, co->status);
+	if (co->status == EAS_STATUS_OK) {
+		if (co->more)
+			wbxml_empty(w, WBXML_AIRSYNC_MOREAVAILABLE);
+		if (co->commands_open)
+			eas_wbxml_append(w, &co->w);
+		write_responses(s, co, w);
+	}
+	wbxml_end(w);
+}
+
+static void
+answer(struct eas_sync *s)
+{
+	struct wbxml_writer w;
+
+	eas_answer_begin(s->c, &w);
+	wbxml_start(&w, WBXML_AIRSYNC_SYNC);
+	wbxml_start(&w, WBXML_AIRSYNC_COLLECTIONS);
+	for (size_t i = 0; i < s->n; i++) {
+		if (has_news(&s->collections[i]))
+			write_collection(s, &s->collections[i], &w);
+	}
+	wbxml_end(&w);
+	wbxml_end(&w);
+}
+
+/* 2.2.3.97: the nearest allowed value, in the unit of the question. */
+static void
+answer_limit(struct eas_sync *s, uint64_t limit_ms)
+{
+	struct wbxml_writer w;
+
+	eas_answer_begin(s->c, &w);
+	wbxml_start(&w, WBXML_AIRSYNC_SYNC);
+	wbxml_u64(&w, WBXML_AIRSYNC_STATUS, EAS_SYNC_WAIT_RANGE);
+	wbxml_u64(&w, WBXML_AIRSYNC_LIMIT, limit_ms / (s->is_wait ? 60000 : 1000));
+	wbxml_end(&w);
+}
+
+/* The request, its own words and what the cache adds. *ret_status: of a refusal. */
+static enum rc
+read_request(struct eas_sync *s, unsigned *ret_status)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	enum rc rc;
+
+	*ret_status = EAS_STATUS_OK;
+	if (s->c->root) {
+		rc = eas_sync_parse(s, s->c->root);
+		if (rc != RC_OK) {
+			*ret_status =
+				rc == RC_TOO_BIG ? EAS_SYNC_TOO_MANY : EAS_SYNC_PROTOCOL;
+			return RC_OK;
+		}
+	}
+	rc = eas_read(s->c, &tx);
+	if (rc == RC_OK && (!s->c->root || s->partial)) {
+		rc = eas_sync_cache_load(s, tx);
+		if (rc == RC_NOT_FOUND || (rc == RC_OK && s->n == 0)) {
+			*ret_status = EAS_SYNC_INCOMPLETE;
+			return RC_OK;
+		}
+	}
+	if (rc == RC_OK && !s->c->resumed)
+		rc = store_tree_modseq(tx, &s->tree);
+	return rc;
+}
+
+static bool
+may_wait(const struct eas_sync *s)
+{
+	if (s->wait_s == 0 || s->has_commands || !s->c->loop)
+		return false;
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->collections[i].key == 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+subscribe(struct eas_sync *s)
+{
+	uint32_t *ids = arena_array(s->c->arena, s->n + 1, uint32_t);
+	size_t n = 0;
+
+	ids[n++] = 0; /* the tree */
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->collections[i].id != 0)
+			ids[n++] = s->collections[i].id;
+	}
+	if (!s->c->resumed)
+		s->c->wait_ms = s->wait_s * UINT64_C(1000);
+	eas_call_subscribe(s->c, ids, n, s->c->wait_ms);
+}
+
+/* A wait ends when a folder came or went that the device has not been told of. */
+static enum rc
+tree_moved(struct eas_sync *s, bool *ret)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	uint64_t modseq;
+	bool current = true;
+	enum rc rc;
+
+	rc = eas_read(s->c, &tx);
+	if (rc == RC_OK)
+		rc = store_tree_modseq(tx, &modseq);
+	if (rc == RC_OK && modseq > s->tree)
+		rc = eas_folders_are_current(s->c, tx, &current);
+	if (rc == RC_OK)
+		*ret = !current;
+	return rc;
+}
+
+static enum rc
+run(struct eas_sync *s)
+{
+	bool waits = may_wait(s), moved = false, news = false;
+	enum rc rc;
+
+	if (waits)
+		subscribe(s);
+	rc = match_all(s);
+	if (rc == RC_OK && s->has_commands)
+		rc = eas_sync_client(s);
+	if (rc == RC_OK && s->c->resumed)
+		rc = tree_moved(s, &moved);
+	if (rc != RC_OK)
+		return rc;
+	if (moved) {
+		eas_answer_status(s->c, EAS_SYNC_HIERARCHY);
+		return RC_OK;
+	}
+	rc = serve_all(s);
+	if (rc == RC_OK)
+		rc = save_all(s);
+	if (rc != RC_OK)
+		return rc;
+	for (size_t i = 0; i < s->n; i++)
+		news |= has_news(&s->collections[i]);
+	if (news)
+		answer(s);
+	else if (waits)
+		s->c->waiting = true;
+	else
+		eas_answer_http(s->c, 200); /* 2.2.1.21.2: the empty answer */
+	return RC_OK;
+}
+
+static void
+done(struct eas_sync *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		buf_done(&s->collections[i].out);
+		buf_done(&s->collections[i].fetched);
+	}
+}
+
+void
+eas_sync_start(struct eas_call *c)
+{
+	struct eas_sync s = { .c = c, .window = EAS_WINDOW_MAX };
+	uint64_t ms;
+	unsigned status;
+	enum rc rc;
+
+	rc = read_request(&s, &status);
+	if (rc == RC_OK && status != EAS_STATUS_OK) {
+		eas_answer_status(c, status);
+		return;
+	}
+	ms = s.wait_s * UINT64_C(1000);
+	if (rc == RC_OK && ms > 0 && !c->resumed &&
+	    (ms < c->eas->conf->heartbeat_min_ms ||
+	     ms > c->eas->conf->heartbeat_max_ms)) {
+		answer_limit(&s, ms < c->eas->conf->heartbeat_min_ms
+		                         ? c->eas->conf->heartbeat_min_ms
+		                         : c->eas->conf->heartbeat_max_ms);
+		return;
+	}
+	if (rc == RC_OK)
+		rc = run(&s);
+	done(&s);
+	if (rc != RC_OK)
+		eas_answer_rc(c, rc);
+}
