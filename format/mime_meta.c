@@ -10,6 +10,8 @@
  */
 #include "format/mime.h"
 
+#include <assert.h>
+
 #define VERSION 1
 #define DEPTH_MAX 1000
 
@@ -151,6 +153,7 @@ mime_meta_write(const struct mime_part *root, struct buf *out)
 {
 	uint64_t n = 0, up;
 
+	assert(root);
 	for (const struct mime_part *p = root; p; p = part_after(p, &up))
 		n++;
 	put_number(out, VERSION);

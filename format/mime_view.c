@@ -32,20 +32,21 @@ are_alternatives(const struct mime_part *x, const struct mime_part *y)
 	return false;
 }
 
-/* The next part that is shown or listed; an attached message is one part. */
+/* The first part in p that is shown or listed; an attached message is one part. */
 static struct mime_part *
-next_leaf(struct mime_part *p, bool is_start)
+first_leaf(struct mime_part *p)
 {
-	if (!is_start) {
-		while (p && !p->next)
-			p = p->parent;
-		if (!p)
-			return NULL;
-		p = p->next;
-	}
 	while (mime_is(p, "multipart", NULL) && p->first)
 		p = p->first;
 	return p;
+}
+
+static struct mime_part *
+next_leaf(struct mime_part *p)
+{
+	while (p && !p->next)
+		p = p->parent;
+	return p ? first_leaf(p->next) : NULL;
 }
 
 void
@@ -54,10 +55,10 @@ mime_view_make(struct mime_part *root, struct arena *a, struct mime_view *ret)
 	struct mime_view view = { 0 };
 	size_t n = 0;
 
-	for (struct mime_part *p = next_leaf(root, true); p; p = next_leaf(p, false))
+	for (struct mime_part *p = first_leaf(root); p; p = next_leaf(p))
 		n++;
 	view.attachments = arena_array(a, n, struct mime_part *);
-	for (struct mime_part *p = next_leaf(root, true); p; p = next_leaf(p, false)) {
+	for (struct mime_part *p = first_leaf(root); p; p = next_leaf(p)) {
 		bool is_html = mime_is(p, "text", "html");
 		struct mime_part *other = is_html ? view.plain : view.html;
 		struct mime_part **slot = is_html ? &view.html : &view.plain;

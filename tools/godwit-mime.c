@@ -195,7 +195,7 @@ read_whole(const char *path, struct buf *out)
 	while ((n = fread(block, 1, sizeof(block), f)) > 0)
 		buf_add(out, block, n);
 	bool ok = !ferror(f);
-	fclose(f);
+	(void)fclose(f);
 	return ok;
 }
 
@@ -216,7 +216,7 @@ print_file(const char *path, bool with_texts)
 	/* By way of the record, so that what is shown is what the store keeps. */
 	mime_meta_write(mime_parse(buf_span(&raw), NULL, a), &meta);
 	if (mime_meta_read(buf_span(&meta), a, &root) != RC_OK) {
-		fprintf(stderr, "%s: the record cannot be read back\n", path);
+		(void)fprintf(stderr, "%s: the record cannot be read back\n", path);
 		return false;
 	}
 	buf_add_char(&out, '{');
@@ -239,7 +239,7 @@ main(int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "t")) != -1) {
 		if (c != 't') {
-			fprintf(stderr, "usage: godwit-mime [-t] file...\n");
+			(void)fprintf(stderr, "usage: godwit-mime [-t] file...\n");
 			return 2;
 		}
 		with_texts = true;
