@@ -184,7 +184,7 @@ mime_date_parse(struct span value)
 	if (!read_date(value, &at, &t))
 		return INT64_MIN;
 	t.zone_minutes = read_zone(value, &at);
-	int64_t seconds = days_of(t.year, t.month, t.day) * 86400 + t.hour * 3600 +
-	                  (t.minute - t.zone_minutes) * 60 + t.second;
-	return seconds * 1000;
+	int64_t minutes = (days_of(t.year, t.month, t.day) * 24 + t.hour) * 60 +
+	                  t.minute - t.zone_minutes;
+	return (minutes * 60 + t.second) * 1000;
 }

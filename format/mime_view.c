@@ -4,6 +4,8 @@
  */
 #include "format/mime_text.h"
 
+#include <assert.h>
+
 /* Text that is meant to be read in place. */
 static bool
 is_body(const struct mime_part *p)
@@ -55,6 +57,7 @@ mime_view_make(struct mime_part *root, struct arena *a, struct mime_view *ret)
 	struct mime_view view = { 0 };
 	size_t n = 0;
 
+	assert(root);
 	for (struct mime_part *p = first_leaf(root); p; p = next_leaf(p))
 		n++;
 	view.attachments = arena_array(a, n, struct mime_part *);
