@@ -7,32 +7,34 @@
 #include "base/mem.h"
 #include "imap/imap_private.h"
 
-#define OPTION(n, t, d, lo, hi, h)                                                       \
+#define OPTION(name_, member, t, d, lo, hi, h)                                           \
 	{                                                                                \
-		.name = #n, .type = t, .offset = offsetof(struct imap_conf, n),          \
+		.name = name_, .type = t, .offset = offsetof(struct imap_conf, member),  \
 		.def = d, .min = lo, .max = hi, .help = h                                \
 	}
 
 static const struct conf_option options[] = {
-	OPTION(listen, CONF_LIST, "*:143", 0, 0,
-	       "Addresses of IMAP in plain text with STARTTLS."),
-	OPTION(listen_tls, CONF_LIST, "*:993", 0, 0, "Addresses of IMAP over TLS."),
-	OPTION(line_max, CONF_SIZE, "64K", 1024, 16 << 20,
+	OPTION("listen", listen, CONF_LIST, "", 0, 0,
+	       "Addresses of IMAP in plain text with STARTTLS, such as \"*:143\"."),
+	OPTION("listen_tls", listen_tls, CONF_LIST, "*:993", 0, 0,
+	       "Addresses of IMAP over TLS."),
+	OPTION("line_max", line_max, CONF_SIZE, "64K", 1024, 16 << 20,
 	       "Longest command, literals left out."),
-	OPTION(literal_max, CONF_SIZE, "1M", 1024, 64 << 20,
+	OPTION("literal_max", literal_max, CONF_SIZE, "1M", 1024, 64 << 20,
 	       "All literals of a command that is not APPEND."),
-	OPTION(message_max, CONF_SIZE, "50M", 1024, 2147483647,
+	OPTION("message_max", message_max, CONF_SIZE, "50M", 1024, INT32_MAX,
 	       "Largest message that APPEND takes; the store's own limit holds too."),
-	OPTION(idle_ms, CONF_TIME, "31m", 1000, 7LL * 86400 * 1000,
-	       "A silent session is logged out after this, at least 30 minutes by RFC 9051."),
-	OPTION(login_ms, CONF_TIME, "60s", 100, 3600 * 1000,
-	       "Time from the connection to the end of a successful sign-in."),
-	OPTION(keepalive_ms, CONF_TIME, "0s", 0, 3600 * 1000,
-	       "How often an idling client is told that the server is there. Each such line "
-	       "wakes a phone's radio; 0 leaves the check to TCP."),
-	OPTION(connections_user_max, CONF_INT, "50", 1, 100000,
+	OPTION("idle_timeout", idle_ms, CONF_TIME, "31m", 1000, 7LL * 86400 * 1000,
+	       "A silent session is logged out after this, by RFC 9051 no less than 30 "
+	       "minutes."),
+	OPTION("login_timeout", login_ms, CONF_TIME, "60s", 100, 3600 * 1000,
+	       "From the connection to the end of a successful sign-in."),
+	OPTION("keepalive", keepalive_ms, CONF_TIME, "0s", 0, 3600 * 1000,
+	       "How often an idling client is told that the server is there. Each such "
+	       "line wakes a phone's radio; 0s leaves the check to TCP."),
+	OPTION("connections_user_max", connections_user_max, CONF_INT, "50", 1, 100000,
 	       "Connections of one user."),
-	OPTION(plaintext_login, CONF_BOOL, "no", 0, 0,
+	OPTION("plaintext_login", plaintext_login, CONF_BOOL, "no", 0, 0,
 	       "Allow sign-in without TLS: for tests on loopback only."),
 };
 
