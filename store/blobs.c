@@ -2,9 +2,10 @@
  *
  * blobs.c - the files of large contents, blobs/ab/cd/<sha256 in hex>.
  *
- * A file is a header, then the raw bytes, or zstd frames of FRAME raw bytes each and an
- * index of their offsets. Numbers are little-endian.
- *	0  8 bytes "godwitb1"    8  form: 0 raw, 1 frames    16  size of the raw bytes
+ * A file is the magic, the size of the raw bytes, a frame for each FRAME raw bytes and
+ * the index: for each frame its offset and the first eight bytes of its raw bytes'
+ * SHA-256, and at the end the offset behind the last. Numbers are 8 bytes, little-endian.
+ * A frame as long as its raw bytes is not packed.
  */
 #include "store/blobs.h"
 
@@ -21,10 +22,9 @@
 #include "store/blobs_private.h"
 
 #define MAGIC "godwitb1"
-#define HEADER 24
+#define HEADER 16
 #define FRAME (256 * 1024)
-
-enum { FORM_RAW, FORM_FRAMES };
+#define INDEX_ENTRY 16
 
 enum rc
 blobs_open(const char *directory, struct codec *codec, struct blobs **ret)
@@ -98,42 +98,13 @@ get_u64(const char *p)
 	return le64toh(le);
 }
 
-static void
-write_header(struct buf *out, int form, uint64_t size)
+static uint64_t
+check_of(struct span raw)
 {
-	static const char pad[7];
+	struct sha256 hash;
 
-	buf_add(out, MAGIC, 8);
-	buf_add_char(out, (char)form);
-	buf_add(out, pad, sizeof(pad));
-	put_u64(out, size);
-}
-
-/* The file's bytes before the raw ones, or the whole of it when it is in frames. */
-static bool
-make_frames(struct blobs *b, struct span raw, struct buf *out)
-{
-	size_t n = (raw.n + FRAME - 1) / FRAME;
-	uint64_t *offsets = xcalloc(n + 1, sizeof(*offsets));
-
-	write_header(out, FORM_FRAMES, raw.n);
-	for (size_t i = 0; i < n; i++) {
-		struct span part = span_sub(raw, i * FRAME, (i + 1) * FRAME);
-
-		/* A frame that does not shrink is kept as it is, known by its length. */
-		offsets[i] = buf_len(out);
-		if (!codec_pack(b->codec, part, out))
-			buf_add_span(out, part);
-	}
-	offsets[n] = buf_len(out);
-	for (size_t i = 0; i <= n; i++)
-		put_u64(out, offsets[i]);
-	free(offsets);
-	if (buf_ok(out) && buf_len(out) <= raw.n - raw.n / 8)
-		return true;
-	buf_clear(out);
-	write_header(out, FORM_RAW, raw.n);
-	return false;
+	sha256_of(raw, &hash);
+	return get_u64((const char *)hash.b);
 }
 
 static bool
@@ -189,64 +160,97 @@ rc_from_errno(int e)
 	                                                                : RC_IO;
 }
 
-/* Writes the file under a name of its own and gives it the final one. */
-static enum rc
-write_file(struct blobs *b, const char *path, struct span head, struct span rest)
+/* A frame at a time: a message of any size takes the memory of one. */
+static bool
+write_frames(struct blobs *b, int fd, struct span raw)
 {
-	char *tmp =
-		xasprintf("%s/%016llx", b->temporary, (unsigned long long)random_u64());
-	int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	enum rc rc = RC_OK;
+	AUTO_DONE(buf) struct buf frame = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf index = BUF_INIT(0);
+	uint64_t at = HEADER;
 
-	if (fd < 0) {
-		rc = rc_from_errno(errno);
-	} else {
-		if (!write_all(fd, head) || !write_all(fd, rest) || fsync(fd) != 0)
-			rc = rc_from_errno(errno);
-		if (close(fd) != 0 && !rc)
-			rc = rc_from_errno(errno);
-		if (!rc && rename(tmp, path) != 0)
-			rc = rc_from_errno(errno);
-		if (rc)
-			unlink(tmp);
+	buf_add_str(&frame, MAGIC);
+	put_u64(&frame, raw.n);
+	if (!write_all(fd, buf_span(&frame)))
+		return false;
+	for (size_t from = 0; from < raw.n; from += FRAME) {
+		struct span part = span_sub(raw, from, from + FRAME);
+		struct span out = part;
+
+		buf_clear(&frame);
+		if (codec_pack(b->codec, part, &frame))
+			out = buf_span(&frame);
+		if (!write_all(fd, out))
+			return false;
+		put_u64(&index, at);
+		put_u64(&index, check_of(part));
+		at += out.n;
 	}
-	free(tmp);
-	return rc;
+	put_u64(&index, at);
+	return write_all(fd, buf_span(&index));
 }
 
 static enum rc
-put_locked(struct blobs *b, const struct sha256 *hash, struct span head, struct span rest)
+write_temporary(struct blobs *b, const char *path, struct span raw)
 {
-	char *path = path_of(b, hash, 3);
-	char *parent = path_of(b, hash, 2);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	enum rc rc = RC_OK;
 
-	/* One that is there may stem from a process that died before its sync. */
-	if (utimensat(AT_FDCWD, path, NULL, 0) == 0)
-		rc = sync_path(path, 0) ? RC_OK : RC_IO;
-	else if (!make_directories(b, hash))
+	if (fd < 0)
+		return rc_from_errno(errno);
+	if (!write_frames(b, fd, raw) || fsync(fd) != 0)
 		rc = rc_from_errno(errno);
-	else
-		rc = write_file(b, path, head, rest);
-	if (!rc && !sync_path(parent, O_DIRECTORY))
-		rc = RC_IO;
-	free(path);
-	free(parent);
+	if (close(fd) != 0 && !rc)
+		rc = rc_from_errno(errno);
 	return rc;
+}
+
+/* RC_NOT_FOUND: it is not there. One that is may stem from a process that died before its
+ * sync, so it is synced again. */
+static enum rc
+renew(const char *path, const char *parent)
+{
+	if (utimensat(AT_FDCWD, path, NULL, 0) != 0)
+		return errno == ENOENT ? RC_NOT_FOUND : rc_from_errno(errno);
+	return sync_path(path, 0) && sync_path(parent, O_DIRECTORY) ? RC_OK : RC_IO;
+}
+
+static enum rc
+give_name(struct blobs *b, const struct sha256 *hash, const char *temporary,
+          const char *path, const char *parent)
+{
+	if (!make_directories(b, hash) || rename(temporary, path) != 0)
+		return rc_from_errno(errno);
+	return sync_path(parent, O_DIRECTORY) ? RC_OK : RC_IO;
 }
 
 enum rc
 blobs_put(struct blobs *b, const struct sha256 *hash, struct span raw)
 {
-	AUTO_DONE(buf) struct buf head = BUF_INIT(0);
-	struct span rest = make_frames(b, raw, &head) ? SPAN("") : raw;
+	char *path = path_of(b, hash, 3);
+	char *parent = path_of(b, hash, 2);
+	char *temporary =
+		xasprintf("%s/%016llx", b->temporary, (unsigned long long)random_u64());
+	pthread_mutex_t *lock = blob_lock(b, hash);
 	enum rc rc;
 
-	if (!buf_ok(&head))
-		return RC_AGAIN;
-	pthread_mutex_lock(blob_lock(b, hash));
-	rc = put_locked(b, hash, buf_span(&head), rest);
-	pthread_mutex_unlock(blob_lock(b, hash));
+	pthread_mutex_lock(lock);
+	rc = renew(path, parent);
+	pthread_mutex_unlock(lock);
+	if (rc == RC_NOT_FOUND) {
+		rc = write_temporary(b, temporary, raw);
+		if (!rc) {
+			/* Another may have put the same meanwhile: then this takes its
+			 * place. */
+			pthread_mutex_lock(lock);
+			rc = give_name(b, hash, temporary, path, parent);
+			pthread_mutex_unlock(lock);
+		}
+		if (rc)
+			unlink(temporary);
+	}
+	free(path);
+	free(parent);
+	free(temporary);
 	return rc;
 }
 
@@ -271,20 +275,27 @@ read_at(int fd, uint64_t at, size_t n, struct buf *out)
 	return RC_OK;
 }
 
+/* index: the frame's entry and the next one's offset. */
 static enum rc
 read_frame(struct blobs *b, int fd, const char *index, uint64_t raw_n, struct buf *out)
 {
 	AUTO_DONE(buf) struct buf packed = BUF_INIT(0);
 	uint64_t from = get_u64(index);
-	uint64_t to = get_u64(index + 8);
+	uint64_t to = get_u64(index + INDEX_ENTRY);
 	enum rc rc;
 
 	if (to < from || to - from > raw_n)
 		return RC_IO;
-	if (to - from == raw_n)
-		return read_at(fd, from, raw_n, out);
-	rc = read_at(fd, from, to - from, &packed);
-	return rc ? rc : codec_unpack(b->codec, buf_span(&packed), raw_n, out);
+	if (to - from == raw_n) {
+		rc = read_at(fd, from, raw_n, out);
+	} else {
+		rc = read_at(fd, from, to - from, &packed);
+		if (!rc)
+			rc = codec_unpack(b->codec, buf_span(&packed), raw_n, out);
+	}
+	if (!rc && check_of(buf_span(out)) != get_u64(index + 8))
+		rc = RC_IO;
+	return rc;
 }
 
 /* at + n <= size, n > 0. */
@@ -295,16 +306,16 @@ read_frames(struct blobs *b, int fd, uint64_t size, uint64_t at, uint64_t n,
 	AUTO_DONE(buf) struct buf index = BUF_INIT(0);
 	AUTO_DONE(buf) struct buf raw = BUF_INIT(0);
 	uint64_t n_frames = (size + FRAME - 1) / FRAME;
+	uint64_t index_n = n_frames * INDEX_ENTRY + 8;
 	uint64_t first = at / FRAME;
 	uint64_t last = (at + n - 1) / FRAME;
 	struct stat info;
-	uint64_t index_at;
 	enum rc rc;
 
-	if (fstat(fd, &info) != 0 || (uint64_t)info.st_size < HEADER + (n_frames + 1) * 8)
+	if (fstat(fd, &info) != 0 || (uint64_t)info.st_size < HEADER + index_n)
 		return RC_IO;
-	index_at = (uint64_t)info.st_size - (n_frames + 1) * 8;
-	rc = read_at(fd, index_at + first * 8, (last - first + 2) * 8, &index);
+	rc = read_at(fd, (uint64_t)info.st_size - index_n + first * INDEX_ENTRY,
+	             (last - first + 1) * INDEX_ENTRY + 8, &index);
 	for (uint64_t i = first; !rc && i <= last; i++) {
 		uint64_t frame_at = i * FRAME;
 		uint64_t frame_n = size - frame_at < FRAME ? size - frame_at : FRAME;
@@ -312,7 +323,8 @@ read_frames(struct blobs *b, int fd, uint64_t size, uint64_t at, uint64_t n,
 		uint64_t end = at + n < frame_at + frame_n ? at + n - frame_at : frame_n;
 
 		buf_clear(&raw);
-		rc = read_frame(b, fd, index.p + (i - first) * 8, frame_n, &raw);
+		rc = read_frame(b, fd, index.p + (i - first) * INDEX_ENTRY, frame_n,
+		                &raw);
 		if (!rc)
 			buf_add_span(out, span_sub(buf_span(&raw), skip, end));
 	}
@@ -328,11 +340,9 @@ read_open(struct blobs *b, int fd, uint64_t size, uint64_t at, uint64_t n,
 
 	if (rc)
 		return rc;
-	if (memcmp(head.p, MAGIC, 8) != 0 || get_u64(head.p + 16) != size)
+	if (memcmp(head.p, MAGIC, 8) != 0 || get_u64(head.p + 8) != size)
 		return RC_IO;
-	if (head.p[8] == FORM_RAW)
-		return read_at(fd, HEADER + at, n, out);
-	return head.p[8] == FORM_FRAMES ? read_frames(b, fd, size, at, n, out) : RC_IO;
+	return read_frames(b, fd, size, at, n, out);
 }
 
 enum rc

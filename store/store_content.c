@@ -127,6 +127,7 @@ content_open(struct store *s, enum content_form form, uint64_t size, struct span
              struct span stored, uint64_t at, uint64_t n, struct buf *out)
 {
 	AUTO_DONE(buf) struct buf raw = BUF_INIT(0);
+	struct sha256 found;
 	enum rc rc;
 
 	if (at >= size)
@@ -141,8 +142,10 @@ content_open(struct store *s, enum content_form form, uint64_t size, struct span
 			return rc;
 		stored = buf_span(&raw);
 	}
-	if (stored.n != size)
-		return RC_IO;
+	sha256_of(stored, &found);
+	if (stored.n != size ||
+	    !span_eq(hash, span_of((const char *)found.b, sizeof(found.b))))
+		return RC_IO; /* the database has no check of its own */
 	buf_add_span(out, span_sub(stored, at, at + n));
 	return buf_ok(out) ? RC_OK : RC_TOO_BIG;
 }

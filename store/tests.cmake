@@ -2,6 +2,6 @@
 add_library(godwit_store_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/store_fixture.c)
 target_link_libraries(godwit_store_fixture PUBLIC godwit_store cmocka)
 
-foreach(name engine store_tx store_change)
+foreach(name engine store_tx store_change store_collection store_item store_cursor store_content)
 	godwit_unit_test(test_${name} USES store_fixture)
 endforeach()

@@ -86,14 +86,17 @@ begin(struct bed *b, bool write)
 static enum rc
 put(struct engine_tx *tx, int64_t k, struct span v)
 {
-	return sql_run(tx, "INSERT INTO t (k, owner, v) VALUES ($2, $1, $3)", I(1), I(k), B(v));
+	return sql_run(tx, "INSERT INTO t (k, owner, v) VALUES ($2, $1, $3)", I(1), I(k),
+	               B(v));
 }
 
 static int64_t
 count(struct bed *b)
 {
-	AUTO(engine_tx) struct engine_tx *tx = begin(b, false);
-	AUTO(engine_stmt) struct engine_stmt *st = NULL;
+	AUTO(engine_tx)
+	struct engine_tx *tx = begin(b, false);
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
 
 	assert_ok(sql_one(tx, &st, "SELECT count(*) FROM t WHERE owner = $1", I(1)));
 	return engine_int(st, 0);
@@ -107,8 +110,9 @@ parameters_go_by_their_number_not_their_place(void **state)
 	struct engine_stmt *st = NULL;
 
 	assert_ok(put(tx, 5, SPAN("a\0b")));
-	assert_ok(sql_one(tx, &st, "SELECT k, v, extra FROM t WHERE k = $2 AND owner = $1", I(1),
-			  I(5)));
+	assert_ok(sql_one(tx, &st,
+	                  "SELECT k, v, extra FROM t WHERE k = $2 AND owner = $1", I(1),
+	                  I(5)));
 	assert_int_equal(engine_int(st, 0), 5);
 	assert_true(span_eq(engine_bytes(st, 1), SPAN("a\0b")));
 	assert_int_equal(engine_int(st, 2), 7);
@@ -121,7 +125,8 @@ parameters_go_by_their_number_not_their_place(void **state)
 static void
 a_statement_may_be_used_within_itself(void **state)
 {
-	static const char sql[] = "SELECT k FROM t WHERE owner = $1 AND k > $2 ORDER BY k";
+	static const char sql[] =
+		"SELECT k FROM t WHERE owner = $1 AND k > $2 ORDER BY k";
 	struct bed *b = *state;
 	struct engine_tx *tx = begin(b, true);
 	struct engine_stmt *outer = NULL;
@@ -338,7 +343,8 @@ writers_that_come_together_share_a_commit(void **state)
 
 	for (int i = 0; i < 16; i++) {
 		crowd[i] = (struct crowd){ .b = b, .thread = i, .n = 50 };
-		assert_int_equal(pthread_create(&threads[i], NULL, write_many, &crowd[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, write_many, &crowd[i]),
+		                 0);
 	}
 	for (int i = 0; i < 16; i++) {
 		pthread_join(threads[i], NULL);
@@ -349,7 +355,7 @@ writers_that_come_together_share_a_commit(void **state)
 	assert_int_equal(count(b), 16 * 40);
 	if (stats.commits >= stats.members)
 		fail_msg("%d transactions took %d commits", (int)stats.members,
-			 (int)stats.commits);
+		         (int)stats.commits);
 }
 
 int
