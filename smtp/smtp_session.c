@@ -205,10 +205,14 @@ process(struct smtp_session *x)
 		struct span in = stream_input(x->stream);
 		if (!in.n)
 			break;
-		if (x->state == SMTP_STATE_DATA || x->state == SMTP_STATE_BDAT)
-			stream_consume(x->stream, smtp_receive_feed(x, in));
-		else if (!take_line(x, in))
+		if (x->state == SMTP_STATE_DATA || x->state == SMTP_STATE_BDAT) {
+			size_t used = smtp_receive_feed(x, in);
+			/* A closed stream has thrown its input away. */
+			if (x->state != SMTP_STATE_CLOSING)
+				stream_consume(x->stream, used);
+		} else if (!take_line(x, in)) {
 			break;
+		}
 	}
 	stream_uncork(x->stream);
 }
