@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * test_store_deliver.c - one message to many users of several shards.
+ */
+#include "store/store_deliver.h"
+#include "store/store_private.h"
+#include "tests/unit/store_fixture.h"
+
+#define USERS 12
+
+struct heard {
+	struct store_moved moved[64];
+	size_t n;
+	size_t calls;
+};
+
+static void
+hear(const struct store_moved *moved, size_t n, void *arg)
+{
+	struct heard *h = arg;
+
+	h->calls++;
+	for (size_t i = 0; i < n; i++)
+		h->moved[h->n++] = moved[i];
+}
+
+static void
+make_users(struct fixture *f, struct store_delivery *d)
+{
+	char name[16];
+
+	for (int i = 0; i < USERS; i++) {
+		snprintf(name, sizeof(name), "u%d", i);
+		d[i] = (struct store_delivery){
+			.user = fixture_user(f, name),
+			.folder = i % 3 ? STORE_ROLE_INBOX : STORE_ROLE_JUNK,
+			.flags = i % 3 ? 0 : STORE_FLAG_JUNK,
+		};
+	}
+}
+
+static size_t
+delivered(struct fixture *f, const struct store_delivery *d)
+{
+	uint32_t id = fixture_folder(f, d->user, d->folder);
+	struct store_tx *tx = NULL;
+	uint32_t *uids;
+	size_t n;
+
+	assert_ok(store_read(f->s, d->user, &tx));
+	assert_ok(store_item_uids(tx, id, f->a, &uids, &n));
+	assert_ok(store_commit(&tx));
+	fixture_check(f, d->user);
+	return n;
+}
+
+static void
+everyone_gets_it_and_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct store_content *content = fixture_content(f, "to all");
+	struct store_delivery d[USERS];
+	struct store_actor who = { .protocol = "smtp" };
+	struct engine_stats before;
+	struct engine_stats after;
+	struct heard h = { .n = 0 };
+
+	make_users(f, d);
+	store_on_commit(f->s, hear, &h);
+	engine_stats(f->s->engine, &before);
+	assert_ok(store_deliver(f->s, content, &who, 777, d, USERS));
+	engine_stats(f->s->engine, &after);
+	assert_int_equal(after.commits - before.commits, 2); /* one a shard */
+	assert_int_equal(h.calls, 2);
+	assert_int_equal(h.n, USERS);
+	for (int i = 0; i < USERS; i++) {
+		assert_ok(d[i].rc);
+		assert_int_equal(d[i].uid, 1);
+		assert_int_equal(delivered(f, &d[i]), 1);
+		assert_true(h.moved[i].added);
+	}
+	store_content_free(content);
+}
+
+static void
+one_who_cannot_get_it_does_not_keep_it_from_others(void **state)
+{
+	struct fixture *f = *state;
+	struct store_content *content = fixture_content(f, "to all");
+	struct store_delivery d[USERS];
+
+	make_users(f, d);
+	d[4].user = 4711;
+	d[7].folder = STORE_ROLE_OUTBOX; /* nobody has one */
+	assert_rc(store_deliver(f->s, content, NULL, 777, d, USERS), RC_NOT_FOUND);
+	for (int i = 0; i < USERS; i++) {
+		if (i == 4 || i == 7) {
+			assert_rc(d[i].rc, RC_NOT_FOUND);
+			assert_int_equal(d[i].uid, 0);
+			continue;
+		}
+		assert_ok(d[i].rc);
+		assert_int_equal(delivered(f, &d[i]), 1);
+	}
+	store_content_free(content);
+}
+
+static void
+nobody_and_only_unknown_users_are_fine(void **state)
+{
+	struct fixture *f = *state;
+	struct store_content *content = fixture_content(f, "x");
+	struct store_delivery d = { .user = 4711, .folder = STORE_ROLE_INBOX };
+
+	assert_ok(store_deliver(f->s, content, NULL, 1, NULL, 0));
+	assert_rc(store_deliver(f->s, content, NULL, 1, &d, 1), RC_NOT_FOUND);
+	store_content_free(content);
+}
+
+/* Each engine call fails once: who was told OK has it, who was not has it not. */
+static void
+a_failure_anywhere_is_told_truly(void **state)
+{
+	struct fixture *f = *state;
+	struct store_content *content = fixture_content(f, "x");
+	struct store_delivery d[USERS];
+	size_t want[USERS] = { 0 };
+	bool failed = true;
+
+	make_users(f, d);
+	for (unsigned n = 1; failed; n++) {
+		enum rc rc;
+
+		engine_fail_after(n);
+		rc = store_deliver(f->s, content, NULL, 1, d, USERS);
+		failed = !engine_fail_pending();
+		engine_fail_after(0);
+		if (!failed)
+			assert_ok(rc);
+		for (int i = 0; i < USERS; i++) {
+			want[i] += d[i].rc == RC_OK;
+			if (n % 7 == 0 || !failed)
+				assert_int_equal(delivered(f, &d[i]), want[i]);
+		}
+	}
+	store_content_free(content);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(everyone_gets_it_and_is_told),
+		TEST(one_who_cannot_get_it_does_not_keep_it_from_others),
+		TEST(nobody_and_only_unknown_users_are_fine),
+		TEST(a_failure_anywhere_is_told_truly),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
