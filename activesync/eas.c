@@ -90,7 +90,9 @@ eas_new(const struct eas_conf *conf, const struct eas_deps *deps, struct eas **r
 {
 	struct eas *e = xcalloc(1, sizeof(*e));
 
-	e->conf = conf;
+	e->own = *conf;
+	e->own.external_url = xstrdup(conf->external_url);
+	e->conf = &e->own;
 	e->deps = *deps;
 	pthread_mutex_init(&e->lock, NULL);
 	htab_init(&e->waits);
@@ -112,6 +114,7 @@ eas_free(struct eas *e)
 	if (!e)
 		return;
 	assert(e->waits.count == 0);
+	free(e->own.external_url);
 	htab_done(&e->waits);
 	pthread_mutex_destroy(&e->lock);
 	free(e);

@@ -16,7 +16,8 @@
 #define EAS_VALIDATE "validate" /* pseudo device of account set-up (AOSP, Samsung) */
 
 struct eas {
-	const struct eas_conf *conf;
+	struct eas_conf own; /* a copy: the configuration may be loaded anew */
+	const struct eas_conf *conf; /* &own */
 	struct eas_deps deps;
 	pthread_mutex_t lock; /* of waits */
 	struct htab waits;    /* (user, device) -> its one long poll */
