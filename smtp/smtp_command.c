@@ -237,12 +237,6 @@ help_start(struct smtp_session *x, struct span args UNUSED)
 void
 smtp_command_greet(struct smtp_session *x)
 {
-	/* RFC 5321 4.3.1: the server speaks first; who cannot wait is a robot. */
-	if (stream_input(x->stream).n && x->door == SMTP_DOOR_RECEIVE) {
-		log_info(&x->log, "smtp.refused", "reason=%s", "talks_first");
-		smtp_session_close(x, SMTP_REPLY_BAD_PIPELINING);
-		return;
-	}
 	AUTO_DONE(buf) struct buf out = BUF_INIT(0);
 	buf_addf(&out, "220 %s %s Godwit\r\n", x->smtp->conf.hostname,
 	         smtp_is_lmtp(x) ? "LMTP" : "ESMTP");

@@ -74,14 +74,16 @@ static void
 on_client_end(enum smtp_client_end end, const char *note, void *arg)
 {
 	struct smtp_delivery *d = arg;
-	smtp_client_free(TAKE(d->client));
+	if (end != SMTP_CLIENT_DECIDED) {
+		log_info(d->job->log, "smtp.out failed", "host=%s why=%s", d->remote,
+		         LOG_STR(span_str(note)));
+		set_note(d, xstrdup(note));
+	}
+	smtp_client_free(TAKE(d->client)); /* and note with it */
 	if (end == SMTP_CLIENT_DECIDED) {
 		report(d);
 		return;
 	}
-	log_info(d->job->log, "smtp.out failed", "host=%s why=%s", d->remote,
-	         LOG_STR(span_str(note)));
-	set_note(d, xstrdup(note));
 	if (end == SMTP_CLIENT_TLS && !d->verify && !d->plain) {
 		d->plain = true; /* RFC 7435: better unencrypted than not at all */
 	} else {

@@ -227,6 +227,7 @@ remote_line(struct remote *m, struct span line)
 		m->in_data = true;
 		buf_clear(&m->mail);
 	}
+	m->deaf = span_iis(line, "STARTTLS") && say && say[0] == '2';
 	remote_say(m, say);
 }
 
@@ -239,9 +240,10 @@ remote_turn(struct remote *m)
 		if (m->fd < 0)
 			return;
 		m->connections++;
+		m->deaf = false;
 		remote_say(m, m->greeting);
 	}
-	while (m->fd >= 0) {
+	while (m->fd >= 0 && !m->deaf) {
 		ssize_t n = recv(m->fd, bytes, sizeof(bytes), 0);
 		if (n < 0 && errno == EAGAIN)
 			return;

@@ -116,7 +116,7 @@ struct remote {
 	const struct remote_rule *rules; /* the first that fits; else "250 ok" */
 	size_t n_rules;
 	bool in_data;
-	bool hang_up_at_dot; /* takes the end of data and says nothing */
+	bool deaf; /* after STARTTLS it reads no more: it cannot do TLS */
 	struct buf in;
 	struct buf seen; /* all lines, as they came */
 	struct buf mail; /* data of the last message, stuffed */

@@ -299,21 +299,6 @@ bytes_before_our_leave_end_the_session(void **state)
 }
 
 static void
-who_talks_before_the_greeting_is_sent_away(void **state)
-{
-	struct smtp_rig *r = started(state);
-	struct rig_peer p;
-	peer_open(&p, r, SMTP_DOOR_RECEIVE);
-	peer_send(&p, SPAN("EHLO c.example\r\n"));
-	char *greeting = xstrdup(peer_reply(&p));
-	/* It depends on what the socket shows first; in neither case is it obeyed at once
-	 * with more behind it. */
-	assert_true(strncmp(greeting, "503", 3) == 0 || strncmp(greeting, "220", 3) == 0);
-	free(greeting);
-	peer_close(&p);
-}
-
-static void
 an_endless_line_ends_the_session(void **state)
 {
 	struct smtp_rig *r = started(state);
@@ -919,7 +904,6 @@ main(void)
 		RIG_TEST(the_forms_of_smuggling_are_one_refused_message),
 		RIG_TEST(a_bare_line_end_in_a_command_is_an_error),
 		RIG_TEST(bytes_before_our_leave_end_the_session),
-		RIG_TEST(who_talks_before_the_greeting_is_sent_away),
 		RIG_TEST(an_endless_line_ends_the_session),
 		RIG_TEST(too_many_errors_end_the_session),
 		RIG_TEST(too_many_recipients_come_in_the_next_mail),
