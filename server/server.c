@@ -400,6 +400,18 @@ load_tls(struct server *s, struct err *err)
 	return rc;
 }
 
+/* dirname(3) of a copy in a. */
+static const char *
+folder_of(struct arena *a, const char *path)
+{
+	char *copy = arena_strdup(a, path);
+	char *slash = strrchr(copy, '/');
+	if (!slash)
+		return ".";
+	slash[slash == copy] = '\0';
+	return copy;
+}
+
 static enum rc
 enter_sandbox(struct server *s, struct err *err)
 {
@@ -424,24 +436,25 @@ enter_sandbox(struct server *s, struct err *err)
 		log_warn(NULL, "sandbox.off", "why=\"server.sandbox is false\"");
 		return RC_OK;
 	}
-	if (s->conf_path)
-		read[n++] = s->conf_path;
-	if (*tls->certificate) {
-		read[n++] = tls->certificate;
-		read[n++] = tls->key;
-	}
-	if (*smtp->tls_ca)
-		read[n++] = smtp->tls_ca;
+	/* Folders, since a renewed certificate or an edited file is another file. */
 	AUTO(arena)
 	struct arena *a = arena_new();
+	if (s->conf_path)
+		read[n++] = folder_of(a, s->conf_path);
+	if (*tls->certificate) {
+		read[n++] = folder_of(a, tls->certificate);
+		read[n++] = folder_of(a, tls->key);
+	}
+	if (*smtp->tls_ca)
+		read[n++] = folder_of(a, smtp->tls_ca);
 	for (size_t i = 0; i < tls->more.n && n + 2 <= ARRAY_LEN(read); i++) {
 		char *file = arena_strdup(a, tls->more.items[i]);
 		char *colon = strrchr(file, ':');
 		if (!colon)
 			continue;
 		*colon = '\0';
-		read[n++] = file;
-		read[n++] = colon + 1;
+		read[n++] = folder_of(a, file);
+		read[n++] = folder_of(a, colon + 1);
 	}
 	const struct sandbox_paths paths = { read, n, write, ARRAY_LEN(write) };
 	return sandbox_enter(&paths, err);
