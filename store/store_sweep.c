@@ -309,7 +309,7 @@ load_collection_ids(struct sweep *w, uint64_t user, struct arena *a, uint32_t **
 	*ret = arena_array(a, max, uint32_t);
 	rc = sql_each(tx->etx, &st,
 	              "SELECT id FROM collection WHERE owner = $1"
-	              " UNION SELECT id FROM collection_gone WHERE owner = $1",
+	              " UNION ALL SELECT id FROM collection_gone WHERE owner = $1",
 	              I(user));
 	while (!rc && n < max && (rc = engine_step(st)) == RC_OK)
 		(*ret)[n++] = col_u32(st, 0);

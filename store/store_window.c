@@ -56,7 +56,8 @@ prepare_read(struct store_tx *tx, uint32_t collection, uint64_t *ret_items)
 	return rc;
 }
 
-/* The lowest uid of the window, from its index alone: below it nothing need be looked at.
+/* The lowest uid of the window, from its index alone ("+uid": not by walking the mailbox
+ * from its start): below it nothing need be looked at.
  * RC_NOT_FOUND: the window is empty. */
 static enum rc
 lowest_uid(struct store_tx *tx, uint32_t collection, int64_t received_ms, uint32_t *ret)
@@ -65,7 +66,7 @@ lowest_uid(struct store_tx *tx, uint32_t collection, int64_t received_ms, uint32
 	struct engine_stmt *st = NULL;
 	enum rc rc =
 		sql_one(tx->etx, &st,
-	                "SELECT coalesce(min(uid), 0) FROM item"
+	                "SELECT coalesce(min(+uid), 0) FROM item"
 	                " WHERE owner = $1 AND collection = $2 AND received_ms >= $3",
 	                I(tx->user), I(collection), I(received_ms));
 

@@ -4,6 +4,6 @@ target_link_libraries(godwit_store_fixture PUBLIC godwit_store cmocka)
 
 foreach(name engine store_tx store_change store_collection store_item store_cursor store_content
 		store_directory store_queue store_deliver store_sweep store_failure
-		store_crash store_threads)
+		store_crash store_threads store_plan)
 	godwit_unit_test(test_${name} USES store_fixture)
 endforeach()

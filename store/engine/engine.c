@@ -8,6 +8,15 @@
 #include <stdatomic.h>
 
 static atomic_uint calls_until_failure;
+static engine_watch_fn *watcher; /* set by tests before there are threads */
+static void *watcher_arg;
+
+void
+engine_watch(engine_watch_fn *fn, void *arg)
+{
+	watcher = fn;
+	watcher_arg = arg;
+}
 
 void
 engine_fail_after(unsigned n)
@@ -143,6 +152,8 @@ engine_prepare(struct engine_tx *tx, const char *sql, const struct engine_arg *a
 	assert(!tx->submitted);
 	if (tx->failed)
 		return tx->failed;
+	if (watcher)
+		watcher(sql, watcher_arg);
 	if (engine_must_fail())
 		return note(tx, RC_IO);
 	return note(tx, tx->e->ops->prepare(tx, sql, args, n, ret));

@@ -136,6 +136,9 @@ void engine_stats(const struct engine *e, struct engine_stats *ret);
  * come. */
 void engine_fail_after(unsigned n);
 bool engine_fail_pending(void);
+/* Tests: fn hears of every statement that is prepared, from then on; NULL ends it. */
+typedef void engine_watch_fn(const char *sql, void *arg);
+void engine_watch(engine_watch_fn *fn, void *arg);
 /* Tests: the plan of a statement, a line for each step of it. */
 enum rc engine_explain(struct engine_tx *tx, const char *sql, struct buf *out) MUST_CHECK;
 
