@@ -3,6 +3,10 @@
  * test_store_failure.c - the n-th engine call fails, for n = 1, 2, 3... until all pass:
  * nothing is half-written, and the next try works.
  */
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #include "base/mem.h"
 #include "store/store_cursor.h"
 #include "store/store_device.h"
@@ -209,6 +213,78 @@ the_queue_is_whole_after_any_failure(void **state)
 	store_content_free(content);
 }
 
+/* The largest file below the store's directory. */
+static rlim_t
+largest_file(struct fixture *f)
+{
+	char *command = xasprintf(
+		"find '%s' -type f -printf '%%s\\n' | sort -n | tail -1", f->directory);
+	FILE *p = popen(command, "r");
+	unsigned long n = 0;
+
+	assert_non_null(p);
+	assert_int_equal(fscanf(p, "%lu", &n), 1);
+	pclose(p);
+	free(command);
+	return n;
+}
+
+/* Files that may not grow stand for a full disk. */
+static void
+a_full_disk_loses_nothing_acknowledged_and_heals(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit whole;
+	struct rlimit small;
+	char text[9000];
+	size_t done = 0;
+	size_t failed = 0;
+	uint32_t *uids;
+	struct store_tx *tx;
+	size_t n;
+
+	/* Noise, so that it does not shrink. */
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)random_u64();
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
+	small = whole;
+	small.rlim_cur = largest_file(f) + 200000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	for (int i = 0; i < 100; i++) {
+		struct store_content *content = NULL;
+		struct store_item_new item = { .received_ms = 1 };
+		struct store_tx *w = NULL;
+		uint32_t uid;
+		enum rc rc = store_content_new(f->s, span_of(text, sizeof(text)),
+		                               SPAN(""), &content);
+
+		if (!rc)
+			rc = store_write(f->s, f->user, NULL, &w);
+		if (!rc)
+			rc = store_item_add(w, f->inbox, content, &item, &uid, NULL);
+		if (!rc)
+			rc = store_commit(&w);
+		store_tx_free(w);
+		store_content_free(content);
+		assert_true(rc == RC_OK || rc == RC_IO || rc == RC_AGAIN);
+		done += rc == RC_OK;
+		failed += rc != RC_OK;
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
+	assert_true(failed > 0);
+	assert_true(done > 0);
+	(void)fixture_add(f, f->inbox, "after that");
+	fixture_close(f);
+	fixture_open(f);
+	tx = fixture_read(f);
+	assert_ok(store_item_uids(tx, f->inbox, f->a, &uids, &n));
+	assert_int_equal(n, done + 1);
+	assert_ok(store_commit(&tx));
+	fixture_check(f, f->user);
+	assert_ok(store_check(f->s, NULL));
+}
+
 int
 main(void)
 {
@@ -218,6 +294,7 @@ main(void)
 		TEST(a_caller_that_ignores_a_failure_commits_nothing),
 		TEST(a_user_is_made_whole_or_not_at_all),
 		TEST(the_queue_is_whole_after_any_failure),
+		TEST(a_full_disk_loses_nothing_acknowledged_and_heals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
