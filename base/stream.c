@@ -291,7 +291,8 @@ step_read(struct stream *s, short what)
 static void
 step_write(struct stream *s)
 {
-	if (s->wire != NULL || (s->out_len > 0 && s->corked == 0)) {
+	/* What waits for room in the socket is together already, corked or not. */
+	if (s->blocked || (s->out_len > 0 && s->corked == 0)) {
 		stream_write_output(s);
 		/* The peer may have told why it went. */
 		if (s->fail && s->why == STREAM_END_ERROR && stream_wants_input(s)) {

@@ -410,7 +410,7 @@ stream_write_output(struct stream *s)
 			s->blocked = true;
 			return;
 		}
-		if (s->out_len == 0 || s->corked > 0)
+		if (s->out_len == 0)
 			return;
 		if (s->ssl == NULL)
 			n = write_plain(s, s->out_len);

@@ -255,8 +255,10 @@ rig_turns_in_ms(struct rig *r, uint64_t ms)
 
 	loop_timer_init(&t, r->loop, rig_wake, &over);
 	loop_timer_set(&t, ms);
-	for (; !over; n++)
+	while (!over) {
 		loop_run_once(r->loop, true);
+		n++;
+	}
 	return n;
 }
 

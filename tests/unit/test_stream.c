@@ -180,6 +180,27 @@ corked_writes_leave_in_one_packet(void **state UNUSED)
 }
 
 static void
+a_cork_does_not_hold_up_a_full_socket_or_spin(void **state UNUSED)
+{
+	static const char block[1000000];
+	struct rig r;
+
+	rig_pair(&r, SOCK_STREAM, &RIG_LIMITS);
+	rig_idle(&r);
+	stream_write(r.s, span_of(block, sizeof(block)));
+	rig_idle(&r);
+	assert_true(stream_output_len(r.s) > 0);
+	stream_cork(r.s);
+	stream_write(r.s, SPAN("end"));
+	RIG_UNTIL(&r, (rig_receive_and_drop(&r), r.dropped >= sizeof(block)));
+	rig_idle(&r);
+	assert_true(rig_turns_in_ms(&r, 30) < 5);
+	stream_uncork(r.s);
+	RIG_UNTIL(&r, (rig_receive_and_drop(&r), r.dropped == sizeof(block) + 3));
+	rig_done(&r);
+}
+
+static void
 a_buffer_is_taken_without_a_copy(void **state UNUSED)
 {
 	struct rig r;
@@ -268,6 +289,13 @@ an_idle_stream_is_small(void **state UNUSED)
 }
 
 /* --- ends --- */
+
+static void
+free_it(struct rig *r)
+{
+	stream_free(r->s);
+	r->s = NULL;
+}
 
 static void
 the_peers_close_comes_after_its_input(void **state UNUSED)
@@ -434,6 +462,7 @@ the_answer_survives_closing_on_a_peer_that_still_sends(void **state UNUSED)
 
 	rig_tcp(&r, &limits);
 	r.keep = true;
+	r.on_end = free_it;
 	assert_true(send(r.peer, block, sizeof(block), 0) > 1000);
 	RIG_UNTIL(&r, stream_input(r.s).n == 100);
 	stream_write(r.s, SPAN("413 Content Too Large\r\n"));
@@ -444,6 +473,7 @@ the_answer_survives_closing_on_a_peer_that_still_sends(void **state UNUSED)
 	rig_idle(&r);
 	assert_true(rig_received(&r, "413 Content Too Large\r\n"));
 	assert_true(r.peer_eof);
+	assert_int_equal(send(r.peer, block, 1000, MSG_NOSIGNAL), 1000);
 	rig_hang_up(&r);
 	RIG_UNTIL(&r, r.ended);
 	assert_int_equal(r.why, STREAM_END_CLOSED);
@@ -474,17 +504,58 @@ the_peers_half_close_does_not_stop_a_closing_stream(void **state UNUSED)
 }
 
 static void
+lose_the_peer_and_write(void *arg)
+{
+	struct rig *r = arg;
+
+	rig_send(r, "554 go away\r\n");
+	rig_hang_up(r);
+	stream_write(r->s, SPAN("MAIL FROM:<>\r\n"));
+}
+
+static void
 why_the_peer_went_is_read_when_writing_fails(void **state UNUSED)
 {
+	struct loop_timer t;
 	struct rig r;
 
 	rig_pair(&r, SOCK_STREAM, &RIG_LIMITS);
 	rig_idle(&r);
-	rig_send(&r, "554 go away\r\n");
-	rig_hang_up(&r);
-	stream_write(r.s, SPAN("MAIL FROM:<>\r\n"));
+	/* From a timer: the write is tried before the socket is looked at. */
+	loop_timer_init(&t, r.loop, lose_the_peer_and_write, &r);
+	loop_timer_set(&t, 0);
 	RIG_UNTIL(&r, r.ended);
+	assert_string_equal(r.trace, "open input end:ERROR ");
 	assert_string_equal(r.got, "554 go away\r\n");
+	rig_done(&r);
+}
+
+static void
+pause_it(struct rig *r)
+{
+	stream_pause(r->s);
+}
+
+static void
+an_end_read_with_the_last_bytes_waits_for_a_pause_in_on_input(void **state UNUSED)
+{
+	static const char block[LOOP_SCRATCH];
+	struct rig r;
+
+	rig_pair(&r, SOCK_STREAM, &RIG_LIMITS);
+	r.on_input = pause_it;
+	/* Just as much as is read at once, so that the end is seen in the same turn. */
+	assert_int_equal(send(r.peer, block, sizeof(block), 0), sizeof(block));
+	rig_hang_up(&r);
+	rig_idle(&r);
+	assert_string_equal(r.trace, "open input ");
+	assert_int_equal(stream_input(r.s).n, sizeof(block));
+	assert_true(rig_turns_in_ms(&r, 30) < 5);
+	r.on_input = NULL;
+	r.keep = true;
+	stream_resume(r.s);
+	RIG_UNTIL(&r, r.ended);
+	assert_string_equal(r.trace, "open input input end:EOF ");
 	rig_done(&r);
 }
 
@@ -563,13 +634,6 @@ a_peer_that_never_reads_cannot_hold_a_closing_stream(void **state UNUSED)
 }
 
 /* --- freeing inside callbacks --- */
-
-static void
-free_it(struct rig *r)
-{
-	stream_free(r->s);
-	r->s = NULL;
-}
 
 static void
 an_owner_may_free_the_stream_in_any_callback(void **state UNUSED)
@@ -732,6 +796,7 @@ main(void)
 		cmocka_unit_test(a_big_sender_does_not_hold_the_loop),
 		cmocka_unit_test(an_answer_written_in_on_input_arrives),
 		cmocka_unit_test(corked_writes_leave_in_one_packet),
+		cmocka_unit_test(a_cork_does_not_hold_up_a_full_socket_or_spin),
 		cmocka_unit_test(a_buffer_is_taken_without_a_copy),
 		cmocka_unit_test(a_buffer_that_failed_ends_the_stream),
 		cmocka_unit_test(
@@ -748,6 +813,8 @@ main(void)
 		cmocka_unit_test(the_answer_survives_closing_on_a_peer_that_still_sends),
 		cmocka_unit_test(the_peers_half_close_does_not_stop_a_closing_stream),
 		cmocka_unit_test(why_the_peer_went_is_read_when_writing_fails),
+		cmocka_unit_test(
+			an_end_read_with_the_last_bytes_waits_for_a_pause_in_on_input),
 		cmocka_unit_test(silence_ends_a_stream_and_bytes_put_it_off),
 		cmocka_unit_test(the_idle_time_can_be_changed_and_switched_off),
 		cmocka_unit_test(a_peer_that_never_reads_cannot_hold_a_closing_stream),

@@ -655,11 +655,17 @@ the_certificate_is_chosen_by_server_name(void **state UNUSED)
 	static const struct {
 		const char *sni, *cert;
 	} cases[] = {
-		{ "mail.example.org", "mail" },     { "push.example.org", "push" },
-		{ "PUSH.Example.ORG", "push" },     { "a.wild.example.org", "wild" },
-		{ "b.wild.example.org", "wild" },   { "exact.wild.example.org", "push" },
-		{ "a.b.wild.example.org", "mail" }, { "wild.example.org", "mail" },
-		{ "unknown.example.net", "mail" },  { NULL, "mail" },
+		{ "mail.example.org", "mail" },
+		{ "push.example.org", "push" },
+		{ "PUSH.Example.ORG", "push" },
+		{ "a.wild.example.org", "wild" },
+		{ "b.wild.example.org", "wild" },
+		{ "exact.wild.example.org", "push" },
+		{ "a.b.wild.example.org", "mail" },
+		{ "wild.example.org", "mail" },
+		{ ".wild.example.org", "mail" },
+		{ "unknown.example.net", "mail" },
+		{ NULL, "mail" },
 	};
 	struct tls_server *t =
 		new_server((const char *const[]){ "mail", "wild", "push" }, 3);
