@@ -1,0 +1,7 @@
+# Unit tests of activesync/, on commands over a store in a temporary directory.
+add_library(godwit_eas_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/eas_fixture.c)
+target_link_libraries(godwit_eas_fixture PUBLIC godwit_activesync cmocka)
+
+foreach(name sync)
+	godwit_unit_test(test_eas_${name} USES eas_fixture)
+endforeach()
