@@ -183,7 +183,10 @@ read_att(struct imap_run *r, struct fetch *f)
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
 		if (!span_iis(word, plain[i].name))
 			continue;
-		add_att(r, f, plain[i].kind, plain[i].name);
+		/* UID FETCH has put UID in already; twice it would stand in the answer.
+		 */
+		if (plain[i].kind != FETCH_UID || !f->has_uid)
+			add_att(r, f, plain[i].kind, plain[i].name);
 		return true;
 	}
 	bool section = imap_read_peek(&r->rd) == '[';
@@ -244,9 +247,6 @@ imap_fetch_read_atts(struct imap_run *r, struct fetch *f)
 	do {
 		if (++n > ATTS_MAX)
 			return imap_read_fail(&r->rd, "Too many items");
-		/* UID was put in already; twice it would stand in the answer. */
-		if (f->has_uid && imap_read_if_word(&r->rd, "UID"))
-			continue;
 		if (!read_att(r, f))
 			return false;
 	} while (imap_read_if(&r->rd, ' '));

@@ -11,8 +11,9 @@
 
 #define ITEM_LIST(X)                                                                     \
 	X(MESSAGES)                                                                      \
-	X(RECENT) X(UIDNEXT) X(UIDVALIDITY) X(UNSEEN) X(DELETED) X(SIZE)                 \
-		X(HIGHESTMODSEQ) X(APPENDLIMIT)
+	X(RECENT)                                                                        \
+	X(UIDNEXT) X(UIDVALIDITY) X(UNSEEN) X(DELETED) X(SIZE) X(HIGHESTMODSEQ)          \
+		X(APPENDLIMIT)
 
 enum item {
 #define X(name) ITEM_##name,
