@@ -26,6 +26,7 @@
 /* The bodies that one connection may have us hold, as a multiple of body_max. */
 #define BODIES_MAX 2
 #define SETTINGS_TABLE_SIZE 4096
+#define LINGER_MS 1000
 
 struct field {
 	uint32_t name_n;
@@ -44,11 +45,12 @@ struct h2_stream {
 	uint64_t began_ms;
 	uint64_t moved_ms; /* when the client last took some of the answer */
 	size_t body_n;
-	int refuse;      /* status for a head over a limit */
-	bool is_whole;   /* to be dispatched */
-	bool is_closed;  /* by nghttp2 */
-	bool is_ended;   /* the peer has said END_STREAM */
-	bool has_answer; /* submitted, to the last byte */
+	int refuse;        /* status for a head over a limit */
+	bool is_whole;     /* to be dispatched */
+	bool is_closed;    /* by nghttp2 */
+	bool is_ended;     /* the peer has said END_STREAM */
+	bool has_answer;   /* submitted, to the last byte */
+	bool is_lingering; /* all is said; the peer may stop by itself before we reset */
 };
 
 struct budget {
@@ -326,20 +328,25 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *arg)
 	return 0;
 }
 
-/* The answer is out and the peer still sends its body: RFC 9113 8.1. */
+/*
+ * The answer is out and the peer still sends its body: RFC 9113 8.1 lets us reset the
+ * stream. Not in the same breath: curl 7.88 then forgets the answer that it has just
+ * read.
+ */
 static int
 on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
-	struct h2_stream *s = stream_of(session, frame->hd.stream_id);
 	struct http_conn *c = arg;
+	struct h2_stream *s = stream_of(session, frame->hd.stream_id);
 	/* Its window updates come from what we send. */
 	if (frame->hd.type == NGHTTP2_DATA)
 		c->h2->frames.spent -= c->h2->frames.spent < 3 ? c->h2->frames.spent : 3;
 	bool carries =
 		frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
-	if (s && carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && !s->is_ended)
-		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id,
-		                          NGHTTP2_NO_ERROR);
+	if (s && carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && !s->is_ended) {
+		s->is_lingering = true;
+		s->moved_ms = loop_now_ms(c->lane->loop);
+	}
 	return 0;
 }
 
@@ -399,7 +406,8 @@ time_left(struct http_conn *c, const struct h2_stream *s)
 	if (!x || !x->is_answered || x->answer->is_deferred)
 		return UINT64_MAX;
 	/* A window that is never opened would hold the answer for ever. */
-	uint64_t due = s->moved_ms + HTTP_STALL_MS, now = loop_now_ms(c->lane->loop);
+	uint64_t due = s->moved_ms + (s->is_lingering ? LINGER_MS : HTTP_STALL_MS);
+	uint64_t now = loop_now_ms(c->lane->loop);
 	return due > now ? due - now : 0;
 }
 
@@ -471,7 +479,10 @@ h2_on_input(struct http_conn *c)
 static void
 stop_slow_stream(struct http_conn *c, struct h2_stream *s)
 {
-	if (s->is_whole) {
+	if (s->is_lingering) {
+		nghttp2_submit_rst_stream(c->h2->session, NGHTTP2_FLAG_NONE, s->id,
+		                          NGHTTP2_NO_ERROR);
+	} else if (s->is_whole) {
 		http_conn_log_refusal(c, 0, "answer not taken");
 		nghttp2_submit_rst_stream(c->h2->session, NGHTTP2_FLAG_NONE, s->id,
 		                          NGHTTP2_CANCEL);

@@ -246,8 +246,15 @@ limits_are_answered_with_their_status(void **state)
 	size_t i = ask(f, "POST", "/echo", true, NULL, NULL);
 	assert_int_equal(client.status[i], 413);
 	client.upload = span_of(body, 10);
+	client.upload_ends = false;
 	i = ask(f, "POST", "/echo", true, "content-length", "100001");
 	assert_int_equal(client.status[i], 413);
+	/* It may stop by itself; then it is stopped. */
+	assert_false(client.is_closed[i]);
+	clock_fake_advance(1000);
+	pump(f);
+	assert_true(client.is_closed[i]);
+	assert_int_equal(client.error[i], NGHTTP2_NO_ERROR);
 	i = ask(f, "GET", "/echo", false, "long", value);
 	assert_int_equal(client.status[i], 431);
 	client.upload = span_of(body, 10);
@@ -393,6 +400,8 @@ times_run_out_for_idle_and_slow_peers(void **state)
 	pump(f);
 	assert_int_equal(client.status[i], 408);
 	assert_false(client.has_goaway);
+	clock_fake_advance(1000);
+	pump(f);
 	clock_fake_advance(60000);
 	pump(f);
 	assert_true(client.has_goaway);
