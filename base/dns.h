@@ -11,7 +11,14 @@
 struct dns;
 struct dns_query;
 
-enum dns_type { DNS_A = 1, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28, DNS_TLSA = 52 };
+enum dns_type {
+	DNS_A = 1,
+	DNS_PTR = 12,
+	DNS_MX = 15,
+	DNS_TXT = 16,
+	DNS_AAAA = 28,
+	DNS_TLSA = 52
+};
 
 #define DNS_RESULT_LIST(X)                                                               \
 	X(OK, "found")                                                                   \
@@ -27,13 +34,13 @@ enum dns_result {
 
 struct dns_record {
 	uint16_t preference; /* MX */
-	struct span data; /* A: 4 bytes, AAAA: 16 bytes, MX and PTR: "mx.example.org" without
-			     final dot, TXT: the joined strings, others: RDATA */
+	struct span data;    /* A: 4 bytes, AAAA: 16 bytes, MX and PTR: "mx.example.org"
+	                        without    final dot, TXT: the joined strings, others: RDATA */
 };
 
 struct dns_answer {
 	enum dns_result result;
-	bool secure; /* DNSSEC validated */
+	bool secure;                      /* DNSSEC validated */
 	const struct dns_record *records; /* MX sorted by preference */
 	size_t n;
 };
@@ -49,15 +56,15 @@ struct dns_conf {
 
 /* Uses l's event base; all calls in l's thread. */
 enum rc dns_new(struct loop *l, const struct dns_conf *conf, struct dns **ret,
-		struct err *err) MUST_CHECK;
+                struct err *err) MUST_CHECK;
 /* Open queries are cancelled without a callback. */
 void dns_free(struct dns *d);
 struct loop *dns_loop(const struct dns *d);
 
 /* Calls fn once, from the loop; never NULL. A name that cannot be asked for (empty, too
  * long, odd characters) gives NO_NAME. */
-struct dns_query *dns_lookup(struct dns *d, const char *name, enum dns_type type, dns_fn *fn,
-			     void *arg);
+struct dns_query *
+dns_lookup(struct dns *d, const char *name, enum dns_type type, dns_fn *fn, void *arg);
 /* No callback after it. */
 void dns_cancel(struct dns_query *q);
 

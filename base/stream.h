@@ -75,8 +75,9 @@ struct span stream_input(struct stream *s);
 void stream_consume(struct stream *s, size_t n);
 /*
  * No on_input until resumed; what is in the kernel stays there (back-pressure). A paused
- * stream still notices that its peer has gone (RST, FIN) and ends. Only a FIN behind bytes
- * that the owner has not consumed waits: after resume they come first, then the end.
+ * stream still notices that its peer has gone (RST, FIN) and ends. Only a FIN behind
+ * bytes that the owner has not consumed waits: after resume they come first, then the
+ * end.
  */
 void stream_pause(struct stream *s);
 /* on_input comes (from the loop) if bytes are there already. */

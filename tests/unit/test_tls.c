@@ -10,8 +10,10 @@
 #include <cmocka.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
+#include "base/listener.h"
 #include "tests/fake/stream_rig.h"
 #include "tests/fake/test_cert.h"
 
@@ -730,6 +732,95 @@ a_stream_outlives_its_server_context(void **state UNUSED)
 	duo_done(&d);
 }
 
+/* --- on loops of their own threads --- */
+
+struct conn {
+	struct stream *s;
+};
+
+static atomic_int conns_n;
+
+static void
+conn_on_input(void *owner)
+{
+	struct conn *c = owner;
+	struct span in = stream_input(c->s);
+
+	stream_write(c->s, in);
+	stream_consume(c->s, in.n);
+}
+
+static void
+conn_on_end(void *owner, enum stream_end why UNUSED, const char *detail UNUSED)
+{
+	struct conn *c = owner;
+
+	stream_free(c->s);
+	free(c);
+	atomic_fetch_sub(&conns_n, 1);
+}
+
+static void
+conn_accept(struct loop *l, int fd, void *arg)
+{
+	static const struct stream_ops ops = { .on_input = conn_on_input,
+		                               .on_end = conn_on_end };
+	struct conn *c = xcalloc(1, sizeof(*c));
+
+	atomic_fetch_add(&conns_n, 1);
+	c->s = stream_accept(l, fd, arg, SPAN(""), &RIG_LIMITS, &ops, c);
+}
+
+/* Shakes hands, has four bytes echoed and says goodbye, all blocking. */
+static void
+visit(SSL_CTX *ctx, const struct sockaddr_storage *to)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	SSL *ssl = SSL_new(ctx);
+	char got[4];
+
+	assert_int_equal(
+		connect(fd, (const struct sockaddr *)to, sizeof(struct sockaddr_in)), 0);
+	SSL_set_fd(ssl, fd);
+	assert_int_equal(SSL_connect(ssl), 1);
+	assert_int_equal(SSL_write(ssl, "ping", 4), 4);
+	assert_int_equal(SSL_read(ssl, got, 4), 4);
+	assert_memory_equal(got, "ping", 4);
+	SSL_shutdown(ssl);
+	SSL_free(ssl);
+	close(fd);
+}
+
+static void
+connections_on_two_loops_live_through_reloads(void **state UNUSED)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	struct tls_server *t = one_server();
+	struct sockaddr_storage to;
+	struct listener *listener;
+	struct loops *ls;
+	int fds[2];
+	size_t n;
+
+	assert_int_equal(loops_new(2, &ls), RC_OK);
+	assert_int_equal(listener_bind("127.0.0.1:0", 2, fds, &n, NULL), RC_OK);
+	assert_int_equal(
+		getsockname(fds[0], (struct sockaddr *)&to, &(socklen_t){ sizeof(to) }),
+		0);
+	assert_int_equal(listener_new(ls, fds, n, conn_accept, t, &listener), RC_OK);
+	for (int i = 0; i < 60; i++) {
+		if (i % 5 == 0)
+			assert_int_equal(tls_server_reload(t, NULL), RC_OK);
+		visit(ctx, &to);
+	}
+	listener_free(listener);
+	while (atomic_load(&conns_n) > 0)
+		poll(NULL, 0, 1);
+	loops_free(ls);
+	tls_server_free(t);
+	SSL_CTX_free(ctx);
+}
+
 static void
 wrong_files_are_named(void **state UNUSED)
 {
@@ -784,6 +875,7 @@ main(void)
 		cmocka_unit_test(the_certificate_is_chosen_by_server_name),
 		cmocka_unit_test(a_reload_shows_new_certificates_and_drops_nobody),
 		cmocka_unit_test(a_stream_outlives_its_server_context),
+		cmocka_unit_test(connections_on_two_loops_live_through_reloads),
 		cmocka_unit_test(wrong_files_are_named),
 	};
 
