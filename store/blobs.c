@@ -22,9 +22,9 @@
 #include "store/blobs_private.h"
 
 #define MAGIC "godwitb1"
-#define HEADER 16
-#define FRAME (256 * 1024)
-#define INDEX_ENTRY 16
+#define HEADER UINT64_C(16)
+#define FRAME UINT64_C(0x40000)
+#define INDEX_ENTRY UINT64_C(16)
 
 enum rc
 blobs_open(const char *directory, struct codec *codec, struct blobs **ret)

@@ -13,9 +13,9 @@
 #include "store/store_directory_private.h"
 
 #define BATCH 200
-#define GRACE_MS (24 * 3600 * UINT64_C(1000))
+#define GRACE_MS UINT64_C(86400000)
 /* A user who is just being made looks like one removed (store_user_add). */
-#define MAKING_MS (3600 * INT64_C(1000))
+#define MAKING_MS INT64_C(3600000)
 
 struct sweep {
 	struct store *s;

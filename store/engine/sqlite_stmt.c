@@ -159,6 +159,7 @@ sqlite_stmt_prepare(struct engine_tx *base, const char *sql,
 		sqlite_group_check(tx, rc);
 		return rc;
 	}
+	assert(st);
 	st->base.tx = base;
 	for (unsigned i = 0; i < st->n_params; i++) {
 		int code;
