@@ -150,8 +150,11 @@ on_open(void *arg)
 	if (stream_is_tls(s->stream))
 		log_debug(&s->log, "imap.tls", "tls=\"%s\"", stream_tls_str(s->stream));
 	/* No second greeting after STARTTLS (RFC 9051 6.2.1). */
-	if (!first)
+	if (!first) {
+		/* Reading was paused while the hands were shaken. */
+		imap_session_pump(s);
 		return;
+	}
 	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
 	buf_add_str(&b, "* OK [CAPABILITY ");
 	imap_capability_write(s, &b);
