@@ -27,7 +27,7 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("GODWIT_BUILD", os.path.join(ROOT, "build", "dev"))
 CORPUS = os.environ.get("GODWIT_CORPUS", os.path.join(os.path.dirname(ROOT), "shared", "corpus"))
-PATIENCE = 60  # seconds until a wait is a failure; sanitizer builds on a busy machine
+PATIENCE = int(os.environ.get("GODWIT_PATIENCE", "60"))  # seconds until a wait is a failure; sanitizer builds on a busy machine
 PASSWORD = "correct horse"
 
 _used_ports = set()

@@ -96,7 +96,9 @@ postlog unix-dgram n - n - 1 postlogd
             "compatibility_level = 3.6", "queue_directory = %s/queue" % self.folder,
             "data_directory = %s/data" % self.folder, "command_directory = /usr/sbin",
             "daemon_directory = /usr/lib/postfix/sbin", "mail_owner = postfix",
-            "setgid_group = postdrop", "inet_interfaces = %s" % host, "inet_protocols = ipv4",
+            "setgid_group = postdrop",
+            # Not the address itself: Postfix wants that of an interface. master.cf has it.
+            "inet_interfaces = loopback-only", "inet_protocols = ipv4",
             "myhostname = mx.%s" % domains[0], "mydestination =", "mynetworks =",
             "virtual_mailbox_domains = " + " ".join(domains), "virtual_mailbox_base = " + self.mail,
             "virtual_mailbox_maps = inline:{ %s }" % ", ".join("{%s = %s/}" % (m, m) for m in mailboxes),

@@ -102,12 +102,15 @@ User %s
 Pass "%s"
 SSLType IMAPS
 CertificateFile %s
+
 IMAPStore far
 Account g
+
 MaildirStore near
 Path %s/mail/
 Inbox %s/mail/INBOX
 SubFolders Verbatim
+
 Channel all
 Far :far:
 Near :near:

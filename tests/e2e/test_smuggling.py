@@ -128,6 +128,7 @@ class Smuggling(GodwitTest):
         s.sendall(b"c CAPABILITY\r\n")
         seen = []
         while not (line := f.readline()).startswith(b"c "):
+            self.assertTrue(line, "the connection goes on in TLS")
             seen.append(line)
         self.assertFalse([l for l in seen if l.startswith(b"b ")], seen)
         s.close()
