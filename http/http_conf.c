@@ -54,7 +54,7 @@ static const struct conf_option options[] = {
 	  .offset = AT(request_ms),
 	  .def = "30s",
 	  .min = 1000,
-	  .max = 3600 * 1000,
+	  .max = 3600LL * 1000,
 	  .help = "From its first byte a request has so long to come in whole, and then "
 	          "408 is the answer." },
 	{ .name = "body_rate_min",

@@ -11,7 +11,7 @@
 
 /* Below it a packet is a packet; above it packing would hold the loop too long. */
 #define GZIP_MIN 1024
-#define GZIP_MAX (1024 * 1024)
+#define GZIP_MAX (1UL << 20)
 
 #define STATUS_LIST(X)                                                                   \
 	X(100, "Continue")                                                               \

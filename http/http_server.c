@@ -312,6 +312,9 @@ void
 http_server_abort(struct http_server *s, struct loop *l)
 {
 	struct http_lane *lane = http_lane_get(s, l);
-	while (!list_is_empty(&lane->conns))
-		http_conn_free(list_first(&lane->conns, struct http_conn, link));
+	while (!list_is_empty(&lane->conns)) {
+		struct http_conn *c = list_first(&lane->conns, struct http_conn, link);
+		list_remove(&c->link);
+		http_conn_free(c);
+	}
 }

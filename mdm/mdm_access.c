@@ -8,7 +8,7 @@
 #include "mdm/mdm_private.h"
 
 /* last_seen is written at most so often, since it costs a commit. */
-#define SEEN_EVERY_MS (10 * 60 * 1000)
+#define SEEN_EVERY_MS 600000 /* ten minutes */
 #define FACT_MAX 256
 #define EXTRA_MAX 4096
 

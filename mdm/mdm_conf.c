@@ -65,8 +65,8 @@ const struct conf_section mdm_conf_section = {
 #define AT(member) offsetof(struct mdm_policy, member)
 #define SWITCH(member, value, text)                                                      \
 	{                                                                                \
-		.name = #member, .type = CONF_BOOL, .offset = AT(member), .def = value,  \
-		.help = text                                                             \
+		.name = #member, .type = CONF_BOOL, .offset = AT(member),                \
+		.def = (value), .help = (text)                                           \
 	}
 
 static const struct conf_option policy_options[] = {

@@ -121,7 +121,7 @@ static bool
 is_over(const struct mdm_throttle *t, const struct slot *slot, uint32_t factor,
         uint64_t now, uint64_t *ret_wait_ms)
 {
-	if (failures(t, slot, now) < t->failures_max * factor)
+	if (!slot || failures(t, slot, now) < t->failures_max * factor)
 		return false;
 	*ret_wait_ms = slot->since_ms + t->window_ms - now;
 	return true;
@@ -131,20 +131,21 @@ enum mdm_verdict
 mdm_throttle_ask(struct mdm_throttle *t, const struct mdm_attempt *a,
                  uint64_t *ret_wait_ms)
 {
-	uint64_t now = clock_mono_ms();
+	uint64_t now = clock_mono_ms(), wait_ms = 0;
 	enum mdm_verdict v = MDM_VERDICT_CHECK;
 	pthread_mutex_lock(&t->lock);
 	const struct slot *pair = find(t, a->pair);
 	bool is_known = pair && pair->known_ms && now - pair->known_ms < KNOWN_MS;
+	bool is_new_over =
+		!is_known && (is_over(t, find(t, a->address), 1, now, &wait_ms) ||
+	                      is_over(t, find(t, a->name), NAME_FACTOR, now, &wait_ms));
 	if (pair && pair->guess == a->guess && failures(t, pair, now))
 		v = MDM_VERDICT_SAME;
-	else if (is_over(t, pair, 1, now, ret_wait_ms))
-		v = MDM_VERDICT_WAIT;
-	else if (!is_known &&
-	         (is_over(t, find(t, a->address), 1, now, ret_wait_ms) ||
-	          is_over(t, find(t, a->name), NAME_FACTOR, now, ret_wait_ms)))
+	else if (is_over(t, pair, 1, now, &wait_ms) || is_new_over)
 		v = MDM_VERDICT_WAIT;
 	pthread_mutex_unlock(&t->lock);
+	if (v == MDM_VERDICT_WAIT)
+		*ret_wait_ms = wait_ms;
 	return v;
 }
 
