@@ -28,11 +28,23 @@ is_folded(struct span line)
 	return line.n && (line.p[0] == ' ' || line.p[0] == '\t');
 }
 
+/* The field's name, then the colon; RFC 5322 4.5 knew blanks between them. */
+static bool
+is_field(struct span line, const char *name)
+{
+	size_t i = strlen(name);
+	if (!span_istarts(line, name))
+		return false;
+	while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
+		i++;
+	return i < line.n && line.p[i] == ':';
+}
+
 static bool
 is_hidden_field(struct span line)
 {
-	return span_istarts(line, "Bcc:") || span_istarts(line, "Resent-Bcc:") ||
-	       span_istarts(line, "Return-Path:");
+	return is_field(line, "Bcc") || is_field(line, "Resent-Bcc") ||
+	       is_field(line, "Return-Path");
 }
 
 void
@@ -44,17 +56,17 @@ smtp_header_scan(struct span m, struct smtp_header *ret)
 	while ((line = next_line(m, &at)).n) {
 		switch (line.p[0] | 0x20) {
 		case 'r':
-			h.received += span_istarts(line, "Received:");
+			h.received += is_field(line, "Received");
 			h.has_bcc |= is_hidden_field(line);
 			break;
 		case 'd':
-			h.has_date |= span_istarts(line, "Date:");
+			h.has_date |= is_field(line, "Date");
 			break;
 		case 'm':
-			h.has_message_id |= span_istarts(line, "Message-ID:");
+			h.has_message_id |= is_field(line, "Message-ID");
 			break;
 		case 'f':
-			h.has_from |= span_istarts(line, "From:");
+			h.has_from |= is_field(line, "From");
 			break;
 		case 'b':
 			h.has_bcc |= is_hidden_field(line);
@@ -169,28 +181,37 @@ smtp_message_id_write(const char *hostname, struct buf *out)
 }
 
 void
-smtp_submission_write(struct span m, const struct smtp_header *h, const char *hostname,
-                      int64_t now_ms, struct buf *out)
+smtp_submission_write(struct span message, const char *hostname, int64_t now_ms,
+                      struct buf *out)
 {
+	/* First the line ends: a bare CR would begin a field that nobody has looked at.
+	 */
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+	struct smtp_header h;
+	struct span line;
 	char date[40];
-	if (!h->has_date)
+	size_t at = 0;
+	bool hidden = false;
+	add_crlf(&text, message);
+	struct span m = buf_span(&text);
+	if (!m.n || m.p[m.n - 1] != '\n') {
+		buf_add(&text, "\r\n", 2);
+		m = buf_span(&text);
+	}
+	smtp_header_scan(m, &h);
+	if (!h.has_date)
 		buf_addf(out, "Date: %s\r\n", clock_rfc5322(now_ms, date, sizeof(date)));
-	if (!h->has_message_id) {
+	if (!h.has_message_id) {
 		buf_add_str(out, "Message-ID: ");
 		smtp_message_id_write(hostname, out);
 		buf_add_str(out, "\r\n");
 	}
-	size_t at = 0;
-	struct span line;
-	bool hidden = false;
 	while ((line = next_line(m, &at)).n) {
 		hidden = is_folded(line) ? hidden : is_hidden_field(line);
 		if (!hidden)
-			add_crlf(out, line);
+			buf_add_span(out, line);
 	}
-	if (at == m.n && (!m.n || m.p[m.n - 1] != '\n'))
-		buf_add(out, "\r\n", 2);
-	add_crlf(out, span_sub(m, at, m.n));
+	buf_add_span(out, span_sub(m, at, m.n));
 }
 
 const char *

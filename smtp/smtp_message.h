@@ -47,8 +47,8 @@ void smtp_trace_received(const struct smtp_trace *t, struct buf *out);
  * The message as it goes on from its author: without Bcc, with Date and Message-ID, with
  * CRLF line ends. Appended to out.
  */
-void smtp_submission_write(struct span message, const struct smtp_header *h,
-                           const char *hostname, int64_t now_ms, struct buf *out);
+void smtp_submission_write(struct span message, const char *hostname, int64_t now_ms,
+                           struct buf *out);
 /* Would smtp_submission_write() change anything? (The line ends are not looked at.) */
 bool smtp_submission_is_needed(const struct smtp_header *h);
 

@@ -302,11 +302,12 @@ static void
 repair_submission(struct smtp_session *x, const struct smtp_header *h)
 {
 	struct receipt *r = x->progress;
-	if (!smtp_is_submission(x) || !smtp_submission_is_needed(h))
+	/* Only chunks can have line ends that are none. */
+	if (!smtp_is_submission(x) || (!r->chunked && !smtp_submission_is_needed(h)))
 		return;
 	struct buf fixed = BUF_INIT(0);
 	buf_add(&fixed, r->content.p, r->trace_len);
-	smtp_submission_write(message_of(r), h, x->smtp->conf.hostname, clock_wall_ms(),
+	smtp_submission_write(message_of(r), x->smtp->conf.hostname, clock_wall_ms(),
 	                      &fixed);
 	buf_done(&r->content);
 	r->content = fixed;

@@ -193,8 +193,8 @@ write_content(struct smtp *s, const struct mail_submit_request *q,
 		trace.rcpt = env->rcpts[0].address;
 	size_t skip = smtp_trace_return_path(env->sender, out);
 	smtp_trace_received(&trace, out);
-	smtp_header_scan(q->message, &h);
-	smtp_submission_write(q->message, &h, s->conf.hostname, trace.now_ms, out);
+	smtp_submission_write(q->message, s->conf.hostname, trace.now_ms, out);
+	smtp_header_scan(span_sub(buf_span(out), skip, buf_len(out)), &h);
 	env->smtputf8 = h.is_utf8 || smtp_envelope_is_utf8(env);
 	return skip;
 }
