@@ -68,8 +68,6 @@ struct server {
 	bool sweeping;
 };
 
-static struct metric connections_http =
-	METRIC_GAUGE("godwit_http_connections", "Open HTTP connections.");
 static struct metric connections_imap =
 	METRIC_GAUGE("godwit_imap_connections", "Open IMAP connections.");
 static struct metric connections_smtp =
@@ -106,7 +104,6 @@ server_queue_flush(struct server *s)
 static void
 refresh_gauges(struct server *s)
 {
-	metric_set(&connections_http, (int64_t)http_server_connections(s->http));
 	metric_set(&connections_imap, (int64_t)imap_connections(s->imap));
 	metric_set(&connections_smtp, (int64_t)smtp_connections(s->smtp));
 	metric_set(&waiting, (int64_t)push_waiting(s->push));
@@ -529,8 +526,8 @@ stop_parts(struct server *s)
 static enum rc
 start(struct server *s, struct doors *doors, size_t loops, struct err *err)
 {
-	struct metric *const gauges[] = { &connections_http, &connections_imap,
-		                          &connections_smtp, &waiting, &jobs_waiting };
+	struct metric *const gauges[] = { &connections_imap, &connections_smtp, &waiting,
+		                          &jobs_waiting };
 	for (size_t i = 0; i < ARRAY_LEN(gauges); i++)
 		metric_register(gauges[i]);
 	mime_text_init();
