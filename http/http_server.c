@@ -264,7 +264,8 @@ uint64_t
 http_conn_time_left(const struct http_conn *c, uint64_t began_ms, uint64_t got)
 {
 	const struct http_conf *conf = &c->server->conf;
-	uint64_t due = began_ms + conf->request_ms + got * 1000 / conf->body_rate_min;
+	uint64_t rate = conf->body_rate_min ? conf->body_rate_min : 1;
+	uint64_t due = began_ms + conf->request_ms + got * 1000 / rate;
 	uint64_t now = loop_now_ms(c->lane->loop);
 	return due > now ? due - now : 0;
 }
