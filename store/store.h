@@ -58,6 +58,10 @@ enum rc store_commit(struct store_tx **tx) MUST_CHECK;
 void store_tx_free(struct store_tx *tx);
 AUTO_DEFINE(store_tx);
 
+/* What is written from here on is who's doing: what a device does without knowing the
+ * outcome (a copy whose uid it is not told) is written as nobody's, so that it hears of it. */
+void store_tx_set_actor(struct store_tx *tx, const struct store_actor *who);
+
 uint64_t store_tx_user(const struct store_tx *tx);
 /* The user's counter: in a read the snapshot's, in a write the last number given. */
 uint64_t store_tx_modseq(struct store_tx *tx);

@@ -204,6 +204,14 @@ store_commit(struct store_tx **ptx)
 	return rc;
 }
 
+void
+store_tx_set_actor(struct store_tx *tx, const struct store_actor *who)
+{
+	tx->who = *who;
+	if (!tx->who.protocol)
+		tx->who.protocol = "";
+}
+
 uint64_t
 store_tx_user(const struct store_tx *tx)
 {
