@@ -22,8 +22,8 @@
 #define WRITE_DIR                                                                        \
 	(WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |      \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                  \
-	 LANDLOCK_ACCESS_FS_MAKE_REG)
-/* All that ABI 1 knows: what is not allowed by a rule is refused. */
+	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REFER)
+/* All that ABI 2 knows: what is not allowed by a rule is refused. */
 #define HANDLED                                                                          \
 	(READ_DIR | WRITE_DIR | LANDLOCK_ACCESS_FS_MAKE_CHAR |                           \
 	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                   \
@@ -61,9 +61,9 @@ enter_landlock(const struct sandbox_paths *paths, struct err *err)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
 	                   LANDLOCK_CREATE_RULESET_VERSION);
-	if (abi < 1) {
-		log_info(NULL, "sandbox.landlock absent", "why=%s",
-		         LOG_STR(span_str(strerror(errno))));
+	/* ABI 1 forbids every rename from folder to folder, which the blobs need. */
+	if (abi < 2) {
+		log_info(NULL, "sandbox.landlock absent", "abi=%ld", abi);
 		return RC_OK;
 	}
 	struct landlock_ruleset_attr attr = { .handled_access_fs = HANDLED };
