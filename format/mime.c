@@ -337,7 +337,7 @@ mime_parse(struct span raw, const struct mime_limits *limits, struct arena *a)
 	struct mime_part *root = part_new(&sc, NULL, 0);
 	for (size_t at = 0, next; at < raw.n; at = next) {
 		struct span line = mime_line(raw, at);
-		bool is_close;
+		bool is_close = false;
 		next = at + line.n;
 		size_t which = find_boundary(&sc, line, &is_close);
 		if (which < sc.n_open) {
