@@ -29,6 +29,9 @@ static const struct conf_option options[] = {
 	       "minutes."),
 	OPTION("login_timeout", login_ms, CONF_TIME, "60s", 100, 3600 * 1000,
 	       "From the connection to the end of a successful sign-in."),
+	OPTION("login_delay", login_delay_ms, CONF_TIME, "1s", 0, 60 * 1000,
+	       "A wrong password is answered after this; each further one of the same "
+	       "connection after twice the time."),
 	OPTION("keepalive", keepalive_ms, CONF_TIME, "0s", 0, 3600 * 1000,
 	       "How often an idling client is told that the server is there. Each such "
 	       "line wakes a phone's radio; 0s leaves the check to TCP."),

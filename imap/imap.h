@@ -19,11 +19,13 @@ struct imap_conf {
 	struct conf_list listen; /* STARTTLS */
 	struct conf_list listen_tls;
 	uint64_t line_max;
-	uint64_t literal_max;  /* of a command that is not APPEND */
-	uint64_t message_max;  /* of an APPEND */
-	uint64_t idle_ms;      /* auto-logout, at least 30 minutes (RFC 9051 5.4) */
-	uint64_t login_ms;     /* before authentication */
-	uint64_t keepalive_ms; /* "* OK Still here" in IDLE; 0: never */
+	uint64_t literal_max;    /* of a command that is not APPEND */
+	uint64_t message_max;    /* of an APPEND */
+	uint64_t idle_ms;        /* auto-logout, at least 30 minutes (RFC 9051 5.4) */
+	uint64_t login_ms;       /* before authentication */
+	uint64_t login_delay_ms; /* a wrong password is answered after this, each time
+	                            twice it */
+	uint64_t keepalive_ms;   /* "* OK Still here" in IDLE; 0: never */
 	int64_t connections_user_max; /* of a user */
 	bool plaintext_login;         /* LOGIN without TLS; loopback tests only */
 };

@@ -8,8 +8,6 @@
 
 #define SASL_MAX 4096
 #define FAILURES_MAX 4
-/* A wrong password is answered after this, longer each time. */
-#define DELAY_MS 1000
 #define DELAY_MAX_MS 15000
 
 struct auth {
@@ -229,13 +227,13 @@ imap_login_finish(struct imap_run *r)
 		return;
 	case RC_AGAIN:
 		refuse(r, "UNAVAILABLE", "Too many failures, try again later",
-		       auth->wait_ms > DELAY_MS ? auth->wait_ms : DELAY_MS);
+		       auth->wait_ms);
 		return;
 	case RC_DENIED:
 	case RC_NOT_FOUND:
 	case RC_INVALID:
 		refuse(r, "AUTHENTICATIONFAILED", "Wrong name or password",
-		       (uint64_t)DELAY_MS << s->auth_failures);
+		       s->im->conf.login_delay_ms << s->auth_failures);
 		return;
 	case RC_EXISTS:
 	case RC_CONFLICT:
@@ -244,5 +242,6 @@ imap_login_finish(struct imap_run *r)
 	case RC_IO:
 		break;
 	}
-	refuse(r, "UNAVAILABLE", "Sign-in is not possible now", DELAY_MS);
+	refuse(r, "UNAVAILABLE", "Sign-in is not possible now",
+	       s->im->conf.login_delay_ms);
 }

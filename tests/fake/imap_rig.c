@@ -38,6 +38,7 @@ imap_rig_conf(struct imap_rig *r)
 		.message_max = 8 << 20,
 		.idle_ms = 31 * 60000,
 		.login_ms = 60000,
+		.login_delay_ms = 1,
 		.connections_user_max = 50,
 		.plaintext_login = true,
 	};
@@ -70,7 +71,7 @@ imap_rig_start(struct imap_rig *r)
 	struct mdm_conf mc = {
 		.password_cost = 1,
 		.auth_cache_ms = 3600000,
-		.auth_failures_max = 1000,
+		.auth_failures_max = 1000000,
 		.auth_failures_ms = 60000,
 	};
 	struct err err = { "" };

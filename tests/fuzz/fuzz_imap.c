@@ -112,11 +112,17 @@ fuzz_readers(struct span in)
 }
 
 static struct imap_rig rig;
+static unsigned sessions; /* of the rig that runs; 0: none does */
+
+/* Mailboxes copied into themselves grow without end: a new store now and then. */
+#define SESSIONS_MAX 300
 
 static void
 stop_rig(void)
 {
-	imap_rig_stop(&rig);
+	if (sessions > 0)
+		imap_rig_stop(&rig);
+	sessions = 0;
 }
 
 static void
@@ -127,17 +133,22 @@ quiet(enum log_level level UNUSED, const char *line UNUSED, void *arg UNUSED)
 static void
 start_rig(void)
 {
-	static bool started;
+	static bool registered;
 
-	if (started)
+	if (sessions++ == SESSIONS_MAX) {
+		imap_rig_stop(&rig);
+		sessions = 1;
+	}
+	if (sessions > 1)
 		return;
-	started = true;
 	log_set_sink(quiet, NULL);
 	imap_rig_conf(&rig);
 	rig.conf.literal_max = 4096;
 	rig.conf.message_max = 65536;
 	imap_rig_start(&rig);
-	atexit(stop_rig);
+	if (!registered)
+		atexit(stop_rig);
+	registered = true;
 }
 
 /* Sends all, reads all; the server must end by itself when we have. */
