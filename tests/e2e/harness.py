@@ -128,6 +128,7 @@ class Godwit:
         self.process = subprocess.Popen([*wrapper, binary, "-c", self.conf_path],
                                         stdin=subprocess.DEVNULL, stderr=self.log_file,
                                         stdout=self.log_file)
+        self.wrapped = bool(wrapper)
         self.wait_ready()
         return self
 
@@ -142,12 +143,18 @@ class Godwit:
                     return r.status == 200
         wait_until("godwitd to be ready", ready)
 
-    def server_pid(self):
-        """The unprivileged child."""
-        path = "/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)
-        with open(path) as f:
+    @staticmethod
+    def child_of(pid):
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
             pids = f.read().split()
         return int(pids[0]) if pids else None
+
+    def supervisor_pid(self):
+        return self.child_of(self.process.pid) if self.wrapped else self.process.pid
+
+    def server_pid(self):
+        """The unprivileged child."""
+        return self.child_of(self.supervisor_pid())
 
     def kill9(self):
         """Both processes, as a power cut would."""
@@ -165,7 +172,7 @@ class Godwit:
         """Ends it with TERM and returns the exit status."""
         if self.process is None:
             return 0
-        self.process.terminate()
+        os.kill(self.supervisor_pid(), signal.SIGTERM)
         try:
             status = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
