@@ -29,7 +29,7 @@ bool
 eas_cursor_is_fresh(const struct eas_cursor *cur)
 {
 	return cur->backfilling && cur->backfill_uid == 0 &&
-	       cur->modseq == cur->snapshot && cur->n_mine == 0;
+	       cur->modseq == cur->snapshot && cur->n_recheck == 0;
 }
 
 void
@@ -50,6 +50,7 @@ eas_cursor_write(const struct eas_cursor *cur, struct buf *out)
 	if (cur->edge != EAS_EDGE_NONE) {
 		eas_pack_i64(out, cur->edge_from);
 		eas_pack_i64(out, cur->edge_to);
+		eas_pack_u64(out, cur->edge_modseq);
 		eas_pack_u64(out, cur->edge_uid);
 	}
 	eas_pack_u64(out, o->filter);
@@ -63,9 +64,9 @@ eas_cursor_write(const struct eas_cursor *cur, struct buf *out)
 		eas_pack_u64(out, o->prefs[i].all_or_none);
 		eas_pack_u64(out, o->prefs[i].preview);
 	}
-	eas_pack_u64(out, cur->n_mine);
-	for (size_t i = 0; i < cur->n_mine; i++)
-		eas_pack_u64(out, cur->mine[i]);
+	eas_pack_u64(out, cur->n_recheck);
+	for (size_t i = 0; i < cur->n_recheck; i++)
+		eas_pack_u64(out, cur->recheck[i]);
 }
 
 static void
@@ -110,15 +111,16 @@ eas_cursor_read(struct span state, struct arena *a, struct eas_cursor *ret)
 	if (cur.edge != EAS_EDGE_NONE) {
 		cur.edge_from = eas_unpack_i64(&u);
 		cur.edge_to = eas_unpack_i64(&u);
+		cur.edge_modseq = eas_unpack_u64(&u);
 		cur.edge_uid = eas_unpack_u32(&u);
 	}
 	read_options(&u, &cur.options);
-	cur.n_mine = eas_unpack_u64(&u);
-	if (u.failed || cur.n_mine > EAS_MINE_MAX)
+	cur.n_recheck = eas_unpack_u64(&u);
+	if (u.failed || cur.n_recheck > EAS_RECHECK_MAX)
 		return RC_INVALID;
-	cur.mine = arena_array(a, cur.n_mine, uint32_t);
-	for (size_t i = 0; i < cur.n_mine; i++)
-		cur.mine[i] = eas_unpack_u32(&u);
+	cur.recheck = arena_array(a, cur.n_recheck, uint32_t);
+	for (size_t i = 0; i < cur.n_recheck; i++)
+		cur.recheck[i] = eas_unpack_u32(&u);
 	if (u.failed || u.rest.n > 0)
 		return RC_INVALID;
 	*ret = cur;
@@ -132,83 +134,93 @@ eas_cursor_name(uint32_t collection, char ret[EAS_CURSOR_NAME_SIZE])
 	return ret;
 }
 
-/* Index of the first uid of mine that is not below uid. */
+/* Index of the first uid of recheck that is not below uid. */
 static size_t
-mine_place(const struct eas_cursor *cur, uint32_t uid)
+recheck_place(const struct eas_cursor *cur, uint32_t uid)
 {
-	size_t lo = 0, hi = cur->n_mine;
+	size_t i = 0;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (cur->mine[mid] < uid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-bool
-eas_cursor_is_mine(const struct eas_cursor *cur, uint32_t uid)
-{
-	size_t i = mine_place(cur, uid);
-
-	return i < cur->n_mine && cur->mine[i] == uid;
+	while (i < cur->n_recheck && cur->recheck[i] < uid)
+		i++;
+	return i;
 }
 
 void
-eas_cursor_add_mine(struct eas_cursor *cur, uint32_t uid, struct arena *a)
+eas_cursor_add_recheck(struct eas_cursor *cur, uint32_t uid, struct arena *a)
 {
-	size_t i = mine_place(cur, uid);
-	uint32_t *mine;
+	size_t i = recheck_place(cur, uid);
+	uint32_t *list;
 
-	if ((i < cur->n_mine && cur->mine[i] == uid) || cur->n_mine >= EAS_MINE_MAX)
+	if ((i < cur->n_recheck && cur->recheck[i] == uid) ||
+	    cur->n_recheck >= EAS_RECHECK_MAX)
 		return;
-	mine = arena_array(a, cur->n_mine + 1, uint32_t);
-	if (i > 0)
-		memcpy(mine, cur->mine, i * sizeof(*mine));
-	mine[i] = uid;
-	if (i < cur->n_mine)
-		memcpy(mine + i + 1, cur->mine + i, (cur->n_mine - i) * sizeof(*mine));
-	cur->mine = mine;
-	cur->n_mine++;
+	list = arena_array(a, cur->n_recheck + 1, uint32_t);
+	for (size_t k = 0; k < cur->n_recheck; k++)
+		list[k + (k >= i)] = cur->recheck[k];
+	list[i] = uid;
+	cur->recheck = list;
+	cur->n_recheck++;
 }
 
 void
-eas_cursor_drop_mine(struct eas_cursor *cur, uint32_t uid)
+eas_cursor_drop_recheck(struct eas_cursor *cur, uint32_t uid)
 {
-	size_t i = mine_place(cur, uid);
+	size_t i = recheck_place(cur, uid);
 
-	if (i >= cur->n_mine || cur->mine[i] != uid)
+	if (i >= cur->n_recheck || cur->recheck[i] != uid)
 		return;
-	memmove(cur->mine + i, cur->mine + i + 1,
-	        (cur->n_mine - i - 1) * sizeof(*cur->mine));
-	cur->n_mine--;
+	cur->n_recheck--;
+	for (; i < cur->n_recheck; i++)
+		cur->recheck[i] = cur->recheck[i + 1];
 }
 
+/* Has the device, in every state that it may be in, seen the item as it is? */
 static enum rc
-with_mine(struct span *state, uint32_t uid, struct arena *a)
+has_seen(struct store_tx *tx, uint32_t device, const struct store_item *item,
+         struct arena *a, bool *ret)
+{
+	char name[EAS_CURSOR_NAME_SIZE];
+	struct store_cursor row;
+	struct eas_cursor cur;
+	uint64_t changed = item->writer == device ? item->writer_saw : item->modseq;
+	enum rc rc;
+
+	*ret = false;
+	rc = store_cursor_load(tx, device, eas_cursor_name(item->collection, name), a,
+	                       &row);
+	if (rc == RC_NOT_FOUND)
+		return RC_OK;
+	if (rc != RC_OK)
+		return rc;
+	if (eas_cursor_read(row.prev_key != 0 ? row.prev_state : row.state, a, &cur) ==
+	    RC_OK)
+		*ret = !cur.backfilling && changed <= cur.modseq;
+	return RC_OK;
+}
+
+static void
+with_recheck(struct span *state, const struct store_item *item, bool seen, uint32_t uid,
+             struct arena *a)
 {
 	AUTO_DONE(buf) struct buf b = BUF_INIT(65536);
 	struct eas_cursor cur;
 
-	if (state->n == 0)
-		return RC_OK;
-	if (eas_cursor_read(*state, a, &cur) != RC_OK)
-		return RC_OK; /* a new key will be asked for anyway */
-	eas_cursor_add_mine(&cur, uid, a);
+	if (state->n == 0 || eas_cursor_read(*state, a, &cur) != RC_OK)
+		return; /* a new key will be asked for anyway */
+	if (seen && item->received_ms >= cur.window_from)
+		return;
+	eas_cursor_add_recheck(&cur, uid, a);
 	eas_cursor_write(&cur, &b);
 	*state = arena_span(a, buf_span(&b));
-	return RC_OK;
 }
 
 enum rc
-eas_cursor_note_mine(struct store_tx *tx, uint32_t device, uint32_t collection,
-                     uint32_t uid, struct arena *a)
+eas_cursor_note_move(struct store_tx *tx, uint32_t device, const struct store_item *item,
+                     uint32_t collection, uint32_t uid, struct arena *a)
 {
 	char name[EAS_CURSOR_NAME_SIZE];
 	struct store_cursor row;
+	bool seen;
 	enum rc rc;
 
 	eas_cursor_name(collection, name);
@@ -216,12 +228,12 @@ eas_cursor_note_mine(struct store_tx *tx, uint32_t device, uint32_t collection,
 	if (rc == RC_NOT_FOUND)
 		return RC_OK;
 	if (rc == RC_OK)
-		rc = with_mine(&row.state, uid, a);
-	if (rc == RC_OK)
-		rc = with_mine(&row.prev_state, uid, a);
-	if (rc == RC_OK)
-		rc = store_cursor_save(tx, device, name, &row);
-	return rc;
+		rc = has_seen(tx, device, item, a, &seen);
+	if (rc != RC_OK)
+		return rc;
+	with_recheck(&row.state, item, seen, uid, a);
+	with_recheck(&row.prev_state, item, seen, uid, a);
+	return store_cursor_save(tx, device, name, &row);
 }
 
 int64_t
@@ -240,40 +252,48 @@ eas_filter_from(uint8_t filter, int64_t now_ms)
 }
 
 bool
-eas_cursor_is_ahead(const struct eas_cursor *cur, const struct store_item *item)
+eas_cursor_is_backfilled_later(const struct eas_cursor *cur,
+                               const struct store_item *item)
 {
 	return cur->backfilling && item->created <= cur->snapshot &&
 	       (cur->backfill_uid == 0 || item->uid < cur->backfill_uid);
 }
 
+bool
+eas_cursor_is_ahead(const struct eas_cursor *cur, const struct store_item *item)
+{
+	if (eas_cursor_is_backfilled_later(cur, item))
+		return true;
+	return cur->edge == EAS_EDGE_ENTER && item->created <= cur->edge_modseq &&
+	       item->uid > cur->edge_uid && item->received_ms >= cur->edge_from &&
+	       item->received_ms < cur->edge_to;
+}
+
 enum eas_verdict
-eas_cursor_judge(const struct eas_cursor *cur, const struct store_change *ch,
-                 uint32_t device)
+eas_cursor_judge(const struct eas_cursor *cur, const struct store_change *ch)
 {
 	const struct store_item *it = &ch->item;
-	bool mine = eas_cursor_is_mine(cur, it->uid);
-	/* Its own doing, and nobody else's since it looked. */
-	bool own = device != 0 && it->writer == device && it->writer_saw <= cur->modseq;
 
 	if (eas_cursor_is_ahead(cur, it))
 		return EAS_VERDICT_SKIP;
 	switch (ch->kind) {
 	case STORE_CHANGE_ADD:
-		if (it->received_ms < cur->window_from)
-			return mine ? EAS_VERDICT_SOFT_DELETE : EAS_VERDICT_SKIP;
-		if (!mine)
-			return EAS_VERDICT_ADD;
-		return own ? EAS_VERDICT_SKIP : EAS_VERDICT_CHANGE;
+		return it->received_ms < cur->window_from ? EAS_VERDICT_SKIP
+		                                          : EAS_VERDICT_ADD;
 	case STORE_CHANGE_UPDATE:
-		if (own || it->received_ms < cur->window_from)
-			return EAS_VERDICT_SKIP;
-		return EAS_VERDICT_CHANGE;
+		return it->received_ms < cur->window_from ? EAS_VERDICT_SKIP
+		                                          : EAS_VERDICT_CHANGE;
 	case STORE_CHANGE_EXPUNGE:
-		if ((device != 0 && it->writer == device) || it->received_ms < cur->low)
-			return EAS_VERDICT_SKIP;
-		return EAS_VERDICT_DELETE;
+		return it->received_ms < cur->low ? EAS_VERDICT_SKIP : EAS_VERDICT_DELETE;
 	}
 	return EAS_VERDICT_SKIP;
+}
+
+enum eas_verdict
+eas_cursor_judge_moved(const struct eas_cursor *cur, const struct store_item *item)
+{
+	return item->received_ms < cur->window_from ? EAS_VERDICT_SOFT_DELETE
+	                                            : EAS_VERDICT_CHANGE;
 }
 
 static enum rc
@@ -284,6 +304,7 @@ count_changes(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collec
 		.collection = collection,
 		.since = cur->modseq,
 		.limit = BATCH,
+		.not_by_device = device,
 	};
 	bool more = true;
 	enum rc rc;
@@ -298,36 +319,16 @@ count_changes(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collec
 		if (rc != RC_OK)
 			return rc;
 		for (size_t i = 0; i < n_changes && *n < max; i++) {
-			if (eas_cursor_judge(cur, &changes[i], device) !=
-			    EAS_VERDICT_SKIP)
+			if (eas_cursor_judge(cur, &changes[i]) != EAS_VERDICT_SKIP)
 				++*n;
 		}
 	}
 	return RC_OK;
 }
 
-/* Items of mine that somebody expunged again: the log does not show those. */
-static enum rc
-count_mine(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collection,
-           size_t max, size_t *n)
-{
-	for (size_t i = 0; i < cur->n_mine && *n < max; i++) {
-		AUTO(arena)
-		struct arena *a = arena_new();
-		struct store_item item;
-		enum rc rc = store_item_load(tx, collection, cur->mine[i], a, &item);
-
-		if (rc == RC_NOT_FOUND)
-			++*n;
-		else if (rc != RC_OK)
-			return rc;
-	}
-	return RC_OK;
-}
-
 static enum rc
 count_backfill(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collection,
-               int64_t from, size_t max, size_t *n)
+               size_t max, size_t *n)
 {
 	uint32_t before = cur->backfill_uid;
 	bool more = cur->backfilling;
@@ -339,9 +340,9 @@ count_backfill(struct store_tx *tx, const struct eas_cursor *cur, uint32_t colle
 		size_t n_items;
 		enum rc rc;
 
-		rc = store_backfill(tx, collection, cur->snapshot, before, from,
-		                    max - *n < BATCH ? max - *n : BATCH, a, &items,
-		                    &n_items, &more);
+		rc = store_backfill(tx, collection, cur->snapshot, before,
+		                    cur->window_from, max - *n < BATCH ? max - *n : BATCH,
+		                    a, &items, &n_items, &more);
 		if (rc != RC_OK)
 			return rc;
 		if (n_items == 0)
@@ -352,54 +353,68 @@ count_backfill(struct store_tx *tx, const struct eas_cursor *cur, uint32_t colle
 	return RC_OK;
 }
 
+void
+eas_cursor_shift_window(struct eas_cursor *cur, int64_t now_ms)
+{
+	int64_t from = eas_filter_from(cur->options.filter, now_ms);
+
+	if (cur->edge != EAS_EDGE_NONE || from == cur->window_from)
+		return;
+	if (eas_cursor_is_fresh(cur)) {
+		cur->window_from = cur->low = from;
+		return;
+	}
+	cur->edge = from > cur->window_from ? EAS_EDGE_LEAVE : EAS_EDGE_ENTER;
+	cur->edge_from = from < cur->window_from ? from : cur->window_from;
+	cur->edge_to = from < cur->window_from ? cur->window_from : from;
+	cur->edge_modseq = cur->modseq;
+	cur->edge_uid = 0;
+	cur->window_from = from;
+	if (from < cur->low)
+		cur->low = from;
+}
+
 static enum rc
 count_edge(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collection,
-           int64_t from, size_t max, size_t *n)
+           size_t max, size_t *n)
 {
-	int64_t lo = cur->edge_from, hi = cur->edge_to;
 	uint32_t after = cur->edge_uid;
 
-	if (cur->edge == EAS_EDGE_NONE) {
-		if (from == cur->window_from)
-			return RC_OK;
-		lo = from < cur->window_from ? from : cur->window_from;
-		hi = from < cur->window_from ? cur->window_from : from;
-		after = 0;
-	}
-	for (;;) {
+	while (cur->edge != EAS_EDGE_NONE && *n < max) {
 		AUTO(arena)
 		struct arena *a = arena_new();
 		struct store_item *items;
-		size_t n_items, limit = max - *n < BATCH ? max - *n : BATCH;
+		size_t n_items;
 		enum rc rc;
 
-		if (limit == 0)
-			return RC_OK;
-		rc = store_items_received(tx, collection, cur->modseq, lo, hi, after,
-		                          limit, a, &items, &n_items);
+		rc = store_items_received(
+			tx, collection, cur->edge_modseq, cur->edge_from, cur->edge_to,
+			after, max - *n < BATCH ? max - *n : BATCH, a, &items, &n_items);
 		if (rc != RC_OK || n_items == 0)
 			return rc;
 		for (size_t i = 0; i < n_items; i++)
-			*n += !eas_cursor_is_ahead(cur, &items[i]);
+			*n += !eas_cursor_is_backfilled_later(cur, &items[i]);
 		after = items[n_items - 1].uid;
 	}
+	return RC_OK;
 }
 
 enum rc
 eas_cursor_pending(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collection,
                    uint32_t device, size_t max, bool edges, size_t *ret)
 {
-	int64_t from = eas_filter_from(cur->options.filter, clock_wall_ms());
+	struct eas_cursor now = *cur;
 	size_t n = 0;
 	enum rc rc;
 
 	rc = count_changes(tx, cur, collection, device, max, &n);
 	if (rc == RC_OK)
-		rc = count_mine(tx, cur, collection, max, &n);
+		n = n + cur->n_recheck < max ? n + cur->n_recheck : max;
+	eas_cursor_shift_window(&now, clock_wall_ms());
 	if (rc == RC_OK)
-		rc = count_backfill(tx, cur, collection, from, max, &n);
+		rc = count_backfill(tx, &now, collection, max, &n);
 	if (rc == RC_OK && edges)
-		rc = count_edge(tx, cur, collection, from, max, &n);
+		rc = count_edge(tx, &now, collection, max, &n);
 	if (rc == RC_OK)
 		*ret = n;
 	return rc;

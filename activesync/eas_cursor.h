@@ -6,9 +6,9 @@
  * - of what was there at the snapshot: the items with uid >= backfill_uid (all of them
  * when backfilling is over),
  * - everything born after the snapshot and up to modseq,
- * both cut to what was received at or after window_from, in the state of modseq; and the
- * items of mine, which it made itself and knows the ids of. The cost of an answer is that
- * of the changes behind modseq, whatever the size of the folder.
+ * both cut to what was received at or after window_from, in the state of modseq. What it
+ * made itself it knows too: the log leaves that out by its device number. The cost of an
+ * answer is that of the changes behind modseq, whatever the size of the folder.
  */
 #ifndef ACTIVESYNC_EAS_CURSOR_H
 #define ACTIVESYNC_EAS_CURSOR_H
@@ -17,7 +17,7 @@
 #include "store/store_cursor.h"
 
 #define EAS_BODY_PREFS_MAX 4
-#define EAS_MINE_MAX 1000
+#define EAS_RECHECK_MAX 1000
 #define EAS_NO_TRUNCATION UINT32_MAX
 
 enum eas_body_type {
@@ -61,10 +61,13 @@ struct eas_cursor {
 	enum eas_edge edge;    /* a shift of the window that is being told */
 	int64_t edge_from;     /* from <= received < to */
 	int64_t edge_to;
-	uint32_t edge_uid; /* told up to here */
+	uint64_t edge_modseq; /* of what was born up to here */
+	uint32_t edge_uid;    /* told up to here */
 	struct eas_options options;
-	uint32_t *mine; /* ascending; born behind modseq */
-	size_t n_mine;
+	/* Items that it moved here and must be told of once, as a change: it may not have
+	 * seen their flags, or they lie outside its window. Ascending. */
+	uint32_t *recheck;
+	size_t n_recheck;
 };
 
 /* A cursor for a collection that is handed out from now on; nothing was handed out yet.
@@ -73,7 +76,7 @@ void eas_cursor_start(struct eas_cursor *cur, uint64_t snapshot);
 /* True while it is as eas_cursor_start() made it. */
 bool eas_cursor_is_fresh(const struct eas_cursor *cur);
 void eas_cursor_write(const struct eas_cursor *cur, struct buf *out);
-/* RC_INVALID: none of ours (an older format). mine lies in a. */
+/* RC_INVALID: none of ours (an older format). recheck lies in a. */
 enum rc
 eas_cursor_read(struct span state, struct arena *a, struct eas_cursor *ret) MUST_CHECK;
 
@@ -81,25 +84,37 @@ eas_cursor_read(struct span state, struct arena *a, struct eas_cursor *ret) MUST
 #define EAS_CURSOR_NAME_SIZE 24
 const char *eas_cursor_name(uint32_t collection, char ret[EAS_CURSOR_NAME_SIZE]);
 
-/* Notes that the device knows uid; more than EAS_MINE_MAX are not noted. */
-void eas_cursor_add_mine(struct eas_cursor *cur, uint32_t uid, struct arena *a);
-bool eas_cursor_is_mine(const struct eas_cursor *cur, uint32_t uid);
-void eas_cursor_drop_mine(struct eas_cursor *cur, uint32_t uid);
+/* The device will be told of uid; more than EAS_RECHECK_MAX are not noted. */
+void eas_cursor_add_recheck(struct eas_cursor *cur, uint32_t uid, struct arena *a);
+void eas_cursor_drop_recheck(struct eas_cursor *cur, uint32_t uid);
 /*
- * In a write transaction: the device moved or copied an item into the collection and was
- * told its id. Both states of the row learn of it; RC_OK too when there is no row.
+ * In a write transaction: the device moved item (as it was in its old folder) to uid in
+ * collection and was told so. When it may not know the item's present flags, or the item
+ * lies outside of its window there, both states of the target's row take a note. RC_OK
+ * too when there is no row.
  */
-enum rc eas_cursor_note_mine(struct store_tx *tx, uint32_t device, uint32_t collection,
-                             uint32_t uid, struct arena *a) MUST_CHECK;
+enum rc
+eas_cursor_note_move(struct store_tx *tx, uint32_t device, const struct store_item *item,
+                     uint32_t collection, uint32_t uid, struct arena *a) MUST_CHECK;
 
 /* Where the window of a FilterType begins now, rounded down to a day; 0: unlimited.
  * MS-ASCMD 2.2.3.68.2. */
 int64_t eas_filter_from(uint8_t filter, int64_t now_ms);
 
-/* True for an item of the initial hand-out whose turn has not come. */
-bool eas_cursor_is_ahead(const struct eas_cursor *cur, const struct store_item *item);
+/*
+ * Begins to tell a shift when the window has moved since; window_from is the new one
+ * then. Only when the changes of the log were told to their end: the shift is of what the
+ * device has by then.
+ */
+void eas_cursor_shift_window(struct eas_cursor *cur, int64_t now_ms);
 
-/* What a change means for the device. */
+/* True for an item of the initial hand-out, or of a window that grew, whose turn has not
+ * come. */
+bool eas_cursor_is_ahead(const struct eas_cursor *cur, const struct store_item *item);
+bool eas_cursor_is_backfilled_later(const struct eas_cursor *cur,
+                                    const struct store_item *item);
+
+/* What a change of the device's own view of the log means for it. */
 enum eas_verdict {
 	EAS_VERDICT_SKIP,
 	EAS_VERDICT_ADD,
@@ -107,8 +122,11 @@ enum eas_verdict {
 	EAS_VERDICT_DELETE,
 	EAS_VERDICT_SOFT_DELETE,
 };
-enum eas_verdict eas_cursor_judge(const struct eas_cursor *cur,
-                                  const struct store_change *ch, uint32_t device);
+enum eas_verdict
+eas_cursor_judge(const struct eas_cursor *cur, const struct store_change *ch);
+/* The same for an item of recheck as it is now. */
+enum eas_verdict
+eas_cursor_judge_moved(const struct eas_cursor *cur, const struct store_item *item);
 
 /*
  * Counts what a Sync would hand out, at most max; enough for Ping (max 1) and

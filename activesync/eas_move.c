@@ -102,8 +102,8 @@ move_one(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
 		rc = store_item_move(tx, from.collection, from.uid, dst.collection,
 		                     &ret->uid);
 	if (rc == RC_OK)
-		rc = eas_cursor_note_mine(tx, c->device.number, dst.collection, ret->uid,
-		                          c->arena);
+		rc = eas_cursor_note_move(tx, c->device.number, &item, dst.collection,
+		                          ret->uid, c->arena);
 	if (rc == RC_OK)
 		remember(m, from, *ret);
 	return eas_status_from_rc(c->command, rc);

@@ -16,7 +16,7 @@
 #define EAS_VALIDATE "validate" /* pseudo device of account set-up (AOSP, Samsung) */
 
 struct eas {
-	struct eas_conf own; /* a copy: the configuration may be loaded anew */
+	struct eas_conf own;         /* a copy: the configuration may be loaded anew */
 	const struct eas_conf *conf; /* &own */
 	struct eas_deps deps;
 	pthread_mutex_t lock; /* of waits */

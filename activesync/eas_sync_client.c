@@ -179,21 +179,16 @@ prepare(struct eas_sync *s, struct eas_sync_collection *co, struct step *st)
 }
 
 static enum rc
-apply_add(struct eas_sync *s, struct eas_sync_collection *co, struct step *st,
-          struct store_tx *tx)
+apply_add(struct eas_sync_collection *co, struct step *st, struct store_tx *tx)
 {
 	struct store_item_new item = {
 		.flags = STORE_FLAG_DRAFT | STORE_FLAG_SEEN,
 		.received_ms = clock_wall_ms(),
 	};
-	enum rc rc;
 
 	item.keywords = item.props = SPAN("");
 	item.client_id = wbxml_child_text(st->result->node, WBXML_AIRSYNC_CLIENTID);
-	rc = store_item_add(tx, co->id, st->content, &item, &st->result->uid, NULL);
-	if (rc == RC_OK || rc == RC_EXISTS)
-		eas_cursor_add_mine(&co->cursor, st->result->uid, s->c->arena);
-	return rc;
+	return store_item_add(tx, co->id, st->content, &item, &st->result->uid, NULL);
 }
 
 /*
@@ -228,20 +223,34 @@ apply_change(struct eas_sync *s, struct eas_sync_collection *co, struct step *st
 	return store_item_update(tx, co->id, st->uid, &ch, &modseq);
 }
 
+/* The device is not told the copy's id: the copy is nobody's, so that it hears of it. */
+static enum rc
+move_to_trash(struct eas_sync *s, struct eas_sync_collection *co, uint32_t uid,
+              uint32_t trash, struct store_tx *tx)
+{
+	struct store_actor nobody = { .protocol = "activesync" };
+	struct store_actor device = { s->c->device.number, "activesync" };
+	uint32_t copy;
+	enum rc rc;
+
+	store_tx_set_actor(tx, &nobody);
+	rc = store_item_copy(tx, co->id, uid, trash, &copy);
+	store_tx_set_actor(tx, &device);
+	return rc == RC_OK ? store_item_expunge(tx, co->id, uid) : rc;
+}
+
 static enum rc
 apply_delete(struct eas_sync *s, struct eas_sync_collection *co, struct step *st,
              struct store_tx *tx)
 {
 	struct store_collection trash;
-	uint32_t uid;
 	enum rc rc;
 
-	eas_cursor_drop_mine(&co->cursor, st->uid);
 	if (co->deletes_as_moves && co->folder.role != STORE_ROLE_TRASH) {
 		rc = store_collection_find_role(tx, STORE_ROLE_TRASH, s->c->arena,
 		                                &trash);
 		if (rc == RC_OK)
-			return store_item_move(tx, co->id, st->uid, trash.id, &uid);
+			return move_to_trash(s, co, st->uid, trash.id, tx);
 		if (rc != RC_NOT_FOUND)
 			return rc;
 	}
@@ -255,15 +264,12 @@ apply(struct eas_sync *s, struct eas_sync_collection *co, struct step *st,
 	struct eas_sync_result *r = st->result;
 	enum rc rc;
 
-	if (st->known) {
-		if (r->kind == WBXML_AIRSYNC_ADD && r->uid != 0)
-			eas_cursor_add_mine(&co->cursor, r->uid, s->c->arena);
+	if (st->known)
 		return;
-	}
 	if (r->status != EAS_STATUS_OK || r->sent)
 		return;
 	if (r->kind == WBXML_AIRSYNC_ADD)
-		rc = apply_add(s, co, st, tx);
+		rc = apply_add(co, st, tx);
 	else if (r->kind == WBXML_AIRSYNC_CHANGE)
 		rc = apply_change(s, co, st, tx);
 	else
@@ -338,11 +344,8 @@ run_steps(struct eas_sync *s, struct eas_sync_collection *co, struct step *steps
 			return rc;
 		steps[i].result->status = eas_status_from_rc(s->c->command, rc);
 	}
-	if (!news) {
-		for (size_t i = 0; i < n; i++)
-			apply(s, co, &steps[i], NULL);
+	if (!news)
 		return RC_OK;
-	}
 	rc = eas_write(s->c, true, &tx);
 	if (rc != RC_OK)
 		return rc;

@@ -2,9 +2,9 @@
  *
  * eas_sync_server.c - what the device does not have yet: [MS-ASCMD] 2.2.3.32, 2.2.3.116.
  *
- * In this order: a shift of the time window, the changes of the log (new mail first of
- * all), then the initial hand-out, newest first. The cursor always says exactly what was
- * rendered, so that any cut is a good one.
+ * In this order: the changes of the log (new mail first of all), a shift of the time
+ * window, then the initial hand-out, newest first. The cursor always says exactly what
+ * was rendered, so that any cut is a good one.
  */
 #include "activesync/eas_email.h"
 #include "activesync/eas_id.h"
@@ -128,43 +128,22 @@ emit(struct round *r, enum eas_verdict v, const struct store_item *item, bool *r
 	return RC_OK;
 }
 
-/* Starts a shift when the window of the filter has moved since the device was told. */
-static void
-begin_edge(struct eas_cursor *cur)
-{
-	int64_t from = eas_filter_from(cur->options.filter, clock_wall_ms());
-
-	if (cur->edge != EAS_EDGE_NONE || from == cur->window_from)
-		return;
-	if (cur->backfilling && cur->backfill_uid == 0 && cur->modseq == cur->snapshot) {
-		cur->window_from = cur->low = from; /* nothing was handed out yet */
-		return;
-	}
-	cur->edge = from > cur->window_from ? EAS_EDGE_LEAVE : EAS_EDGE_ENTER;
-	cur->edge_from = from < cur->window_from ? from : cur->window_from;
-	cur->edge_to = from < cur->window_from ? cur->window_from : from;
-	cur->edge_uid = 0;
-	cur->window_from = from;
-	if (from < cur->low)
-		cur->low = from;
-}
-
 static enum rc
 serve_edge(struct round *r)
 {
 	struct eas_cursor *cur = &r->co->cursor;
 	enum rc rc;
 
-	begin_edge(cur);
+	eas_cursor_shift_window(cur, clock_wall_ms());
 	while (cur->edge != EAS_EDGE_NONE && !r->full) {
 		AUTO(arena)
 		struct arena *a = arena_new();
 		struct store_item *items;
 		size_t n;
 
-		rc = store_items_received(r->tx, r->co->id, cur->modseq, cur->edge_from,
-		                          cur->edge_to, cur->edge_uid, BATCH, a, &items,
-		                          &n);
+		rc = store_items_received(r->tx, r->co->id, cur->edge_modseq,
+		                          cur->edge_from, cur->edge_to, cur->edge_uid,
+		                          BATCH, a, &items, &n);
 		if (rc != RC_OK)
 			return rc;
 		if (n == 0)
@@ -173,7 +152,8 @@ serve_edge(struct round *r)
 			bool done;
 
 			rc = emit(r,
-			          eas_cursor_is_ahead(cur, &items[i]) ? EAS_VERDICT_SKIP
+			          eas_cursor_is_backfilled_later(cur, &items[i])
+			                  ? EAS_VERDICT_SKIP
 			          : cur->edge == EAS_EDGE_LEAVE ? EAS_VERDICT_SOFT_DELETE
 			                                        : EAS_VERDICT_ADD,
 			          &items[i], &done);
@@ -184,32 +164,35 @@ serve_edge(struct round *r)
 			cur->edge_uid = items[i].uid;
 		}
 	}
+	if (cur->edge == EAS_EDGE_NONE)
+		cur->low = cur->window_from;
 	return RC_OK;
 }
 
-/* Items that the device made and somebody expunged before the log came to them. */
+/* Items that the device moved here and does not know quite as they are. */
 static enum rc
-serve_mine(struct round *r)
+serve_moved(struct round *r)
 {
 	struct eas_cursor *cur = &r->co->cursor;
 
-	for (size_t i = cur->n_mine; i-- > 0 && !r->full;) {
+	while (cur->n_recheck > 0 && !r->full) {
 		AUTO(arena)
 		struct arena *a = arena_new();
-		struct store_item item = { .collection = r->co->id, .uid = cur->mine[i] };
-		enum rc rc = store_item_load(r->tx, r->co->id, cur->mine[i], a, &item);
+		uint32_t uid = cur->recheck[0];
+		struct store_item item;
+		enum rc rc = store_item_load(r->tx, r->co->id, uid, a, &item);
 		bool done = true;
 
-		if (rc == RC_NOT_FOUND) {
-			item.uid = cur->mine[i];
+		if (rc == RC_OK)
+			rc = emit(r, eas_cursor_judge_moved(cur, &item), &item, &done);
+		else if (rc == RC_NOT_FOUND) {
+			item = (struct store_item){ .collection = r->co->id, .uid = uid };
 			rc = emit(r, EAS_VERDICT_DELETE, &item, &done);
-		} else if (rc == RC_OK && item.created > cur->modseq) {
-			continue;
 		}
 		if (rc != RC_OK)
 			return rc;
 		if (done)
-			eas_cursor_drop_mine(cur, cur->mine[i]);
+			eas_cursor_drop_recheck(cur, uid);
 	}
 	return RC_OK;
 }
@@ -218,7 +201,6 @@ static enum rc
 serve_changes(struct round *r)
 {
 	struct eas_cursor *cur = &r->co->cursor;
-	uint32_t device = r->s->c->device.number;
 	bool more = true;
 	enum rc rc;
 
@@ -229,6 +211,7 @@ serve_changes(struct round *r)
 			.collection = r->co->id,
 			.since = cur->modseq,
 			.limit = BATCH,
+			.not_by_device = r->s->c->device.number,
 		};
 		struct store_change *changes;
 		uint64_t next;
@@ -240,8 +223,8 @@ serve_changes(struct round *r)
 		for (size_t i = 0; i < n; i++) {
 			bool done;
 
-			rc = emit(r, eas_cursor_judge(cur, &changes[i], device),
-			          &changes[i].item, &done);
+			rc = emit(r, eas_cursor_judge(cur, &changes[i]), &changes[i].item,
+			          &done);
 			if (rc != RC_OK)
 				return rc;
 			if (!done) {
@@ -249,11 +232,10 @@ serve_changes(struct round *r)
 				break;
 			}
 		}
-		/* judge() looks at modseq: it moves only behind the batch. */
 		if (next > cur->modseq)
 			cur->modseq = next;
 	}
-	if (!r->full)
+	if (!r->full && cur->edge == EAS_EDGE_NONE)
 		cur->low = cur->window_from;
 	return RC_OK;
 }
@@ -319,11 +301,13 @@ eas_sync_server(struct eas_sync *s, struct eas_sync_collection *co, struct store
 		co->more = rc == RC_OK && n > 0;
 		return forgotten(co, rc);
 	}
-	rc = serve_edge(&r);
+	if (eas_cursor_is_fresh(&co->cursor)) /* nothing that could leave the window */
+		eas_cursor_shift_window(&co->cursor, clock_wall_ms());
+	rc = serve_changes(&r);
 	if (rc == RC_OK && !r.full)
-		rc = serve_changes(&r);
+		rc = serve_moved(&r);
 	if (rc == RC_OK && !r.full)
-		rc = serve_mine(&r);
+		rc = serve_edge(&r);
 	if (rc == RC_OK && !r.full)
 		rc = serve_backfill(&r);
 	if (rc != RC_OK)

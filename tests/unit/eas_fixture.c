@@ -24,7 +24,7 @@ fake_submit(void *arg, const struct mail_submit_request *q, struct err *err)
 
 static int
 remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
-	   struct FTW *ftw UNUSED)
+           struct FTW *ftw UNUSED)
 {
 	return remove(path);
 }
@@ -32,7 +32,8 @@ remove_one(const char *path, const struct stat *st UNUSED, int type UNUSED,
 uint32_t
 eas_folder(struct eas_fixture *f, enum store_role role)
 {
-	AUTO(store_tx) struct store_tx *tx = NULL;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
 	struct store_collection c;
 
 	assert_ok(store_read(f->store, f->user, &tx));
@@ -70,8 +71,8 @@ eas_setup(void **state)
 	if (store_open(&sc, &f->store, &err) != RC_OK)
 		fail_msg("store_open: %s", err.text);
 	f->mdm_conf = (struct mdm_conf){ .password_cost = 1,
-					 .auth_failures_max = 5,
-					 .auth_failures_ms = 60000 };
+		                         .auth_failures_max = 5,
+		                         .auth_failures_ms = 60000 };
 	assert_ok(mdm_new(f->store, &f->mdm_conf, &f->mdm));
 	mdm_set_policy(f->mdm, &policy);
 	assert_ok(push_new(&f->push));
@@ -84,7 +85,7 @@ eas_setup(void **state)
 		.response_max = 1 << 20,
 		.ping_folders_max = 4,
 		.body_max = 1 << 24,
-		.external_url = (char *)(uintptr_t)"",
+		.external_url = (char *)(uintptr_t) "",
 	};
 	deps.store = f->store;
 	deps.push = f->push;
@@ -93,8 +94,8 @@ eas_setup(void **state)
 	assert_ok(eas_new(&f->conf, &deps, &f->eas));
 	f->a = arena_new();
 	assert_ok(store_domain_add(f->store, SPAN("example.org")));
-	assert_ok(store_user_add(f->store, SPAN("alice@example.org"), SPAN("Alice Example"),
-				 SPAN(""), &f->user));
+	assert_ok(store_user_add(f->store, SPAN("alice@example.org"),
+	                         SPAN("Alice Example"), SPAN(""), &f->user));
 	f->inbox = eas_folder(f, STORE_ROLE_INBOX);
 	f->drafts = eas_folder(f, STORE_ROLE_DRAFTS);
 	f->sent = eas_folder(f, STORE_ROLE_SENT);
@@ -173,7 +174,8 @@ set_xml(struct eas_fixture *f, struct span body)
 	wbxml_dump(root, &dump);
 	s = buf_span(&dump);
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '\n' && i + 1 < s.n && (s.p[i + 1] == '\t' || s.p[i + 1] == '<')) {
+		if (s.p[i] == '\n' && i + 1 < s.n &&
+		    (s.p[i + 1] == '\t' || s.p[i + 1] == '<')) {
 			while (i + 1 < s.n && s.p[i + 1] == '\t')
 				i++;
 			continue;
@@ -301,8 +303,10 @@ eas_count(struct eas_fixture *f, const char *needle)
 uint32_t
 eas_mail_raw(struct eas_fixture *f, uint32_t folder, int64_t received_ms, struct span raw)
 {
-	AUTO(store_content) struct store_content *content = NULL;
-	AUTO(store_tx) struct store_tx *tx = NULL;
+	AUTO(store_content)
+	struct store_content *content = NULL;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
 	struct store_actor who = { .protocol = "smtp" };
 	struct store_item_new item = { .received_ms = received_ms };
 	uint32_t uid = 0;
@@ -318,9 +322,9 @@ uint32_t
 eas_mail(struct eas_fixture *f, uint32_t folder, int64_t received_ms, const char *subject)
 {
 	char *raw = xasprintf("From: Bob <bob@example.net>\r\nTo: alice@example.org\r\n"
-			      "Subject: %s\r\nMessage-ID: <%s@example.net>\r\n\r\n"
-			      "Hello, this is %s.\r\n",
-			      subject, subject, subject);
+	                      "Subject: %s\r\nMessage-ID: <%s@example.net>\r\n\r\n"
+	                      "Hello, this is %s.\r\n",
+	                      subject, subject, subject);
 	uint32_t uid = eas_mail_raw(f, folder, received_ms, span_str(raw));
 
 	free(raw);
@@ -338,10 +342,12 @@ write_as_imap(struct eas_fixture *f)
 }
 
 void
-eas_set_flags(struct eas_fixture *f, uint32_t folder, uint32_t uid, uint32_t on, uint32_t off)
+eas_set_flags(struct eas_fixture *f, uint32_t folder, uint32_t uid, uint32_t on,
+              uint32_t off)
 {
 	struct store_item_change ch = { .flags_on = on, .flags_off = off };
-	AUTO(store_tx) struct store_tx *tx = write_as_imap(f);
+	AUTO(store_tx)
+	struct store_tx *tx = write_as_imap(f);
 	uint64_t modseq;
 
 	assert_ok(store_item_update(tx, folder, uid, &ch, &modseq));
@@ -351,7 +357,8 @@ eas_set_flags(struct eas_fixture *f, uint32_t folder, uint32_t uid, uint32_t on,
 void
 eas_expunge(struct eas_fixture *f, uint32_t folder, uint32_t uid)
 {
-	AUTO(store_tx) struct store_tx *tx = write_as_imap(f);
+	AUTO(store_tx)
+	struct store_tx *tx = write_as_imap(f);
 
 	assert_ok(store_item_expunge(tx, folder, uid));
 	assert_ok(store_commit(&tx));
@@ -360,7 +367,8 @@ eas_expunge(struct eas_fixture *f, uint32_t folder, uint32_t uid)
 enum rc
 eas_item(struct eas_fixture *f, uint32_t folder, uint32_t uid, struct store_item *ret)
 {
-	AUTO(store_tx) struct store_tx *tx = NULL;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
 
 	assert_ok(store_read(f->store, f->user, &tx));
 	return store_item_load(tx, folder, uid, f->a, ret);
@@ -369,7 +377,8 @@ eas_item(struct eas_fixture *f, uint32_t folder, uint32_t uid, struct store_item
 uint32_t
 eas_exists(struct eas_fixture *f, uint32_t folder)
 {
-	AUTO(store_tx) struct store_tx *tx = NULL;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
 	struct store_collection c;
 
 	assert_ok(store_read(f->store, f->user, &tx));
@@ -380,10 +389,11 @@ eas_exists(struct eas_fixture *f, uint32_t folder)
 const char *
 eas_sync(struct eas_fixture *f, uint32_t folder, const char *key, const char *inner)
 {
-	return eas_runf(f, "Sync",
-			"<Sync xmlns=\"AirSync\"><Collections><Collection><SyncKey>%s</SyncKey>"
-			"<CollectionId>%u</CollectionId>%s</Collection></Collections></Sync>",
-			key, folder, inner);
+	return eas_runf(
+		f, "Sync",
+		"<Sync xmlns=\"AirSync\"><Collections><Collection><SyncKey>%s</SyncKey>"
+		"<CollectionId>%u</CollectionId>%s</Collection></Collections></Sync>",
+		key, folder, inner);
 }
 
 char *

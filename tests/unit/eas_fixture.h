@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * eas_fixture.h - ActiveSync commands over a real store in a temporary directory, no sockets.
+ * eas_fixture.h - ActiveSync commands over a real store in a temporary directory, no
+ * sockets.
  *
  * Requests are XML as wbxml_from_xml() reads it; answers come back as one line of XML
  * without namespaces, "<Ping><Status>1</Status></Ping>".
@@ -63,7 +64,7 @@ struct eas_fixture {
 	/* The fake way out for mail. */
 	size_t n_sent;
 	char *sent_message; /* the last */
-	enum rc sent_rc; /* what it answers */
+	enum rc sent_rc;    /* what it answers */
 };
 
 int eas_setup(void **state);
@@ -98,23 +99,23 @@ size_t eas_count(struct eas_fixture *f, const char *needle);
 
 /* A mail in the folder, as SMTP would deliver it; returns its uid. */
 uint32_t eas_mail(struct eas_fixture *f, uint32_t folder, int64_t received_ms,
-		  const char *subject);
+                  const char *subject);
 uint32_t eas_mail_raw(struct eas_fixture *f, uint32_t folder, int64_t received_ms,
-		      struct span raw);
+                      struct span raw);
 /* Changes by somebody else (IMAP). */
 void eas_set_flags(struct eas_fixture *f, uint32_t folder, uint32_t uid, uint32_t on,
-		   uint32_t off);
+                   uint32_t off);
 void eas_expunge(struct eas_fixture *f, uint32_t folder, uint32_t uid);
 /* RC_NOT_FOUND when it is gone; spans in f->a. */
-enum rc eas_item(struct eas_fixture *f, uint32_t folder, uint32_t uid,
-		 struct store_item *ret);
+enum rc
+eas_item(struct eas_fixture *f, uint32_t folder, uint32_t uid, struct store_item *ret);
 uint32_t eas_exists(struct eas_fixture *f, uint32_t folder);
 uint32_t eas_folder(struct eas_fixture *f, enum store_role role);
 
 /* One Sync of one folder: its SyncKey, then inner (Options, Commands ...). The new key is
  * kept for eas_sync_next(). */
-const char *eas_sync(struct eas_fixture *f, uint32_t folder, const char *key,
-		     const char *inner);
+const char *
+eas_sync(struct eas_fixture *f, uint32_t folder, const char *key, const char *inner);
 /* The key of the last answer. */
 char *eas_key(struct eas_fixture *f);
 

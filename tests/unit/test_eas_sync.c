@@ -146,7 +146,8 @@ lost_answer_is_given_again_under_a_new_key(void **state)
 	assert_string_not_equal(lost, again);
 	eas_sync(f, f->inbox, again, "");
 	assert_string_equal(f->xml, "");
-	/* The answer that never arrived cannot be built upon: nothing is lost that way. */
+	/* The answer that never arrived cannot be built upon: nothing is lost that way.
+	 */
 	eas_sync(f, f->inbox, lost, "");
 	assert_has(f, "<Status>3</Status>");
 }
@@ -155,7 +156,7 @@ static void
 unknown_keys_get_status_3(void **state)
 {
 	static const char *const keys[] = { "1", "99999999999999999999", "abc", "-1",
-					    "18446744073709551615" };
+		                            "18446744073709551615" };
 	struct eas_fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
@@ -188,7 +189,8 @@ second_first_sync_gives_the_same_key_until_it_was_used(void **state)
 	assert_string_equal(a, b);
 	eas_sync(f, f->inbox, a, "");
 	assert_int_equal(eas_count(f, "<Add>"), 1);
-	/* Once used, a first Sync starts over; the chain that runs is not cut off by it. */
+	/* Once used, a first Sync starts over; the chain that runs is not cut off by it.
+	 */
 	a = eas_key(f);
 	c = first_key(f, f->inbox, EAS_OPTIONS_PLAIN);
 	assert_string_not_equal(b, c);
@@ -223,20 +225,23 @@ several_folders_share_the_window_of_the_request(void **state)
 	}
 	k1 = first_key(f, f->inbox, EAS_OPTIONS_PLAIN);
 	k2 = first_key(f, f->junk, EAS_OPTIONS_PLAIN);
-	eas_runf(f, "Sync",
-		 "<Sync xmlns=\"AirSync\"><Collections>"
-		 "<Collection><SyncKey>%s</SyncKey><CollectionId>%u</CollectionId></Collection>"
-		 "<Collection><SyncKey>%s</SyncKey><CollectionId>%u</CollectionId></Collection>"
-		 "</Collections><WindowSize>4</WindowSize></Sync>",
-		 k1, f->inbox, k2, f->junk);
+	eas_runf(
+		f, "Sync",
+		"<Sync xmlns=\"AirSync\"><Collections>"
+		"<Collection><SyncKey>%s</SyncKey><CollectionId>%u</CollectionId></Collection>"
+		"<Collection><SyncKey>%s</SyncKey><CollectionId>%u</CollectionId></Collection>"
+		"</Collections><WindowSize>4</WindowSize></Sync>",
+		k1, f->inbox, k2, f->junk);
 	assert_int_equal(eas_count(f, "<Add>"), 4);
 	assert_int_equal(eas_count(f, "<MoreAvailable/>"), 1);
-	eas_runf(f, "Sync",
-		 "<Sync xmlns=\"AirSync\"><Collections>"
-		 "<Collection><SyncKey>%s</SyncKey><CollectionId>%u</CollectionId></Collection>"
-		 "<Collection><SyncKey>%s</SyncKey><CollectionId>%u</CollectionId></Collection>"
-		 "</Collections></Sync>",
-		 eas_value(f, "SyncKey", 0), f->inbox, eas_value(f, "SyncKey", 1), f->junk);
+	eas_runf(
+		f, "Sync",
+		"<Sync xmlns=\"AirSync\"><Collections>"
+		"<Collection><SyncKey>%s</SyncKey><CollectionId>%u</CollectionId></Collection>"
+		"<Collection><SyncKey>%s</SyncKey><CollectionId>%u</CollectionId></Collection>"
+		"</Collections></Sync>",
+		eas_value(f, "SyncKey", 0), f->inbox, eas_value(f, "SyncKey", 1),
+		f->junk);
 	assert_int_equal(eas_count(f, "<Add>"), 2);
 	/* Only the folder that has something is in the answer. */
 	assert_int_equal(eas_count(f, "<Collection>"), 1);
@@ -263,10 +268,11 @@ empty_and_partial_requests_use_what_the_last_one_said(void **state)
 	eas_sync(f, f->inbox, key, "");
 	assert_string_equal(f->xml, "");
 	eas_mail(f, f->inbox, NOW, "two");
-	eas_runf(f, "Sync",
-		 "<Sync xmlns=\"AirSync\"><Collections><Collection><SyncKey>0</SyncKey>"
-		 "<CollectionId>%u</CollectionId></Collection></Collections><Partial/></Sync>",
-		 f->junk);
+	eas_runf(
+		f, "Sync",
+		"<Sync xmlns=\"AirSync\"><Collections><Collection><SyncKey>0</SyncKey>"
+		"<CollectionId>%u</CollectionId></Collection></Collections><Partial/></Sync>",
+		f->junk);
 	assert_int_equal(eas_count(f, "<Collection>"), 2);
 	assert_string_equal(eas_value(f, "Subject", 0), "two");
 }
@@ -284,14 +290,16 @@ malformed_requests_get_their_status(void **state)
 	eas_sync(f, f->inbox, "0", "<WindowSize>many</WindowSize>");
 	assert_has(f, "<Status>4</Status>");
 	eas_run(f, "Sync",
-		"<Sync xmlns=\"AirSync\"><Collections><Collection><SyncKey>0</SyncKey>"
-		"<CollectionId>1</CollectionId></Collection></Collections><Wait>5</Wait>"
-		"<HeartbeatInterval>300</HeartbeatInterval></Sync>");
+	        "<Sync xmlns=\"AirSync\"><Collections><Collection><SyncKey>0</SyncKey>"
+	        "<CollectionId>1</CollectionId></Collection></Collections><Wait>5</Wait>"
+	        "<HeartbeatInterval>300</HeartbeatInterval></Sync>");
 	assert_has(f, "<Status>4</Status>");
 	buf_add_str(&b, "<Sync xmlns=\"AirSync\"><Collections>");
 	for (int i = 0; i < 301; i++)
-		buf_addf(&b, "<Collection><SyncKey>0</SyncKey><CollectionId>%d"
-			     "</CollectionId></Collection>", i + 1);
+		buf_addf(&b,
+		         "<Collection><SyncKey>0</SyncKey><CollectionId>%d"
+		         "</CollectionId></Collection>",
+		         i + 1);
 	buf_add_str(&b, "</Collections></Sync>");
 	buf_add_char(&b, '\0');
 	eas_run(f, "Sync", b.p);
@@ -317,12 +325,14 @@ wait_out_of_range_is_answered_with_the_limit(void **state)
 
 	f->can_wait = true;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		eas_runf(f, "Sync",
-			 "<Sync xmlns=\"AirSync\"><Collections><Collection>"
-			 "<SyncKey>0</SyncKey><CollectionId>%u</CollectionId></Collection>"
-			 "</Collections>%s</Sync>",
-			 f->inbox, cases[i].ask);
-		if (!strstr(f->xml, "<Status>14</Status>") || !strstr(f->xml, cases[i].limit))
+		eas_runf(
+			f, "Sync",
+			"<Sync xmlns=\"AirSync\"><Collections><Collection>"
+			"<SyncKey>0</SyncKey><CollectionId>%u</CollectionId></Collection>"
+			"</Collections>%s</Sync>",
+			f->inbox, cases[i].ask);
+		if (!strstr(f->xml, "<Status>14</Status>") ||
+		    !strstr(f->xml, cases[i].limit))
 			fail_msg("%s: %s", cases[i].ask, f->xml);
 	}
 }
@@ -330,11 +340,12 @@ wait_out_of_range_is_answered_with_the_limit(void **state)
 static const char *
 sync_wait(struct eas_fixture *f, const char *key)
 {
-	return eas_runf(f, "Sync",
-			"<Sync xmlns=\"AirSync\"><Collections><Collection><SyncKey>%s</SyncKey>"
-			"<CollectionId>%u</CollectionId></Collection></Collections>"
-			"<HeartbeatInterval>600</HeartbeatInterval></Sync>",
-			key, f->inbox);
+	return eas_runf(
+		f, "Sync",
+		"<Sync xmlns=\"AirSync\"><Collections><Collection><SyncKey>%s</SyncKey>"
+		"<CollectionId>%u</CollectionId></Collection></Collections>"
+		"<HeartbeatInterval>600</HeartbeatInterval></Sync>",
+		key, f->inbox);
 }
 
 static void
@@ -367,19 +378,20 @@ static void
 sync_with_wait_ends_when_a_folder_comes(void **state)
 {
 	struct eas_fixture *f = *state;
-	AUTO(store_tx) struct store_tx *tx = NULL;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
 	struct store_actor who = { .protocol = "imap" };
 	char *key = first_key(f, f->inbox, EAS_OPTIONS_PLAIN);
 	uint32_t id;
 
 	f->can_wait = true;
 	eas_run(f, "FolderSync",
-		"<FolderSync xmlns=\"FolderHierarchy\"><SyncKey>0</SyncKey></FolderSync>");
+	        "<FolderSync xmlns=\"FolderHierarchy\"><SyncKey>0</SyncKey></FolderSync>");
 	sync_wait(f, key);
 	assert_true(f->waiting);
 	assert_ok(store_write(f->store, f->user, &who, &tx));
 	assert_ok(store_collection_create(tx, 0, SPAN("Projects"), STORE_CLASS_MAIL,
-					  STORE_ROLE_NONE, &id));
+	                                  STORE_ROLE_NONE, &id));
 	assert_ok(store_commit(&tx));
 	loop_run_once(f->loop, false);
 	assert_int_equal(f->woken, 1);
@@ -396,10 +408,10 @@ fetch_in_a_sync_brings_the_item(void **state)
 
 	eas_sync(f, f->inbox, key, "");
 	eas_sync(f, f->inbox, eas_key(f),
-		 arena_printf(f->a,
-			      "<Commands><Fetch><ServerId>%u:%u</ServerId></Fetch>"
-			      "<Fetch><ServerId>%u:999</ServerId></Fetch></Commands>",
-			      f->inbox, uid, f->inbox));
+	         arena_printf(f->a,
+	                      "<Commands><Fetch><ServerId>%u:%u</ServerId></Fetch>"
+	                      "<Fetch><ServerId>%u:999</ServerId></Fetch></Commands>",
+	                      f->inbox, uid, f->inbox));
 	assert_has(f, "<Responses><Fetch>");
 	assert_string_equal(eas_value(f, "Subject", 0), "one");
 	assert_has(f, ":999</ServerId><Status>8</Status>");
@@ -415,12 +427,13 @@ answer_stops_at_its_size_limit_and_goes_on_in_the_next(void **state)
 
 	buf_add_str(&raw, "Subject: big\r\n\r\n");
 	for (int i = 0; i < 6000; i++)
-		buf_add_str(&raw, "0123456789 0123456789 0123456789 0123456789 012345\r\n");
+		buf_add_str(&raw,
+		            "0123456789 0123456789 0123456789 0123456789 012345\r\n");
 	for (int i = 0; i < 6; i++)
 		eas_mail_raw(f, f->inbox, NOW, buf_span(&raw));
 	key = first_key(f, f->inbox,
-			"<Options><BodyPreference xmlns=\"AirSyncBase\"><Type>1</Type>"
-			"</BodyPreference></Options>");
+	                "<Options><BodyPreference xmlns=\"AirSyncBase\"><Type>1</Type>"
+	                "</BodyPreference></Options>");
 	for (int i = 0; i < 6; i++) {
 		eas_sync(f, f->inbox, key, "");
 		assert_true(buf_len(&f->body) < f->conf.response_max + 400000);
