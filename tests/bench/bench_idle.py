@@ -38,7 +38,7 @@ FIGURES = (("pss_kib_per_conn", "PSS a session, KiB"), ("private_kib_per_conn", 
 def run_client(a, ports, pid, password):
     r = subprocess.run([sys.executable, a.client, "--tls", "--port", str(ports["imaps"]),
                         "--lmtp-port", str(ports["lmtp"]), "--server-pid", str(pid),
-                        "--first-user", "0", "--conns", str(a.sessions), "--password", password,
+                        "--login-parallel", "8", "--first-user", "0", "--conns", str(a.sessions), "--password", password,
                         "--deliveries", str(a.deliveries), "--rate", str(a.rate),
                         "--settle", str(a.settle)], stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(r.stdout)
