@@ -48,6 +48,15 @@ def make_users(g, n, pattern="u%05d@bench.test"):
                 ask(f, "user", "add", pattern % i, PASSWORD)
 
 
+def run_load(g, **options):
+    args = []
+    for name, value in options.items():
+        args += ["--" + name, str(value)]
+    return subprocess.run([os.path.join(BUILD, "tests", "bench_push"), "--https", str(g.ports["https"]),
+                           "--imaps", str(g.ports["imaps"]), "--smtp", str(g.ports["smtp"]),
+                           "--server-pid", str(g.server_pid()), *args], stdout=subprocess.PIPE, text=True)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--phones", type=int, default=1000)
@@ -62,13 +71,10 @@ def main():
     try:
         g.start()
         make_users(g, max(a.phones, a.desktops))
-        r = subprocess.run([os.path.join(BUILD, "tests", "bench_push"),
-                            "--https", str(g.ports["https"]), "--imaps", str(g.ports["imaps"]),
-                            "--smtp", str(g.ports["smtp"]), "--phones", str(a.phones),
-                            "--desktops", str(a.desktops), "--deliveries", str(a.deliveries),
-                            "--rate", str(a.rate), "--idle", str(a.idle),
-                            "--parallel", str(a.parallel), "--server-pid", str(g.server_pid())],
-                           stdout=subprocess.PIPE, text=True)
+        # Every thread, cache and file has been used once before memory is read.
+        run_load(g, phones=min(a.phones, 50), desktops=min(a.desktops, 50), deliveries=100, rate=200)
+        r = run_load(g, phones=a.phones, desktops=a.desktops, deliveries=a.deliveries, rate=a.rate,
+                     idle=a.idle, parallel=a.parallel)
         if r.returncode != 0:
             print(g.log()[-3000:], file=sys.stderr)
             return 1
