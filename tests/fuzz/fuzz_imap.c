@@ -6,6 +6,7 @@
  * The first byte chooses: '0' readers, '1' a session not signed in, anything else a
  * session with INBOX selected.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,17 +113,14 @@ fuzz_readers(struct span in)
 }
 
 static struct imap_rig rig;
-static unsigned sessions; /* of the rig that runs; 0: none does */
-
-/* Mailboxes copied into themselves grow without end: a new store now and then. */
-#define SESSIONS_MAX 300
+static bool running;
 
 static void
 stop_rig(void)
 {
-	if (sessions > 0)
+	if (running)
 		imap_rig_stop(&rig);
-	sessions = 0;
+	running = false;
 }
 
 static void
@@ -130,22 +128,39 @@ quiet(enum log_level level UNUSED, const char *line UNUSED, void *arg UNUSED)
 {
 }
 
+/* Mailboxes copied into themselves double each time. */
+static bool
+is_too_full(void)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_collection *c;
+	size_t n, items = 0;
+
+	if (store_read(rig.store, rig.user, &tx) || store_collection_list(tx, a, &c, &n))
+		abort();
+	for (size_t i = 0; i < n; i++)
+		items += c[i].exists;
+	return items > 200 || n > 500;
+}
+
 static void
 start_rig(void)
 {
 	static bool registered;
 
-	if (sessions++ == SESSIONS_MAX) {
-		imap_rig_stop(&rig);
-		sessions = 1;
-	}
-	if (sessions > 1)
+	if (running && is_too_full())
+		stop_rig();
+	if (running)
 		return;
 	log_set_sink(quiet, NULL);
 	imap_rig_conf(&rig);
 	rig.conf.literal_max = 4096;
 	rig.conf.message_max = 65536;
 	imap_rig_start(&rig);
+	running = true;
 	if (!registered)
 		atexit(stop_rig);
 	registered = true;
@@ -166,7 +181,10 @@ fuzz_session(struct span in, bool sign_in)
 	int fd = imap_rig_connect(&rig, false);
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN | (open ? POLLOUT : 0) };
-		if (poll(&p, 1, PATIENCE_MS) != 1)
+		int n_ready = poll(&p, 1, PATIENCE_MS);
+		if (n_ready < 0 && errno == EINTR)
+			continue; /* libFuzzer's alarm */
+		if (n_ready != 1)
 			abort();
 		if (p.revents & (POLLIN | POLLHUP | POLLERR)) {
 			ssize_t n = recv(fd, scratch, sizeof(scratch), 0);
