@@ -90,6 +90,16 @@ route_one(struct plan *p, size_t i)
 	return rc;
 }
 
+/* The domain as DNS knows it: lower case, A-labels. */
+static struct span
+hop_of(struct plan *p, struct span address)
+{
+	struct span whole, local, domain;
+	if (store_address_normalise(address, p->a, &whole, &local, &domain) == RC_OK)
+		return domain;
+	return smtp_domain_of(address);
+}
+
 static bool
 goes_to_queue(const struct plan *p, const struct target *t)
 {
@@ -111,7 +121,7 @@ queue_targets(struct plan *p, bool (*pick)(const struct plan *, const struct tar
 		struct target *t = &p->targets[i];
 		if (!pick(p, t))
 			continue;
-		struct span hop = smtp_domain_of(t->address);
+		struct span hop = hop_of(p, t->address);
 		size_t e = 0;
 		while (e < n && (!span_ieq(entries[e].hop, hop) ||
 		                 entries[e].n_rcpts == ENTRY_RCPTS_MAX))
