@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * test_eas_provision.c - the two phases, keys, enforcement by version, wipe.
+ */
+#include "mdm/mdm_access.h"
+#include "tests/unit/eas_fixture.h"
+
+#define FOLDERSYNC                                                                       \
+	"<FolderSync xmlns=\"FolderHierarchy\"><SyncKey>0</SyncKey></FolderSync>"
+#define ASK                                                                              \
+	"<Provision xmlns=\"Provision\"><Policies><Policy>"                              \
+	"<PolicyType>MS-EAS-Provisioning-WBXML</PolicyType></Policy></Policies></Provision>"
+
+static const char *
+acknowledge(struct eas_fixture *f, const char *key, const char *status)
+{
+	return eas_runf(f, "Provision",
+	                "<Provision xmlns=\"Provision\"><Policies><Policy>"
+	                "<PolicyType>MS-EAS-Provisioning-WBXML</PolicyType>"
+	                "<PolicyKey>%s</PolicyKey><Status>%s</Status></Policy></Policies>"
+	                "</Provision>",
+	                key, status);
+}
+
+static uint32_t
+number(const char *s)
+{
+	uint32_t v = 0;
+
+	assert_ok(parse_u32(span_str(s), UINT32_MAX, &v));
+	return v;
+}
+
+static void
+provision(struct eas_fixture *f)
+{
+	const char *key;
+
+	f->policy_key = 0;
+	eas_run(f, "Provision", ASK);
+	key = eas_value(f, "PolicyKey", 0);
+	acknowledge(f, key, "1");
+	f->policy_key = number(eas_value(f, "PolicyKey", 0));
+}
+
+static struct store_device
+device(struct eas_fixture *f)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_device d;
+
+	assert_ok(store_read(f->store, f->user, &tx));
+	assert_ok(
+		store_device_find(tx, SPAN("activesync"), span_str(f->device), f->a, &d));
+	return d;
+}
+
+static void
+both_phases_lead_to_a_key_that_lets_the_device_sync(void **state)
+{
+	struct eas_fixture *f = *state;
+	const char *temporary;
+
+	eas_enforce(f);
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_string_equal(f->xml, "<FolderSync><Status>142</Status></FolderSync>");
+	eas_run(f, "Provision", ASK);
+	assert_has(f,
+	           "<Provision><Status>1</Status><Policies><Policy><PolicyType>"
+	           "MS-EAS-Provisioning-WBXML</PolicyType><Status>1</Status><PolicyKey>");
+	assert_has(f, "<DevicePasswordEnabled>1</DevicePasswordEnabled>");
+	assert_has(f, "<MinDevicePasswordLength>6</MinDevicePasswordLength>");
+	assert_has(f, "<MaxInactivityTimeDeviceLock>300</MaxInactivityTimeDeviceLock>");
+	assert_has(f, "<AllowCamera>0</AllowCamera>");
+	temporary = eas_value(f, "PolicyKey", 0);
+	/* The temporary key is for the acknowledgement only. */
+	f->policy_key = number(temporary);
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>142</Status>");
+	acknowledge(f, temporary, "1");
+	assert_has(f, "<Status>1</Status><PolicyKey>");
+	assert_has_not(f, "EASProvisionDoc");
+	assert_string_not_equal(eas_value(f, "PolicyKey", 0), temporary);
+	f->policy_key = number(eas_value(f, "PolicyKey", 0));
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>1</Status>");
+}
+
+static void
+wrong_key_is_not_acknowledged(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_enforce(f);
+	eas_run(f, "Provision", ASK);
+	acknowledge(f, "1", "1");
+	assert_has(f, "<Policy><PolicyType>MS-EAS-Provisioning-WBXML</PolicyType>"
+	              "<Status>5</Status></Policy>");
+	f->policy_key = 1;
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>142</Status>");
+}
+
+static void
+device_that_did_not_apply_the_policy_gets_no_key(void **state)
+{
+	struct eas_fixture *f = *state;
+	const char *key;
+
+	eas_enforce(f);
+	eas_run(f, "Provision", ASK);
+	key = eas_value(f, "PolicyKey", 0);
+	acknowledge(f, key, "3");
+	assert_string_equal(f->xml, "<Provision><Status>139</Status></Provision>");
+	acknowledge(f, key, "4");
+	assert_string_equal(f->xml, "<Provision><Status>145</Status></Provision>");
+	acknowledge(f, key, "9");
+	assert_string_equal(f->xml, "<Provision><Status>2</Status></Provision>");
+	acknowledge(f, key, "2");
+	assert_has(f, "<Status>1</Status><PolicyKey>");
+}
+
+static void
+refusal_depends_on_the_version_and_the_key(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t key;
+	struct mdm_policy other = { .enforce = true, .password_required = false };
+
+	eas_enforce(f);
+	f->version = 121;
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_int_equal(f->http_status, 449);
+	assert_string_equal(f->xml, "");
+	f->version = 141;
+	provision(f);
+	key = f->policy_key;
+	f->policy_key = key + 1;
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>144</Status>");
+	f->policy_key = key;
+	mdm_set_policy(f->mdm, &other);
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>143</Status>");
+	eas_run(f, "Ping", NULL);
+	assert_string_equal(f->xml, "<Ping><Status>143</Status></Ping>");
+	eas_run(f, "Sync", NULL);
+	assert_string_equal(f->xml, "<Sync><Status>143</Status></Sync>");
+	provision(f);
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>1</Status>");
+}
+
+static void
+without_a_policy_status_2_ends_the_loop(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_run(f, "Provision", ASK);
+	assert_string_equal(f->xml,
+	                    "<Provision><Status>1</Status><Policies><Policy><PolicyType>"
+	                    "MS-EAS-Provisioning-WBXML</PolicyType><Status>2</Status>"
+	                    "</Policy></Policies></Provision>");
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>1</Status>");
+}
+
+static void
+unknown_policy_types_and_broken_requests_get_their_status(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_enforce(f);
+	eas_run(f, "Provision",
+	        "<Provision xmlns=\"Provision\"><Policies><Policy><PolicyType>X</PolicyType>"
+	        "</Policy></Policies></Provision>");
+	assert_has(f, "<PolicyType>X</PolicyType><Status>3</Status>");
+	eas_run(f, "Provision", "<Provision xmlns=\"Provision\"><Policies/></Provision>");
+	assert_string_equal(f->xml, "<Provision><Status>2</Status></Provision>");
+	eas_run(f, "Provision", "<Provision xmlns=\"Provision\"/>");
+	assert_string_equal(f->xml, "<Provision><Status>1</Status></Provision>");
+	eas_run(f, "Provision", "<Ping xmlns=\"Ping\"/>");
+	assert_string_equal(f->xml, "<Provision><Status>2</Status></Provision>");
+}
+
+static void
+device_information_is_kept_in_the_registry(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct store_device d;
+
+	eas_enforce(f);
+	eas_run(f, "Provision",
+	        "<Provision xmlns=\"Provision\"><DeviceInformation xmlns=\"Settings\"><Set>"
+	        "<Model>Pixel 9</Model><OS>Android 17</OS><FriendlyName>My \"phone\"</FriendlyName>"
+	        "<IMEI>490154203237518</IMEI></Set></DeviceInformation><Policies><Policy>"
+	        "<PolicyType>MS-EAS-Provisioning-WBXML</PolicyType></Policy></Policies>"
+	        "</Provision>");
+	assert_has(f,
+	           "<Provision><DeviceInformation><Status>1</Status></DeviceInformation>"
+	           "<Status>1</Status>");
+	d = device(f);
+	assert_true(span_is(d.model, "Pixel 9"));
+	assert_true(span_is(d.os, "Android 17"));
+	assert_true(span_is(d.extra, "{\"imei\":\"490154203237518\","
+	                             "\"friendly_name\":\"My \\\"phone\\\"\"}"));
+	assert_true(span_is(d.user_agent, "Test/1.0"));
+	assert_true(span_is(d.version, "16.1"));
+	/* By Settings as well; what is not told stays. */
+	eas_run(f, "Provision", ASK);
+	provision(f);
+	eas_run(f, "Settings",
+	        "<Settings xmlns=\"Settings\"><DeviceInformation><Set><OS>Android 18</OS></Set>"
+	        "</DeviceInformation></Settings>");
+	assert_has(f, "<DeviceInformation><Status>1</Status></DeviceInformation>");
+	d = device(f);
+	assert_true(span_is(d.model, "Pixel 9"));
+	assert_true(span_is(d.os, "Android 18"));
+}
+
+static void
+wipe_is_asked_and_confirmed_by_the_device(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct store_device d;
+
+	eas_enforce(f);
+	provision(f);
+	d = device(f);
+	assert_ok(mdm_device_set_state(f->mdm, f->user, d.number,
+	                               STORE_DEVICE_WIPE_PENDING, SPAN("stolen")));
+	eas_run(f, "Sync", NULL);
+	assert_string_equal(f->xml, "<Sync><Status>140</Status></Sync>");
+	f->version = 121;
+	eas_run(f, "Ping", NULL);
+	assert_int_equal(f->http_status, 449);
+	f->version = 161;
+	eas_run(f, "Provision", ASK);
+	assert_string_equal(f->xml,
+	                    "<Provision><Status>1</Status><RemoteWipe/></Provision>");
+	eas_run(f, "Provision", "<Provision xmlns=\"Provision\"/>");
+	assert_has(f, "<RemoteWipe/>");
+	/* It could not: the wipe stays pending. */
+	eas_run(f, "Provision",
+	        "<Provision xmlns=\"Provision\"><RemoteWipe><Status>2</Status></RemoteWipe>"
+	        "</Provision>");
+	d = device(f);
+	assert_int_equal(d.state, STORE_DEVICE_WIPE_PENDING);
+	eas_run(f, "Provision",
+	        "<Provision xmlns=\"Provision\"><RemoteWipe><Status>1</Status></RemoteWipe>"
+	        "</Provision>");
+	assert_string_equal(f->xml, "<Provision><Status>1</Status></Provision>");
+	d = device(f);
+	assert_int_equal(d.state, STORE_DEVICE_WIPED);
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>129</Status>");
+}
+
+static void
+false_confirmation_of_a_wipe_is_refused(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct store_device d;
+
+	eas_enforce(f);
+	provision(f);
+	eas_run(f, "Provision",
+	        "<Provision xmlns=\"Provision\"><RemoteWipe><Status>1</Status></RemoteWipe>"
+	        "</Provision>");
+	assert_string_equal(f->xml, "<Provision><Status>2</Status></Provision>");
+	d = device(f);
+	assert_int_equal(d.state, STORE_DEVICE_ALLOWED);
+}
+
+static void
+blocked_device_is_refused_by_every_command(void **state)
+{
+	static const char *const commands[] = { "Sync", "Ping" };
+	struct eas_fixture *f = *state;
+	struct store_device d;
+
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	d = device(f);
+	assert_ok(mdm_device_set_state(f->mdm, f->user, d.number, STORE_DEVICE_BLOCKED,
+	                               SPAN("not ours")));
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		eas_run(f, commands[i], NULL);
+		assert_has(f, "<Status>129</Status>");
+	}
+	eas_run(f, "Provision", ASK);
+	assert_has(f, "<Status>129</Status>");
+	f->version = 121;
+	eas_run(f, "Ping", NULL);
+	assert_int_equal(f->http_status, 403);
+}
+
+static void
+validate_is_no_device(void **state)
+{
+	struct eas_fixture *f = *state;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_device *list;
+	size_t n;
+
+	eas_enforce(f);
+	f->device = "validate";
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>1</Status>");
+	assert_has_not(f, "<Add>");
+	eas_run(f, "Provision", ASK);
+	assert_has(f, "<Status>2</Status>");
+	eas_run(f, "Sync", NULL);
+	assert_has(f, "<Status>108</Status>");
+	assert_ok(store_read(f->store, f->user, &tx));
+	assert_ok(store_device_list(tx, f->a, &list, &n));
+	assert_int_equal(n, 0);
+}
+
+static void
+settings_tell_who_the_user_is_and_that_no_vacation_answer_is_set(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_run(f, "Settings",
+	        "<Settings xmlns=\"Settings\"><UserInformation><Get/>"
+	        "</UserInformation></Settings>");
+	assert_has(
+		f,
+		"<Account><UserDisplayName>Alice Example</UserDisplayName><EmailAddresses>"
+		"<SMTPAddress>alice@example.org</SMTPAddress><PrimarySmtpAddress>");
+	f->version = 140;
+	eas_run(f, "Settings",
+	        "<Settings xmlns=\"Settings\"><UserInformation><Get/>"
+	        "</UserInformation></Settings>");
+	assert_has(f, "<Get><EmailAddresses><SMTPAddress>alice@example.org</SMTPAddress>"
+	              "</EmailAddresses></Get>");
+	eas_run(f, "Settings",
+	        "<Settings xmlns=\"Settings\"><Oof><Get><BodyType>HTML</BodyType>"
+	        "</Get></Oof></Settings>");
+	assert_has(f, "<Oof><Status>1</Status><Get><OofState>0</OofState>");
+	eas_run(f, "Settings",
+	        "<Settings xmlns=\"Settings\"><Oof><Set><OofState>1</OofState>"
+	        "</Set></Oof></Settings>");
+	assert_has(f, "<Oof><Status>3</Status></Oof>");
+	eas_run(f, "Settings",
+	        "<Settings xmlns=\"Settings\"><DevicePassword><Set><Password>x"
+	        "</Password></Set></DevicePassword><RightsManagementInformation>"
+	        "<Get/></RightsManagementInformation></Settings>");
+	assert_has(f, "<DevicePassword><Status>7</Status></DevicePassword>");
+	assert_has(f, "<RightsManagementInformation><Status>168</Status>");
+	eas_run(f, "Settings", "<Settings xmlns=\"Settings\"/>");
+	assert_string_equal(f->xml, "<Settings><Status>2</Status></Settings>");
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, eas_setup, eas_teardown)
+	const struct CMUnitTest tests[] = {
+		T(both_phases_lead_to_a_key_that_lets_the_device_sync),
+		T(wrong_key_is_not_acknowledged),
+		T(device_that_did_not_apply_the_policy_gets_no_key),
+		T(refusal_depends_on_the_version_and_the_key),
+		T(without_a_policy_status_2_ends_the_loop),
+		T(unknown_policy_types_and_broken_requests_get_their_status),
+		T(device_information_is_kept_in_the_registry),
+		T(wipe_is_asked_and_confirmed_by_the_device),
+		T(false_confirmation_of_a_wipe_is_refused),
+		T(blocked_device_is_refused_by_every_command),
+		T(validate_is_no_device),
+		T(settings_tell_who_the_user_is_and_that_no_vacation_answer_is_set),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
