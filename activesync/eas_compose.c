@@ -52,15 +52,19 @@ eas_compose_raw(struct buf *out, const char *name, struct span value)
 void
 eas_compose_text(struct buf *out, const char *name, struct span utf8)
 {
+	AUTO_DONE(buf) struct buf clean = BUF_INIT(0);
+
 	utf8 = span_trim(utf8);
 	if (utf8.n == 0)
 		return;
-	if (is_plain(utf8) && utf8.n < 900) {
-		eas_compose_raw(out, name, utf8);
-		return;
-	}
+	for (size_t i = 0; i < utf8.n; i++) /* a line end would begin another field */
+		buf_add_char(&clean, (unsigned char)utf8.p[i] < ' ' ? ' ' : utf8.p[i]);
+	utf8 = buf_span(&clean);
 	buf_addf(out, "%s: ", name);
-	add_words(out, utf8);
+	if (is_plain(utf8) && utf8.n < 900)
+		buf_add_span(out, utf8);
+	else
+		add_words(out, utf8);
 	buf_add_str(out, "\r\n");
 }
 
@@ -95,8 +99,9 @@ eas_compose_addresses(struct buf *out, const char *name, struct span list,
 	bool first = true;
 
 	for (; i; i = i->next) {
-		if (!is_address_text(i->mailbox) || !is_address_text(i->host))
-			continue;
+		if (!is_address_text(i->mailbox) || !is_address_text(i->host) ||
+		    span_is(i->host, "MISSING_DOMAIN"))
+			continue; /* what the parser made of half an address */
 		if (first)
 			buf_addf(out, "%s: ", name);
 		else

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * test_eas_items.c - bodies in the form asked for, attachments, ranges, parts.
+ */
+#include "tests/unit/eas_fixture.h"
+
+#define NOW EAS_NOW
+
+static const char mixed[] =
+	"From: =?UTF-8?Q?J=C3=BCrgen?= <j@example.net>\r\n"
+	"To: alice@example.org, \"Doe, Jane\" <jane@example.org>\r\nCc: c@example.org\r\n"
+	"Reply-To: r@example.net\r\nSubject: Re: =?ISO-8859-1?Q?Gr=FC=DFe?=\r\n"
+	"Message-ID: <1@example.net>\r\nIn-Reply-To: <0@example.net>\r\nImportance: high\r\n"
+	"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+	"--b\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n"
+	"--a\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nplain text of ten words or so\r\n"
+	"--a\r\nContent-Type: text/html; charset=iso-8859-1\r\n"
+	"Content-Transfer-Encoding: quoted-printable\r\n\r\n<p>html <b>text</b> =FC</p>\r\n"
+	"--a--\r\n"
+	"--b\r\nContent-Type: application/octet-stream; name=data.bin\r\n"
+	"Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment\r\n\r\n"
+	"AAECAwQFBgcICQ==\r\n"
+	"--b\r\nContent-Type: image/png\r\nContent-ID: <img@x>\r\n"
+	"Content-Disposition: inline\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw==\r\n"
+	"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nhello\r\n"
+	"--b--\r\n";
+
+static uint32_t
+add_mixed(struct eas_fixture *f)
+{
+	return eas_mail_raw(f, f->inbox, NOW, span_str(mixed));
+}
+
+/* The whole folder with these Options, first key and items. */
+static void
+sync_with(struct eas_fixture *f, const char *options)
+{
+	eas_sync(f, f->inbox, "0", arena_printf(f->a, "<Options>%s</Options>", options));
+	eas_sync(f, f->inbox, eas_key(f), "");
+	assert_int_equal(eas_count(f, "<Add>"), 1);
+}
+
+#define PREF(type, more)                                                                 \
+	"<BodyPreference xmlns=\"AirSyncBase\"><Type>" type "</Type>" more               \
+	"</BodyPreference>"
+
+static void
+envelope_is_decoded(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	add_mixed(f);
+	sync_with(f, PREF("1", ""));
+	assert_has(f, "<From>Jürgen &lt;j@example.net&gt;</From>");
+	assert_has(f, "<Subject>Re: Grüße</Subject>");
+	assert_has(f, "<ThreadTopic>Grüße</ThreadTopic>");
+	assert_has(f, "<DisplayTo>alice@example.org;Doe, Jane</DisplayTo>");
+	assert_has(f, "<Importance>2</Importance>");
+	assert_has(f, "<ReplyTo>r@example.net</ReplyTo>");
+	assert_has(f, "<DateReceived>2026-11-21T22:26:40.000Z</DateReceived>");
+	assert_has(f, "<MessageClass>IPM.Note</MessageClass>");
+	assert_has(f, "<NativeBodyType>2</NativeBodyType>");
+	assert_has(f, "<ConversationId encoding=\"base64\">");
+	assert_has(f, "<IsDraft>0</IsDraft>");
+}
+
+static void
+body_comes_in_the_type_asked_for(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	add_mixed(f);
+	sync_with(f, PREF("1", ""));
+	assert_has(f, "<Body><Type>1</Type>");
+	assert_has(f, "<Data>plain text of ten words or so</Data>");
+	sync_with(f, PREF("2", ""));
+	assert_has(f, "<Body><Type>2</Type>");
+	assert_has(f, "<Data>&lt;p&gt;html &lt;b&gt;text&lt;/b&gt; ü&lt;/p&gt;</Data>");
+	/* The native type wins over the order of the preferences. */
+	sync_with(f, PREF("1", "") PREF("2", ""));
+	assert_has(f, "<Body><Type>2</Type>");
+	sync_with(f, PREF("3", "") PREF("1", ""));
+	assert_has(f, "<Body><Type>1</Type>");
+	sync_with(f, "");
+	assert_has(f, "<Body><Type>1</Type>");
+	sync_with(f, "<MIMESupport>2</MIMESupport>" PREF("1", "") PREF("4", ""));
+	assert_has(f, "<Body><Type>4</Type>");
+	sync_with(f, "<MIMESupport>1</MIMESupport>" PREF("1", "") PREF("4", ""));
+	assert_has(f, "<Body><Type>1</Type>");
+	sync_with(f, "<MIMESupport>0</MIMESupport>" PREF("1", "") PREF("4", ""));
+	assert_has(f, "<Body><Type>1</Type>");
+}
+
+static void
+truncation_cuts_between_characters_and_says_so(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_mail_raw(f, f->inbox, NOW,
+	             SPAN("Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\n"
+	                  "Content-Transfer-Encoding: 8bit\r\n\r\nüüüüü\r\n"));
+	sync_with(f, PREF("1", "<TruncationSize>5</TruncationSize>"));
+	assert_has(f, "<EstimatedDataSize>12</EstimatedDataSize><Truncated>1</Truncated>"
+	              "<Data>üü</Data>");
+	sync_with(f, PREF("1", "<TruncationSize>12</TruncationSize>"));
+	assert_has_not(f, "<Truncated>");
+	sync_with(f, PREF("1", "<TruncationSize>0</TruncationSize>"));
+	assert_has(f, "<Truncated>1</Truncated></Body>");
+	sync_with(f, PREF("1",
+	                  "<TruncationSize>5</TruncationSize><AllOrNone>1</AllOrNone>"));
+	assert_has(f, "<Truncated>1</Truncated></Body>");
+	sync_with(f, PREF("1", "<AllOrNone>1</AllOrNone>"));
+	assert_has(f, "<Data>üüüüü");
+	sync_with(f, PREF("4", "<TruncationSize>10</TruncationSize>"));
+	assert_has(f, "<Truncated>1</Truncated><Data>Subject: x</Data>");
+	sync_with(f,
+	          "<MIMESupport>2</MIMESupport><MIMETruncation>0</MIMETruncation>" PREF(
+			  "4", ""));
+	assert_has(f, "<Type>4</Type>");
+	assert_has(f, "<Truncated>1</Truncated></Body>");
+}
+
+static void
+all_or_none_falls_back_to_a_type_that_fits(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	add_mixed(f);
+	sync_with(f,
+	          PREF("2", "<TruncationSize>5</TruncationSize><AllOrNone>1</AllOrNone>")
+	                  PREF("1", "<TruncationSize>5</TruncationSize>"));
+	assert_has(f, "<Type>1</Type>");
+	assert_has(f, "<Truncated>1</Truncated><Data>plain</Data>");
+}
+
+static void
+preview_is_the_beginning_of_the_text(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	add_mixed(f);
+	sync_with(f,
+	          PREF("2", "<TruncationSize>0</TruncationSize><Preview>10</Preview>"));
+	assert_has(f, "<Preview>plain text</Preview>");
+	f->version = 121;
+	sync_with(f, PREF("2", "<Preview>10</Preview>"));
+	assert_has_not(f, "<Preview>");
+}
+
+static void
+html_and_text_are_made_of_one_another(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_mail_raw(f, f->inbox, NOW, SPAN("Subject: x\r\n\r\na < b\r\n"));
+	sync_with(f, PREF("2", ""));
+	assert_has(f, "<NativeBodyType>1</NativeBodyType>");
+	assert_has(f, "a &amp;lt; b");
+	eas_expunge(f, f->inbox, 1);
+	eas_mail_raw(
+		f, f->inbox, NOW,
+		SPAN("Subject: x\r\nContent-Type: text/html\r\n\r\n<p>one</p><p>two</p>\r\n"));
+	sync_with(f, PREF("1", ""));
+	assert_has(f, "<Type>1</Type>");
+	assert_has(f, "one");
+	assert_has_not(f, "&lt;p&gt;");
+}
+
+static void
+attachments_are_listed_and_fetched(void **state)
+{
+	struct eas_fixture *f = *state;
+	const char *ref;
+
+	add_mixed(f);
+	sync_with(f, PREF("1", ""));
+	assert_int_equal(eas_count(f, "<Attachment>"), 3);
+	assert_has(f, "<DisplayName>data.bin</DisplayName>");
+	assert_has(f, "<ContentId>img@x</ContentId><IsInline>1</IsInline>");
+	assert_has(f, "<DisplayName>inner.eml</DisplayName>");
+	assert_has(f, "<Method>5</Method>");
+	ref = eas_value(f, "FileReference", 0);
+	eas_runf(
+		f, "ItemOperations",
+		"<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+		"<FileReference xmlns=\"AirSyncBase\">%s</FileReference></Fetch></ItemOperations>",
+		ref);
+	assert_has(f, "<Status>1</Status><Response><Fetch><Status>1</Status>");
+	assert_has(f, "<ContentType>application/octet-stream</ContentType>"
+	              "<Data>AAECAwQFBgcICQ==</Data>");
+	assert_has_not(f, "<Range>"); /* not asked for */
+	eas_runf(f, "ItemOperations",
+	         "<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+	         "<FileReference xmlns=\"AirSyncBase\">%s</FileReference>"
+	         "<Options><Range>2-4</Range></Options></Fetch></ItemOperations>",
+	         ref);
+	assert_has(f, "<Range>2-4</Range><Total>10</Total><Data>AgME</Data>");
+	eas_runf(f, "ItemOperations",
+	         "<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+	         "<FileReference xmlns=\"AirSyncBase\">%s</FileReference>"
+	         "<Options><Range>8-99</Range></Options></Fetch></ItemOperations>",
+	         ref);
+	assert_has(f, "<Range>8-9</Range><Total>10</Total><Data>CAk=</Data>");
+	eas_runf(f, "ItemOperations",
+	         "<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+	         "<FileReference xmlns=\"AirSyncBase\">%s</FileReference>"
+	         "<Options><Range>10-11</Range></Options></Fetch></ItemOperations>",
+	         ref);
+	assert_has(f, "<Fetch><Status>8</Status>");
+}
+
+static void
+fetches_that_cannot_be_get_their_status(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = add_mixed(f);
+
+	eas_run(f, "ItemOperations",
+	        "<ItemOperations xmlns=\"ItemOperations\">"
+	        "<Fetch><Store>DocumentLibrary</Store></Fetch>"
+	        "<Fetch><Store>Mailbox</Store><FileReference xmlns=\"AirSyncBase\">1:1:99"
+	        "</FileReference></Fetch>"
+	        "<Fetch><Store>Mailbox</Store><FileReference xmlns=\"AirSyncBase\">x"
+	        "</FileReference></Fetch>"
+	        "<Fetch><Store>Mailbox</Store><CollectionId xmlns=\"AirSync\">1</CollectionId>"
+	        "<ServerId xmlns=\"AirSync\">1:99</ServerId></Fetch>"
+	        "<Move><ConversationId encoding=\"base64\">AAE=</ConversationId></Move>"
+	        "</ItemOperations>");
+	assert_string_equal(eas_value(f, "Status", 1), "9");
+	assert_string_equal(eas_value(f, "Status", 2), "15");
+	assert_string_equal(eas_value(f, "Status", 3), "15");
+	assert_string_equal(eas_value(f, "Status", 4), "6");
+	assert_string_equal(eas_value(f, "Status", 5), "156");
+	eas_runf(f, "ItemOperations",
+	         "<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+	         "<ServerId xmlns=\"AirSync\">%u:%u</ServerId>"
+	         "<Options><Range>9-3</Range></Options></Fetch></ItemOperations>",
+	         f->inbox, uid);
+	assert_has(f, "<Fetch><Status>8</Status>");
+	eas_run(f, "ItemOperations", "<ItemOperations xmlns=\"ItemOperations\"/>");
+	assert_string_equal(f->xml,
+	                    "<ItemOperations><Status>2</Status></ItemOperations>");
+}
+
+static uint32_t
+u32_at(struct span s, size_t at)
+{
+	const uint8_t *p = (const uint8_t *)s.p + at;
+
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+	       (uint32_t)p[3] << 24;
+}
+
+static void
+message_comes_byte_for_byte_as_opaque_and_as_part(void **state)
+{
+	static const char raw[] =
+		"Subject: \xfc\xff\r\nX: \x01\r\n\r\nbin\x80\x7f\r\n.\r\n";
+	struct eas_fixture *f = *state;
+	uint32_t uid = eas_mail_raw(f, f->inbox, NOW, span_of(raw, sizeof(raw) - 1));
+	const struct wbxml_node *n;
+	struct wbxml_node *root;
+	struct span body;
+	const char *ask = arena_printf(
+		f->a,
+		"<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+		"<CollectionId xmlns=\"AirSync\">%u</CollectionId>"
+		"<ServerId xmlns=\"AirSync\">%u:%u</ServerId><Options>"
+		"<MIMESupport xmlns=\"AirSync\">2</MIMESupport>" PREF(
+			"4", "") "</Options></Fetch></ItemOperations>",
+		f->inbox, f->inbox, uid);
+
+	eas_run(f, "ItemOperations", ask);
+	assert_ok(wbxml_parse(buf_span(&f->body), NULL, f->a, &root));
+	n = wbxml_child(wbxml_child(root, WBXML_ITEMOPERATIONS_RESPONSE),
+	                WBXML_ITEMOPERATIONS_FETCH);
+	n = wbxml_child(wbxml_child(n, WBXML_ITEMOPERATIONS_PROPERTIES),
+	                WBXML_AIRSYNCBASE_BODY);
+	body = wbxml_child_text(n, WBXML_AIRSYNCBASE_DATA);
+	assert_true(span_eq(body, span_of(raw, sizeof(raw) - 1)));
+	f->multipart = true;
+	eas_run(f, "ItemOperations", ask);
+	body = buf_span(&f->body);
+	assert_int_equal(u32_at(body, 0), 2);
+	assert_int_equal(u32_at(body, 4), 20);
+	assert_int_equal(u32_at(body, 12), 20 + u32_at(body, 8));
+	assert_int_equal(u32_at(body, 16), sizeof(raw) - 1);
+	assert_true(span_eq(span_sub(body, u32_at(body, 12), body.n),
+	                    span_of(raw, sizeof(raw) - 1)));
+	body = span_sub(body, 20, u32_at(body, 12));
+	assert_ok(wbxml_parse(body, NULL, f->a, &root));
+	n = wbxml_child(wbxml_child(root, WBXML_ITEMOPERATIONS_RESPONSE),
+	                WBXML_ITEMOPERATIONS_FETCH);
+	n = wbxml_child(wbxml_child(n, WBXML_ITEMOPERATIONS_PROPERTIES),
+	                WBXML_AIRSYNCBASE_BODY);
+	assert_true(span_is(wbxml_child_text(n, WBXML_ITEMOPERATIONS_PART), "1"));
+	assert_null(wbxml_child(n, WBXML_AIRSYNCBASE_DATA));
+}
+
+static void
+subject_with_control_characters_does_not_break_the_answer(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_mail_raw(f, f->inbox, NOW,
+	             SPAN("Subject: a\x01\x08 b\r\n\r\nx\x0c\x00y\r\n"));
+	eas_sync(f, f->inbox, "0", EAS_OPTIONS_PLAIN);
+	eas_sync(f, f->inbox, eas_key(f), "");
+	assert_has(f, "<Subject>a b</Subject>");
+	assert_has(f, "<Data>xy");
+}
+
+static void
+folder_is_emptied_with_what_lies_below(void **state)
+{
+	struct eas_fixture *f = *state;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_actor who = { .protocol = "imap" };
+	struct store_collection col;
+	uint32_t below;
+
+	for (int i = 0; i < 3; i++)
+		eas_mail(f, f->trash, NOW, "old");
+	assert_ok(store_write(f->store, f->user, &who, &tx));
+	assert_ok(store_collection_create(tx, f->trash, SPAN("Below"), STORE_CLASS_MAIL,
+	                                  STORE_ROLE_NONE, &below));
+	assert_ok(store_commit(&tx));
+	eas_runf(f, "ItemOperations",
+	         "<ItemOperations xmlns=\"ItemOperations\"><EmptyFolderContents>"
+	         "<CollectionId xmlns=\"AirSync\">%u</CollectionId></EmptyFolderContents>"
+	         "</ItemOperations>",
+	         f->trash);
+	assert_has(f, "<EmptyFolderContents><Status>1</Status>");
+	assert_int_equal(eas_exists(f, f->trash), 0);
+	eas_runf(
+		f, "ItemOperations",
+		"<ItemOperations xmlns=\"ItemOperations\"><EmptyFolderContents>"
+		"<CollectionId xmlns=\"AirSync\">%u</CollectionId><Options><DeleteSubFolders/>"
+		"</Options></EmptyFolderContents></ItemOperations>",
+		f->trash);
+	assert_ok(store_read(f->store, f->user, &tx));
+	assert_rc(store_collection_load(tx, below, f->a, &col), RC_NOT_FOUND);
+	eas_run(f, "ItemOperations",
+	        "<ItemOperations xmlns=\"ItemOperations\"><EmptyFolderContents>"
+	        "<CollectionId xmlns=\"AirSync\">4711</CollectionId></EmptyFolderContents>"
+	        "</ItemOperations>");
+	assert_has(f, "<EmptyFolderContents><Status>6</Status>");
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, eas_setup, eas_teardown)
+	const struct CMUnitTest tests[] = {
+		T(envelope_is_decoded),
+		T(body_comes_in_the_type_asked_for),
+		T(truncation_cuts_between_characters_and_says_so),
+		T(all_or_none_falls_back_to_a_type_that_fits),
+		T(preview_is_the_beginning_of_the_text),
+		T(html_and_text_are_made_of_one_another),
+		T(attachments_are_listed_and_fetched),
+		T(fetches_that_cannot_be_get_their_status),
+		T(message_comes_byte_for_byte_as_opaque_and_as_part),
+		T(subject_with_control_characters_does_not_break_the_answer),
+		T(folder_is_emptied_with_what_lies_below),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
