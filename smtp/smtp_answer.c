@@ -109,9 +109,9 @@ smtp_answer_status(const struct smtp_answer *a, char *ret)
 	unsigned class = a->code / 100;
 	size_t n = smtp_answer_line(&rest, &text) ? enhanced_len(text, class) : 0;
 	if (n)
-		snprintf(ret, 16, "%.*s", (int)n, text.p);
+		(void)snprintf(ret, 16, "%.*s", (int)n, text.p);
 	else
-		snprintf(ret, 16, "%u.0.0", class);
+		(void)snprintf(ret, 16, "%u.0.0", class);
 	return ret;
 }
 

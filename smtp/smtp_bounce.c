@@ -11,8 +11,8 @@
 #include "smtp/smtp_message.h"
 #include "smtp/smtp_private.h"
 
-#define RETURN_MAX (1024 * 1024) /* a larger message comes back as its header */
-#define HEADER_MAX (64 * 1024)
+#define RETURN_MAX ((size_t)1 << 20) /* a larger message comes back as its header */
+#define HEADER_MAX ((size_t)64 << 10)
 
 const char *
 smtp_bounce_action_str(enum smtp_bounce_action a)

@@ -18,9 +18,7 @@
 		.min = (min_), .max = (max_), .help = (text),                            \
 	}
 
-#define SECOND INT64_C(1000)
-#define MINUTE (60 * SECOND)
-#define DAY (24 * 60 * MINUTE)
+#define DAY (INT64_C(24) * 3600 * 1000)
 
 static const struct conf_option options[] = {
 	OPTION(listen, CONF_LIST, "*:25", 0, 0,

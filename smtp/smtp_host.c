@@ -17,7 +17,7 @@ smtp_host_parse(struct span s, uint16_t default_port, struct smtp_host *ret)
 		h.verify = true;
 		s = span_sub(s, 4, s.n);
 	}
-	struct span name = s, port = span_of("", 0);
+	struct span name = s, port;
 	bool bracketed = s.n && s.p[0] == '[';
 	size_t colon = span_find(s, bracketed ? span_find(s, 0, ']') : 0, ':');
 	if (colon < s.n) {

@@ -14,10 +14,10 @@
 #include "smtp/smtp_private.h"
 #include "smtp/smtp_settle.h"
 
-#define LEASE_MS (30 * 60 * 1000)
-#define DEADLINE_MS (25 * 60 * 1000)  /* of an attempt: within the lease */
-#define FAULT_MS 5000                 /* pause after the store failed */
-#define SLEEP_MAX_MS (60 * 60 * 1000) /* look at the wall clock again */
+#define LEASE_MS (INT64_C(30) * 60 * 1000)
+#define DEADLINE_MS (INT64_C(25) * 60 * 1000)  /* of an attempt: within the lease */
+#define FAULT_MS 5000                          /* pause after the store failed */
+#define SLEEP_MAX_MS (INT64_C(60) * 60 * 1000) /* look at the wall clock again */
 
 struct smtp_queue {
 	struct smtp *smtp;

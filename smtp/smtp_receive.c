@@ -14,7 +14,7 @@
 
 /* What is read of a message that will be refused, beyond twice the limit, to hear its
  * end. */
-#define EXTRA_MAX (1024 * 1024)
+#define EXTRA_MAX (UINT64_C(1) << 20)
 
 struct receipt {
 	struct smtp_task task;
@@ -80,7 +80,7 @@ receipt_new(struct smtp_session *x)
 	if (e->n_rcpts == 1)
 		trace.rcpt = e->rcpts[0].address;
 	/* Room for what was announced, as far as it is credible. */
-	size_t hint = e->size && e->size < 1024 * 1024 ? (size_t)e->size : 8192;
+	size_t hint = e->size && e->size < EXTRA_MAX ? (size_t)e->size : 8192;
 	buf_init(&r->content, 0);
 	if (buf_reserve(&r->content, hint + 1024))
 		buf_commit(&r->content, 0);

@@ -4,7 +4,7 @@
  */
 #include "smtp/filter/filter.h"
 
-#define HEADER_MAX (256 * 1024)
+#define HEADER_MAX ((size_t)256 << 10)
 #define HEADER_LINES_MAX 2000
 
 /*
