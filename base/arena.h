@@ -19,7 +19,8 @@ AUTO_DEFINE(arena);
 void *arena_alloc(struct arena *a, size_t n) __attribute__((returns_nonnull));
 #define arena_new_of(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define arena_array(a, n, type) ((type *)arena_alloc_array((a), (n), sizeof(type)))
-void *arena_alloc_array(struct arena *a, size_t n, size_t size) __attribute__((returns_nonnull));
+void *arena_alloc_array(struct arena *a, size_t n, size_t size)
+	__attribute__((returns_nonnull));
 char *arena_strdup(struct arena *a, const char *s);
 /* A NUL-terminated copy. */
 char *arena_strndup(struct arena *a, struct span s);

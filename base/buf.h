@@ -60,7 +60,8 @@ void buf_add_xml(struct buf *b, struct span s);
 /* A JSON string with its quotes; ill-formed UTF-8 becomes U+FFFD. */
 void buf_add_json(struct buf *b, struct span s);
 
-/* Room for n more bytes at the end, or NULL when over the limit; then buf_commit(b, used). */
+/* Room for n more bytes at the end, or NULL when over the limit; then buf_commit(b,
+ * used). */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_commit(struct buf *b, size_t used);
 /* Drops n bytes from the front (n <= len). */

@@ -27,6 +27,7 @@ const char *clock_rfc5322(int64_t wall_ms, char *ret, size_t size);
 const char *clock_http(int64_t wall_ms, char *ret, size_t size);
 /* Days since 1970-01-01 of a proleptic Gregorian date, and back. */
 int64_t clock_days_from_civil(int year, unsigned month, unsigned day);
-void clock_civil_from_days(int64_t days, int *ret_year, unsigned *ret_month, unsigned *ret_day);
+void clock_civil_from_days(int64_t days, int *ret_year, unsigned *ret_month,
+                           unsigned *ret_day);
 
 #endif

@@ -13,13 +13,13 @@
 #include "base/rc.h"
 
 enum conf_type {
-	CONF_BOOL, /* bool; true/false, yes/no, on/off */
-	CONF_INT, /* int64_t within min..max */
-	CONF_SIZE, /* uint64_t bytes; 10, 64K, 32M, 1G */
-	CONF_TIME, /* uint64_t ms; 500ms, 30s, 15m, 2h, 7d; a bare number is seconds */
+	CONF_BOOL,   /* bool; true/false, yes/no, on/off */
+	CONF_INT,    /* int64_t within min..max */
+	CONF_SIZE,   /* uint64_t bytes; 10, 64K, 32M, 1G */
+	CONF_TIME,   /* uint64_t ms; 500ms, 30s, 15m, 2h, 7d; a bare number is seconds */
 	CONF_STRING, /* char * (never NULL) */
-	CONF_LIST, /* struct conf_list */
-	CONF_ENUM, /* int: index into choices */
+	CONF_LIST,   /* struct conf_list */
+	CONF_ENUM,   /* int: index into choices */
 };
 
 struct conf_list {
@@ -30,12 +30,13 @@ struct conf_list {
 struct conf_option {
 	const char *name;
 	enum conf_type type;
-	size_t offset; /* in the section's struct */
-	const char *def; /* the default as written in a file; lists: comma-separated, "" empty */
-	int64_t min; /* INT, SIZE (bytes), TIME (ms); both 0: unbounded */
+	size_t offset;   /* in the section's struct */
+	const char *def; /* the default as written in a file; lists: comma-separated, ""
+	                    empty */
+	int64_t min;     /* INT, SIZE (bytes), TIME (ms); both 0: unbounded */
 	int64_t max;
 	const char *const *choices; /* ENUM: NULL-terminated */
-	const char *help; /* one or two sentences for conf and manual page */
+	const char *help;           /* one or two sentences for conf and manual page */
 };
 
 struct conf_section {
@@ -56,7 +57,7 @@ struct conf;
  * file, line and option. path NULL: all defaults.
  */
 enum rc conf_load(const char *path, const struct conf_section *const *sections, size_t n,
-		  struct conf **ret, struct err *err) MUST_CHECK;
+                  struct conf **ret, struct err *err) MUST_CHECK;
 void conf_free(struct conf *c);
 AUTO_DEFINE(conf);
 
@@ -64,7 +65,8 @@ AUTO_DEFINE(conf);
 const void *conf_get(const struct conf *c, const char *section);
 /* All values, with defaults, in the syntax of the file. */
 void conf_dump(const struct conf *c, struct buf *out);
-/* A commented sample file, each option with help and default (conf/godwit.conf is made so). */
+/* A commented sample file, each option with help and default (conf/godwit.conf is made
+ * so). */
 void conf_sample(const struct conf_section *const *sections, size_t n, struct buf *out);
 /* The options as mdoc list items, for godwit.conf(5). */
 void conf_mdoc(const struct conf_section *const *sections, size_t n, struct buf *out);

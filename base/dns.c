@@ -146,7 +146,8 @@ configure(struct dns *d, const struct dns_conf *conf, struct err *err)
 		e = ub_ctx_hosts(d->ctx, NULL);
 	if (e == 0 && conf->trust_anchor != NULL)
 		e = ub_ctx_add_ta_file(d->ctx, conf->trust_anchor);
-	/* RFC 6761's "test" as well: a closed network may use it. This ends the settings. */
+	/* RFC 6761's "test" as well: a closed network may use it. This ends the settings.
+	 */
 	if (e == 0)
 		e = ub_ctx_zone_add(d->ctx, "test.", "transparent");
 	if (e != 0)

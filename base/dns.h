@@ -34,8 +34,9 @@ enum dns_result {
 
 struct dns_record {
 	uint16_t preference; /* MX */
-	struct span data;    /* A: 4 bytes, AAAA: 16 bytes, MX and PTR: "mx.example.org"
-	                        without    final dot, TXT: the joined strings, others: RDATA */
+	struct span
+		data; /* A: 4 bytes, AAAA: 16 bytes, MX and PTR: "mx.example.org"
+	                 without    final dot, TXT: the joined strings, others: RDATA */
 };
 
 struct dns_answer {

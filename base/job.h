@@ -24,7 +24,7 @@ void jobs_free(struct jobs *j);
 void job_submit(struct jobs *j, uint64_t strand, job_fn *work, void *arg);
 /* work(arg) in a worker, then done(arg) in l's thread. */
 void job_run(struct jobs *j, uint64_t strand, struct loop *l, job_fn *work, job_fn *done,
-	     void *arg);
+             void *arg);
 
 /* Submitted and not finished, for metrics and draining. */
 size_t jobs_pending(const struct jobs *j);

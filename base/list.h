@@ -75,8 +75,8 @@ list_splice(struct list *dst, struct list *src)
 /* The same when the body may remove or free pos. */
 #define list_each_safe(pos, head, type, member)                                          \
 	for (type *pos = list_entry((head)->next, type, member),                         \
-		  *pos##_next = list_entry(pos->member.next, type, member);              \
-	     &pos->member != (head); pos = pos##_next,                                   \
-		  pos##_next = list_entry(pos->member.next, type, member))
+	          *pos##_next = list_entry(pos->member.next, type, member);              \
+	     &pos->member != (head);                                                     \
+	     pos = pos##_next, pos##_next = list_entry(pos->member.next, type, member))
 
 #endif

@@ -18,14 +18,14 @@ typedef void listener_accept_fn(struct loop *l, int fd, void *arg);
  * *ret_n is how many were made. Called by the supervisor, as root.
  */
 enum rc listener_bind(const char *address, size_t n, int *fds, size_t *ret_n,
-		      struct err *err) MUST_CHECK;
+                      struct err *err) MUST_CHECK;
 
 /*
  * Accepts on the bound sockets: fds[i] on loop i. Takes the fds. When file descriptors
  * run out accepting pauses for a moment and says so in the log.
  */
 enum rc listener_new(struct loops *ls, const int *fds, size_t n, listener_accept_fn *fn,
-		     void *arg, struct listener **ret) MUST_CHECK;
+                     void *arg, struct listener **ret) MUST_CHECK;
 /* Stops accepting and closes the sockets; waits for the loops. Not from a loop. */
 void listener_free(struct listener *l);
 

@@ -13,7 +13,8 @@
 
 #include "base/span.h"
 
-#define LOG_LEVEL_LIST(X) X(ERROR, "error") X(WARN, "warn") X(INFO, "info") X(DEBUG, "debug")
+#define LOG_LEVEL_LIST(X)                                                                \
+	X(ERROR, "error") X(WARN, "warn") X(INFO, "info") X(DEBUG, "debug")
 
 enum log_level {
 #define X(name, text) LOG_LEVEL_##name,
@@ -49,7 +50,7 @@ typedef void log_sink_fn(enum log_level level, const char *line, void *arg);
 void log_set_sink(log_sink_fn *fn, void *arg);
 
 void log_write(enum log_level level, const struct log_ctx *c, const char *event,
-	       const char *fmt, ...) PRINTF_LIKE(4, 5);
+               const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 #define log_error(c, event, ...) log_write(LOG_LEVEL_ERROR, c, event, __VA_ARGS__)
 #define log_warn(c, event, ...) log_write(LOG_LEVEL_WARN, c, event, __VA_ARGS__)
@@ -60,8 +61,8 @@ void log_write(enum log_level level, const struct log_ctx *c, const char *event,
 			log_write(LOG_LEVEL_DEBUG, c, event, __VA_ARGS__);               \
 	} while (0)
 
-/* The span as a logfmt value, quoted and escaped where needed, cut at 200 bytes; a ring of
- * 16 buffers a thread, so use it only as an argument of a log call. */
+/* The span as a logfmt value, quoted and escaped where needed, cut at 200 bytes; a ring
+ * of 16 buffers a thread, so use it only as an argument of a log call. */
 const char *log_str(struct span s);
 #define LOG_STR(s) log_str(s)
 

@@ -32,10 +32,12 @@ struct loop *loop_current(void);
 const char *loop_name(const struct loop *l);
 
 /* Milliseconds of clock_mono_ms(), cached for one turn of the loop. With the clock of
- * clock_fake_start() timers fire by it, in the next turn: wake a sleeping loop by a post. */
+ * clock_fake_start() timers fire by it, in the next turn: wake a sleeping loop by a post.
+ */
 uint64_t loop_now_ms(const struct loop *l);
 
-/* Runs fn(arg) in l's thread, in the order of posting, never inside this call. Any thread. */
+/* Runs fn(arg) in l's thread, in the order of posting, never inside this call. Any
+ * thread. */
 void loop_post(struct loop *l, loop_fn *fn, void *arg);
 
 /*

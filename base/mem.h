@@ -11,7 +11,8 @@
 #include "base/def.h"
 
 void *xmalloc(size_t n) __attribute__((malloc, alloc_size(1), returns_nonnull));
-void *xcalloc(size_t n, size_t size) __attribute__((malloc, alloc_size(1, 2), returns_nonnull));
+void *
+xcalloc(size_t n, size_t size) __attribute__((malloc, alloc_size(1, 2), returns_nonnull));
 void *xrealloc(void *p, size_t n) __attribute__((alloc_size(2), returns_nonnull));
 /* n elements of size bytes; aborts on overflow of the product. */
 void *xreallocarray(void *p, size_t n, size_t size) __attribute__((returns_nonnull));

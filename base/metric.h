@@ -29,9 +29,18 @@ struct metric {
 	struct list link;
 };
 
-#define METRIC_COUNTER(n, h) { .type = METRIC_TYPE_COUNTER, .name = (n), .help = (h) }
-#define METRIC_GAUGE(n, h) { .type = METRIC_TYPE_GAUGE, .name = (n), .help = (h) }
-#define METRIC_HISTOGRAM(n, h) { .type = METRIC_TYPE_HISTOGRAM, .name = (n), .help = (h) }
+#define METRIC_COUNTER(n, h)                                                             \
+	{                                                                                \
+		.type = METRIC_TYPE_COUNTER, .name = (n), .help = (h)                    \
+	}
+#define METRIC_GAUGE(n, h)                                                               \
+	{                                                                                \
+		.type = METRIC_TYPE_GAUGE, .name = (n), .help = (h)                      \
+	}
+#define METRIC_HISTOGRAM(n, h)                                                           \
+	{                                                                                \
+		.type = METRIC_TYPE_HISTOGRAM, .name = (n), .help = (h)                  \
+	}
 
 /* Once for each metric; registering twice is harmless. Thread-safe. */
 void metric_register(struct metric *m);

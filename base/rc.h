@@ -41,7 +41,8 @@ struct err {
 	char text[512];
 };
 
-/* Writes the sentence and returns rc, so that one can `return err_set(err, RC_IO, ...)`. */
+/* Writes the sentence and returns rc, so that one can `return err_set(err, RC_IO, ...)`.
+ */
 enum rc err_set(struct err *err, enum rc rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 #endif

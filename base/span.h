@@ -62,7 +62,8 @@ struct span span_sub(struct span a, size_t from, size_t to);
 struct span span_trim(struct span a);
 /*
  * Cuts *rest at the first c: the bytes before it come back in *ret_head, *rest is what
- * follows. Without c the whole is the head and *rest is empty. False when *rest was empty.
+ * follows. Without c the whole is the head and *rest is empty. False when *rest was
+ * empty.
  */
 bool span_cut(struct span *rest, char c, struct span *ret_head);
 

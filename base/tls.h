@@ -15,7 +15,7 @@ struct tls_client;
 
 struct tls_cert {
 	const char *cert_file; /* PEM chain, the server's own first */
-	const char *key_file; /* PEM */
+	const char *key_file;  /* PEM */
 };
 
 /*
@@ -23,7 +23,7 @@ struct tls_cert {
  * in their certificates (subjectAltName, wildcards). err names the file that is wrong.
  */
 enum rc tls_server_new(const struct tls_cert *certs, size_t n, struct tls_server **ret,
-		       struct err *err) MUST_CHECK;
+                       struct err *err) MUST_CHECK;
 /* Reads the same files again and renews the keys of session tickets; on failure the old
  * ones stay. Any thread. */
 enum rc tls_server_reload(struct tls_server *t, struct err *err) MUST_CHECK;
@@ -34,7 +34,7 @@ void tls_server_free(struct tls_server *t);
  * Without verify any certificate is taken (opportunistic SMTP, RFC 7435).
  */
 enum rc tls_client_new(const char *ca_file, bool verify, struct tls_client **ret,
-		       struct err *err) MUST_CHECK;
+                       struct err *err) MUST_CHECK;
 void tls_client_free(struct tls_client *t);
 
 #endif
