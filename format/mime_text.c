@@ -144,6 +144,24 @@ behind_begin(struct span body)
 	return body;
 }
 
+/* RFC 2045 6.7 (3): blanks at the end of a line were added on the way; GMime would keep
+ * them, and take no "=" before them for a soft line break. */
+static struct span
+without_end_blanks(struct span body, struct buf *out)
+{
+	for (size_t at = 0; at < body.n;) {
+		size_t end = span_find(body, at, '\n');
+		size_t cr = end > at && end < body.n && body.p[end - 1] == '\r';
+		size_t keep = end - cr;
+		while (keep > at && (body.p[keep - 1] == ' ' || body.p[keep - 1] == '\t'))
+			keep--;
+		buf_add_span(out, span_sub(body, at, keep));
+		buf_add_span(out, span_sub(body, end - cr, end + 1));
+		at = end + 1;
+	}
+	return buf_span(out);
+}
+
 void
 mime_decode_body(const struct mime_part *p, struct span body, struct buf *out)
 {
@@ -162,8 +180,11 @@ mime_decode_body(const struct mime_part *p, struct span body, struct buf *out)
 		buf_add_span(out, body);
 		return;
 	}
+	AUTO_DONE(buf) struct buf clean = BUF_INIT(0);
 	if (kind == GMIME_CONTENT_ENCODING_UUENCODE)
 		body = behind_begin(body);
+	if (kind == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
+		body = without_end_blanks(body, &clean);
 	g_mime_encoding_init_decode(&state, kind);
 	while (body.n > 0 && buf_ok(out)) {
 		struct span piece = span_sub(body, 0, 4096);

@@ -97,6 +97,7 @@ bodies_are_decoded_as_far_as_they_can_be_read(void **state UNUSED)
 		{ "base64", "utf-8", "w6kK!!? w6", "\xc3\xa9\n" },
 		{ "quoted-printable", "iso-8859-1",
 		  "=E9=\r\n=e9 =ZZ=", "\xc3\xa9\xc3\xa9 =ZZ" },
+		{ "quoted-printable", "", "a \t\r\nb= \t\r\nc=20\r\nd= e =\n", "a\r\nbc \r\nd= e " },
 		{ "x-uuencode", "", "hello\nbegin 644 x\n#0V%T\n`\nend\n", "Cat" },
 		{ "x-unknown", "utf-8", "=E9", "=E9" },
 		{ "8bit", "windows-1252", "\x80", "\xe2\x82\xac" },
