@@ -48,8 +48,7 @@ imap_create_work(struct imap_run *r)
 	if (rc == RC_OK)
 		rc = imap_mailbox_make_parents(tx, f->name, r->arena, &parent, &leaf);
 	if (rc == RC_OK)
-		rc = store_collection_create(tx, parent, leaf, STORE_CLASS_MAIL,
-		                             STORE_ROLE_NONE, &id);
+		rc = imap_mailbox_make(tx, parent, leaf, &id);
 	if (rc == RC_OK)
 		rc = store_commit(&tx);
 	imap_reply_rc(r, rc, "Create");
@@ -139,8 +138,7 @@ move_inbox(struct store_tx *tx, uint32_t inbox, uint32_t parent, struct span lea
 	uint32_t to, *uids, uid;
 	size_t n;
 
-	enum rc rc = store_collection_create(tx, parent, leaf, STORE_CLASS_MAIL,
-	                                     STORE_ROLE_NONE, &to);
+	enum rc rc = imap_mailbox_make(tx, parent, leaf, &to);
 	if (rc == RC_OK)
 		rc = store_item_uids(tx, inbox, a, &uids, &n);
 	for (size_t i = 0; rc == RC_OK && i < n; i++)

@@ -168,14 +168,15 @@ is_selected(const struct list_cmd *l, const struct imap_mailbox *m)
 	       (m->c.role != STORE_ROLE_NONE && m->c.role != STORE_ROLE_INBOX);
 }
 
+/* unlisted: one that the command does not list itself (RFC 5258 4). */
 static bool
-has_selected_below(const struct list_cmd *l, const struct imap_mailbox *m)
+has_selected_below(const struct list_cmd *l, const struct imap_mailbox *m, bool unlisted)
 {
 	for (size_t i = 0; m->has_children && i < l->n; i++) {
 		struct span p = l->all[i].path;
 		if (p.n > m->path.n && p.p[m->path.n] == '/' &&
 		    span_eq(span_sub(p, 0, m->path.n), m->path) &&
-		    is_selected(l, &l->all[i]))
+		    is_selected(l, &l->all[i]) && !(unlisted && matches(l, p)))
 			return true;
 	}
 	return false;
@@ -244,14 +245,14 @@ list_one(struct imap_run *r, struct store_tx *tx, struct list_cmd *l,
 		/* RFC 3501 6.3.9: "%" shows the level above a subscribed name. */
 		if (selected)
 			write_mailbox(r, l, m, false);
-		else if (ends_in_percent(l) && has_selected_below(l, m)) {
+		else if (ends_in_percent(l) && has_selected_below(l, m, false)) {
 			buf_add_str(&r->out, "* LSUB (\\Noselect \\HasChildren) \"/\" ");
 			imap_write_mailbox(&r->out, m->path, r->s->utf8);
 			buf_add_str(&r->out, "\r\n");
 		}
 		return RC_OK;
 	}
-	bool below = l->recursive && has_selected_below(l, m);
+	bool below = l->recursive && has_selected_below(l, m, !selected);
 	if (!selected && !below)
 		return RC_OK;
 	write_mailbox(r, l, m, below);

@@ -35,6 +35,16 @@ imap_mailbox_find(struct store_tx *tx, struct span path, struct arena *a,
 }
 
 enum rc
+imap_mailbox_make(struct store_tx *tx, uint32_t parent, struct span name,
+                  uint32_t *ret_id)
+{
+	enum rc rc = store_collection_create(tx, parent, name, STORE_CLASS_MAIL,
+	                                     STORE_ROLE_NONE, ret_id);
+
+	return rc ? rc : store_collection_subscribe(tx, *ret_id, false);
+}
+
+enum rc
 imap_mailbox_make_parents(struct store_tx *tx, struct span path, struct arena *a,
                           uint32_t *ret_parent, struct span *ret_leaf)
 {
@@ -54,8 +64,7 @@ imap_mailbox_make_parents(struct store_tx *tx, struct span path, struct arena *a
 		if (rc == RC_OK && !imap_mailbox_is(&c))
 			return RC_INVALID;
 		if (rc == RC_NOT_FOUND)
-			rc = store_collection_create(tx, parent, name, STORE_CLASS_MAIL,
-			                             STORE_ROLE_NONE, &c.id);
+			rc = imap_mailbox_make(tx, parent, name, &c.id);
 		if (rc)
 			return rc;
 		parent = c.id;

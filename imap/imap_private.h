@@ -93,7 +93,7 @@ enum imap_cmd_flag {
 	IMAP_CMD_NO_SYNC = 4, /* what is new in the mailbox is not told at its end */
 	IMAP_CMD_WRITE = 8,   /* not on what EXAMINE opened */
 	IMAP_CMD_PLAIN = 16,  /* STARTTLS: only before TLS */
-	IMAP_CMD_SECRET = 32, /* its arguments are not logged */
+	IMAP_CMD_PATTERN = 32, /* a name that cannot be finds nothing */
 };
 
 /* In the loop: reads the arguments into run->state; an error is in run->rd.error. A

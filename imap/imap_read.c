@@ -307,14 +307,13 @@ decode_name(struct imap_read *r, struct span wire, struct span *ret)
 	for (size_t i = 0; i < wire.n; i++)
 		eight_bit |= (wire.p[i] & 0x80) != 0;
 	if (r->utf8 || eight_bit) {
-		if (!utf8_is_valid(wire))
-			return imap_read_fail(r, "Mailbox name is not valid UTF-8");
+		r->bad_name |= !utf8_is_valid(wire);
 		*ret = wire;
 	} else if (memchr(wire.p, '&', wire.n)) {
 		AUTO_DONE(buf) struct buf b = BUF_INIT(IMAP_NAME_MAX);
-		if (imap_utf7_decode(wire, &b))
-			return imap_read_fail(r, "Mailbox name is not valid UTF-7");
-		*ret = arena_span(r->arena, buf_span(&b));
+		bool bad = imap_utf7_decode(wire, &b) != RC_OK;
+		r->bad_name |= bad;
+		*ret = bad ? wire : arena_span(r->arena, buf_span(&b));
 	} else {
 		*ret = wire;
 	}

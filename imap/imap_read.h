@@ -19,6 +19,7 @@ struct imap_read {
 	size_t at;
 	struct arena *arena;
 	bool utf8;         /* UTF8=ACCEPT or IMAP4rev2: names are UTF-8 */
+	bool bad_name;     /* a mailbox name that cannot be: taken as it is, for a NO */
 	const char *error; /* static storage */
 };
 

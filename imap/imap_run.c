@@ -257,6 +257,10 @@ imap_run_start(struct imap_session *s, struct buf *line)
 		           "The mailbox was opened with EXAMINE");
 		r->phase = IMAP_PHASE_END;
 	}
+	if (r->rd.bad_name && !(r->cmd->flags & IMAP_CMD_PATTERN)) {
+		imap_reply(r, IMAP_NO, "CANNOT", "No mailbox can have that name");
+		r->phase = IMAP_PHASE_END;
+	}
 	if (r->wants_line)
 		return;
 	if (r->cmd->work && r->phase == IMAP_PHASE_WORK)

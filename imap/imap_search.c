@@ -107,7 +107,7 @@ imap_search_parse(struct imap_run *r)
 		imap_enable_condstore(r);
 }
 
-/* Fills in "*" and "$" of all sets. RC_INVALID: a number that is not there. */
+/* Fills in "*" and "$" of all sets. */
 static enum rc
 resolve(struct imap_run *r, struct store_tx *tx, struct search_key *k)
 {
@@ -116,6 +116,11 @@ resolve(struct imap_run *r, struct store_tx *tx, struct search_key *k)
 	if (k->kind == SEARCH_SEQ) {
 		struct imap_seqset wire = k->set;
 		rc = imap_view_select(r, tx, &wire, false, &k->set);
+		/* A number that is not there matches nothing; others of the set may. */
+		if (rc == RC_INVALID) {
+			imap_seqset_resolve(&wire, r->s->view->exists, r->arena, &k->set);
+			rc = RC_OK;
+		}
 	} else if (k->kind == SEARCH_UID) {
 		struct imap_seqset wire = k->set;
 		rc = imap_view_select_uids(r, tx, &wire, &k->set);
@@ -123,6 +128,22 @@ resolve(struct imap_run *r, struct store_tx *tx, struct search_key *k)
 	for (struct search_key *c = k->first; rc == RC_OK && c; c = c->next)
 		rc = resolve(r, tx, c);
 	return rc;
+}
+
+/* What of a resolved set lies within 1..last. */
+static void
+clip(const struct imap_seqset *set, uint32_t last, struct arena *a,
+     struct imap_seqset *ret)
+{
+	struct imap_range *v = arena_array(a, set->n + 1, struct imap_range);
+	size_t n = 0;
+
+	for (; n < set->n && set->v[n].lo <= last; n++) {
+		v[n] = set->v[n];
+		if (v[n].hi > last)
+			v[n].hi = last;
+	}
+	*ret = (struct imap_seqset){ .v = v, .n = n };
 }
 
 static enum rc
@@ -141,7 +162,7 @@ prepare(struct imap_run *r, struct store_tx *tx, struct search *s)
 	/* A set among the keys says where to look. */
 	for (struct search_key *k = s->keys->first; k; k = k->next) {
 		if (k->kind == SEARCH_SEQ) {
-			s->range = k->set;
+			clip(&k->set, v->exists, r->arena, &s->range);
 			break;
 		}
 		if (k->kind == SEARCH_UID) {
@@ -381,10 +402,7 @@ fail(struct imap_run *r, const struct search *s, enum rc rc)
 		r->s->saved = NULL;
 		r->s->n_saved = 0;
 	}
-	if (rc == RC_INVALID)
-		imap_reply(r, IMAP_BAD, NULL, "No such message");
-	else
-		imap_reply_rc(r, rc, "Search");
+	imap_reply_rc(r, rc, "Search");
 	return true;
 }
 

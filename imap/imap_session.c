@@ -14,8 +14,11 @@
 #define INPUT_MAX (64U * 1024)
 /* Answers that the client does not fetch: no further command until they are gone. */
 #define OUTPUT_MAX (256U * 1024)
-/* RFC 9051 11: limits before sign-in are narrower. */
-#define EARLY_MAX 8192
+/* Before sign-in a line is no longer than the largest ID (RFC 2971 3.3). */
+#define EARLY_LINE_MAX (34U * 1024)
+#define EARLY_LITERAL_MAX 8192
+/* How long a client may take to fetch the last answers. */
+#define CLOSING_MS 30000
 #define BAD_COMMANDS_MAX 20
 #define BAD_COMMANDS_EARLY_MAX 5
 /* Probes after so long: a carrier's NAT forgets silent flows in 5 to 15 minutes. */
@@ -61,9 +64,10 @@ set_limits(struct imap_session *s)
 	const struct imap_conf *c = &s->im->conf;
 	bool early = s->state < IMAP_STATE_READY;
 
-	s->frame.line_max = early ? EARLY_MAX : c->line_max;
-	s->frame.literal_max = early ? EARLY_MAX : c->literal_max;
-	s->frame.append_max = early ? EARLY_MAX : c->message_max;
+	s->frame.line_max =
+		early && c->line_max > EARLY_LINE_MAX ? EARLY_LINE_MAX : c->line_max;
+	s->frame.literal_max = early ? EARLY_LITERAL_MAX : c->literal_max;
+	s->frame.append_max = early ? EARLY_LITERAL_MAX : c->message_max;
 }
 
 void
@@ -76,6 +80,8 @@ imap_session_move(struct imap_session *s, enum imap_state to)
 	          imap_state_str(s->state), imap_state_str(to));
 	s->state = to;
 	set_limits(s);
+	if (to == IMAP_STATE_CLOSING && s->stream)
+		stream_set_idle_ms(s->stream, CLOSING_MS);
 }
 
 static void

@@ -12,8 +12,8 @@
 #define ITEM_LIST(X)                                                                     \
 	X(MESSAGES)                                                                      \
 	X(RECENT)                                                                        \
-	X(UIDNEXT) X(UIDVALIDITY) X(UNSEEN) X(DELETED) X(SIZE) X(HIGHESTMODSEQ)          \
-		X(APPENDLIMIT)
+	X(UIDNEXT)                                                                       \
+	X(UIDVALIDITY) X(UNSEEN) X(DELETED) X(SIZE) X(HIGHESTMODSEQ) X(APPENDLIMIT)
 
 enum item {
 #define X(name) ITEM_##name,

@@ -120,7 +120,7 @@ check_mailbox(const char *wire, bool utf8, const char *want)
 {
 	struct imap_read r = reader(wire, utf8);
 	struct span s;
-	bool ok = imap_read_mailbox(&r, &s) && imap_read_end(&r);
+	bool ok = imap_read_mailbox(&r, &s) && imap_read_end(&r) && !r.bad_name;
 
 	if (ok != (want != NULL) || (ok && !span_is(s, want)))
 		fail_msg("%s: %s", wire, ok ? "read wrong" : r.error);

@@ -105,6 +105,9 @@ each_key_finds_what_it_names(void **state)
 		{ "2:3", " 2 3" },
 		{ "UID 3:*", " 3 4" },
 		{ "UID 9:*", " 4" },
+		{ "9", "" },
+		{ "3:9", " 3 4" },
+		{ "OR 9 1", " 1" },
 		{ "1,3 SEEN", " 1" },
 		{ "NOT SEEN", " 2 3 4" },
 		{ "NOT NOT SEEN", " 1" },
@@ -139,7 +142,7 @@ what_is_no_key_is_bad(void **state)
 		"LARGER x",
 		"ON 99-Feb-2024",
 		"0",
-		"9",
+
 		"UID",
 		"HEADER x",
 		"KEYWORD",
