@@ -100,7 +100,7 @@ eas_compose_addresses(struct buf *out, const char *name, struct span list,
 
 	for (; i; i = i->next) {
 		if (!is_address_text(i->mailbox) || !is_address_text(i->host) ||
-		    span_is(i->host, "MISSING_DOMAIN"))
+		    span_is(i->host, MIME_NO_DOMAIN))
 			continue; /* what the parser made of half an address */
 		if (first)
 			buf_addf(out, "%s: ", name);

@@ -320,6 +320,8 @@ write_display_to(const struct mime_envelope *e, struct arena *a, struct wbxml_wr
 			buf_add_char(&b, ';');
 		if (name.n > 0)
 			buf_add_span(&b, name);
+		else if (span_is(i->host, MIME_NO_DOMAIN))
+			buf_add_span(&b, i->mailbox);
 		else
 			buf_addf(&b, "%.*s@%.*s", SPAN_FMT(i->mailbox),
 			         SPAN_FMT(i->host));

@@ -5,3 +5,5 @@ target_link_libraries(godwit_eas_fixture PUBLIC godwit_activesync cmocka)
 foreach(name sync sync_client random ping provision folders query items send)
 	godwit_unit_test(test_eas_${name} USES eas_fixture)
 endforeach()
+
+godwit_fuzz(fuzz_eas USES activesync)
