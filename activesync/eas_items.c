@@ -339,7 +339,7 @@ delete_below(struct eas_call *c, uint32_t parent)
 	rc = eas_write(c, true, &tx);
 	if (rc == RC_OK)
 		rc = store_collection_list(tx, c->arena, &cols, &n);
-	for (size_t i = 0; i < n && rc == RC_OK; i++) {
+	for (size_t i = 0; rc == RC_OK && i < n; i++) {
 		if (cols[i].parent == parent)
 			rc = store_collection_delete(tx, cols[i].id);
 	}
