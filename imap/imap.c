@@ -49,6 +49,19 @@ const struct conf_section imap_conf_section = {
 	.size = sizeof(struct imap_conf),
 };
 
+struct metric imap_metric_commands =
+	METRIC_COUNTER("godwit_imap_commands_total", "IMAP commands answered.");
+struct metric imap_metric_bad = METRIC_COUNTER("godwit_imap_bad_total",
+                                               "IMAP commands that were not understood.");
+struct metric imap_metric_logins =
+	METRIC_COUNTER("godwit_imap_logins_total", "IMAP sign-ins.");
+struct metric imap_metric_refused =
+	METRIC_COUNTER("godwit_imap_logins_refused_total", "IMAP sign-ins refused.");
+struct metric imap_metric_idling =
+	METRIC_GAUGE("godwit_imap_idling", "IMAP sessions in IDLE.");
+struct metric imap_metric_bytes_out =
+	METRIC_COUNTER("godwit_imap_sent_bytes_total", "Bytes of IMAP answers.");
+
 struct imap_user {
 	struct hnode node;
 	uint64_t id;
@@ -60,6 +73,12 @@ imap_new(const struct imap_conf *conf, const struct imap_deps *deps, struct imap
 {
 	struct imap *im = xcalloc(1, sizeof(*im));
 
+	struct metric *const metrics[] = {
+		&imap_metric_commands, &imap_metric_bad,    &imap_metric_logins,
+		&imap_metric_refused,  &imap_metric_idling, &imap_metric_bytes_out
+	};
+	for (size_t i = 0; i < ARRAY_LEN(metrics); i++)
+		metric_register(metrics[i]);
 	im->conf = *conf;
 	im->conf.listen = im->conf.listen_tls = (struct conf_list){ NULL, 0 };
 	im->deps = *deps;

@@ -180,6 +180,7 @@ refuse(struct imap_run *r, const char *code, const char *text, uint64_t delay_ms
 
 	log_warn(&s->log, "imap.login refused", "name=%s why=\"%s\" tls=%d",
 	         LOG_STR(auth->user), rc_str(auth->rc), stream_is_tls(s->stream));
+	metric_add(&imap_metric_refused, 1);
 	imap_reply(r, IMAP_NO, code, text);
 	if (++s->auth_failures >= FAILURES_MAX) {
 		r->bye = true;
@@ -199,8 +200,9 @@ welcome(struct imap_run *r)
 
 	s->user = auth->found.id;
 	s->address = xstrndup(auth->found.address.p, auth->found.address.n);
-	loop_timer_clear(&s->timer);
+	imap_session_welcome(s);
 	imap_session_move(s, IMAP_STATE_READY);
+	metric_add(&imap_metric_logins, 1);
 	log_ctx_add(&s->log, "user=%s", s->address);
 	log_info(&s->log, "imap.login", "tls=\"%s\"", stream_tls_str(s->stream));
 	AUTO_DONE(buf) struct buf b = BUF_INIT(0);

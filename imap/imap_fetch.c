@@ -461,8 +461,8 @@ answer(struct imap_run *r, const struct fetch *f)
 	if (f->bad_encoding)
 		imap_reply(r, IMAP_NO, "UNKNOWN-CTE", "A part cannot be decoded");
 	else if (f->missing && !r->by_uid)
-		imap_reply(r, IMAP_NO, "EXPUNGEISSUED",
-		           "Some of the messages do not exist any more");
+		imap_reply(r, IMAP_OK, "EXPUNGEISSUED",
+		           "Completed, but for messages that do not exist any more");
 	else
 		imap_reply(r, IMAP_OK, NULL, "Fetch completed");
 }

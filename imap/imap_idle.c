@@ -84,6 +84,7 @@ imap_idle_parse(struct imap_run *r)
 	if (s->im->conf.keepalive_ms)
 		loop_timer_set(&idle->keepalive, s->im->conf.keepalive_ms);
 	s->idle = idle;
+	metric_add(&imap_metric_idling, 1);
 	if (s->view)
 		idle->wait = subscribe(idle);
 	else
@@ -108,6 +109,7 @@ imap_idle_stop(struct imap_session *s)
 	if (!idle)
 		return;
 	s->idle = NULL;
+	metric_add(&imap_metric_idling, -1);
 	push_wait_free(idle->wait);
 	loop_timer_clear(&idle->keepalive);
 	free(idle->tag);

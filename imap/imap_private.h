@@ -15,6 +15,7 @@
 #include "base/htab.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "imap/imap.h"
 #include "imap/imap_frame.h"
 #include "imap/imap_read.h"
@@ -42,6 +43,13 @@ const char *imap_state_str(enum imap_state s);
 
 enum imap_status { IMAP_OK, IMAP_NO, IMAP_BAD };
 
+extern struct metric imap_metric_commands;
+extern struct metric imap_metric_bad;
+extern struct metric imap_metric_logins;
+extern struct metric imap_metric_refused;
+extern struct metric imap_metric_idling;
+extern struct metric imap_metric_bytes_out;
+
 struct imap {
 	struct imap_conf conf; /* lists not used after imap_new() */
 	struct imap_deps deps;
@@ -65,7 +73,7 @@ struct imap_session {
 	bool draining;
 	uint8_t bad_commands;
 	uint8_t auth_failures;
-	struct loop_timer timer; /* sign-in limit; later what the running command needs */
+	struct loop_timer timer; /* sign-in limit; later: quiet for long */
 	struct imap_frame frame;
 	struct imap_run *run;   /* NULL: between commands */
 	struct imap_idle *idle; /* not NULL: in IDLE */
@@ -159,6 +167,10 @@ void imap_session_gone(struct imap_session *s);
 void imap_session_write(struct imap_session *s, struct buf *b);
 /* Says "* BYE text" and closes when it is written. */
 void imap_session_bye(struct imap_session *s, const char *text);
+/* A command has ended: when none follows for long the map is forgotten. */
+void imap_session_rest(struct imap_session *s);
+/* Signed in: the limit for that is off. */
+void imap_session_welcome(struct imap_session *s);
 /* Reads on: what lies in the stream. Safe to call at any time in the loop. */
 void imap_session_pump(struct imap_session *s);
 

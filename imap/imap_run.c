@@ -115,6 +115,7 @@ log_command(struct imap_run *r)
 {
 	struct imap_session *s = r->s;
 
+	metric_add(&imap_metric_commands, 1);
 	if (r->status != IMAP_BAD) {
 		s->bad_commands = 0;
 		log_debug(&s->log, "imap.command", "name=%s ok=%d",
@@ -122,6 +123,7 @@ log_command(struct imap_run *r)
 		return;
 	}
 	s->bad_commands++;
+	metric_add(&imap_metric_bad, 1);
 	log_info(&s->log, "imap.bad", "name=%s why=\"%s\"", r->cmd ? r->cmd->name : "?",
 	         r->text ? r->text : "");
 }
@@ -165,8 +167,10 @@ imap_run_end(struct imap_run *r)
 		stream_close(s->stream);
 	} else if (s->draining) {
 		imap_session_bye(s, "Server is going down");
-	} else {
+	} else if (s->idle) {
 		imap_idle_go_on(s);
+	} else {
+		imap_session_rest(s);
 	}
 }
 

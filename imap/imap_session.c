@@ -17,6 +17,8 @@
 /* Before sign-in a line is no longer than the largest ID (RFC 2971 3.3). */
 #define EARLY_LINE_MAX (34U * 1024)
 #define EARLY_LITERAL_MAX 8192
+/* A session without commands for so long is taken for idle. */
+#define QUIET_MS 30000
 /* How long a client may take to fetch the last answers. */
 #define CLOSING_MS 30000
 #define BAD_COMMANDS_MAX 20
@@ -112,6 +114,7 @@ void
 imap_session_write(struct imap_session *s, struct buf *b)
 {
 	s->bytes_out += buf_len(b);
+	metric_add(&imap_metric_bytes_out, (int64_t)buf_len(b));
 	if (s->stream)
 		stream_write_buf(s->stream, b);
 	buf_done(b);
@@ -144,6 +147,29 @@ on_login_late(void *arg)
 
 	log_info(&s->log, "imap.login late", "state=\"%s\"", imap_state_str(s->state));
 	imap_session_bye(s, "Sign-in took too long");
+}
+
+static void
+on_quiet(void *arg)
+{
+	struct imap_session *s = arg;
+
+	if (!s->run && s->view)
+		imap_view_forget(s->view);
+}
+
+void
+imap_session_welcome(struct imap_session *s)
+{
+	loop_timer_clear(&s->timer);
+	loop_timer_init(&s->timer, s->loop, on_quiet, s);
+}
+
+void
+imap_session_rest(struct imap_session *s)
+{
+	if (s->view && s->view->loaded)
+		loop_timer_set(&s->timer, QUIET_MS);
 }
 
 static void

@@ -206,8 +206,8 @@ answer(struct imap_run *r, struct store_cmd *c)
 		imap_reply(r, IMAP_OK, arena_strndup(r->arena, buf_span(&b)),
 		           "Conditional STORE failed for some");
 	} else if (c->missing && !r->by_uid) {
-		imap_reply(r, IMAP_NO, "EXPUNGEISSUED",
-		           "Some of the messages do not exist any more");
+		imap_reply(r, IMAP_OK, "EXPUNGEISSUED",
+		           "Completed, but for messages that do not exist any more");
 	} else {
 		imap_reply_rc(r, RC_OK, "Store");
 	}
