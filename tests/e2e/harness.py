@@ -125,9 +125,12 @@ class Godwit:
     def start(self, wrapper=()):
         self.log_file = open(self.log_path, "ab")
         binary = os.path.join(BUILD, "server", "godwitd")
+        # What ASan keeps of freed memory would hide what the server itself holds.
+        env = dict(os.environ)
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=16"
         self.process = subprocess.Popen([*wrapper, binary, "-c", self.conf_path],
                                         stdin=subprocess.DEVNULL, stderr=self.log_file,
-                                        stdout=self.log_file)
+                                        stdout=self.log_file, env=env)
         self.wrapped = bool(wrapper)
         self.wait_ready()
         return self

@@ -57,8 +57,8 @@ class Clients(GodwitTest):
             self.assertTrue(out.strip().endswith("%s 200" % version), out)
             self.assertRegex(out, r"(?i)ms-asprotocolversions: .*16\.1")
             self.assertRegex(out, r"(?i)ms-asprotocolcommands: .*Ping")
-        code, out, err = run("curl", "-sS", "--cacert", self.g.ca, "-o", os.devnull, "-w",
-                             "%{http_code}", url)
+        code, out, err = run("curl", "-sS", "--cacert", self.g.ca, "-X", "OPTIONS", "-o",
+                             os.devnull, "-w", "%{http_code}", url)
         self.assertEqual(out, "401")
 
     def test_swaks_with_tls_auth_and_attachment(self):
