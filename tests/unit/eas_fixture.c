@@ -212,6 +212,7 @@ run(struct eas_fixture *f, const char *command, struct span body, bool resumed)
 	c.query.device_type = SPAN("TestPhone");
 	c.query.policy_key = f->policy_key;
 	c.query.accept_multipart = f->multipart;
+	c.query.attachment_name = span_str(f->attachment);
 	if (f->can_wait) {
 		c.loop = f->loop;
 		c.on_wake = on_wake;

@@ -50,6 +50,7 @@ struct eas_fixture {
 	uint16_t version;
 	uint32_t policy_key;
 	bool multipart;
+	const char *attachment; /* AttachmentName of the query */
 	bool can_wait;
 
 	/* Of the last answer. */

@@ -242,6 +242,26 @@ fetches_that_cannot_be_get_their_status(void **state)
 	                    "<ItemOperations><Status>2</Status></ItemOperations>");
 }
 
+static void
+attachment_comes_by_its_own_command_at_12_1(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	add_mixed(f);
+	f->version = 121;
+	sync_with(f, PREF("1", ""));
+	f->attachment = eas_value(f, "FileReference", 0);
+	eas_run(f, "GetAttachment", NULL);
+	assert_int_equal(f->http_status, 200);
+	assert_true(span_eq(buf_span(&f->body), span_of("\0\1\2\3\4\5\6\7\10\11", 10)));
+	f->attachment = "1:1:99";
+	eas_run(f, "GetAttachment", NULL);
+	assert_int_equal(f->http_status, 404);
+	f->version = 141;
+	eas_run(f, "GetAttachment", NULL);
+	assert_int_equal(f->http_status, 501);
+}
+
 static uint32_t
 u32_at(struct span s, size_t at)
 {
@@ -360,6 +380,7 @@ main(void)
 		T(preview_is_the_beginning_of_the_text),
 		T(html_and_text_are_made_of_one_another),
 		T(attachments_are_listed_and_fetched),
+		T(attachment_comes_by_its_own_command_at_12_1),
 		T(fetches_that_cannot_be_get_their_status),
 		T(message_comes_byte_for_byte_as_opaque_and_as_part),
 		T(subject_with_control_characters_does_not_break_the_answer),
