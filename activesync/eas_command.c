@@ -213,6 +213,21 @@ refuse(struct eas_call *c, unsigned status, int http_status)
 		eas_answer_http(c, http_status);
 }
 
+/* On waking there is no news of the device to note; is it still let in? */
+static bool
+is_still_allowed(struct eas_call *c)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_device d;
+
+	if (!c->resumed || eas_read(c, &tx) != RC_OK ||
+	    store_device_load(tx, c->device.number, c->arena, &d) != RC_OK)
+		return false;
+	c->device = d;
+	return d.state == STORE_DEVICE_ALLOWED && !c->user.disabled;
+}
+
 /* A remembered pair of id and password is not enough: is this device let in? */
 static bool
 check_device(struct eas_call *c)
@@ -236,6 +251,8 @@ check_device(struct eas_call *c)
 		refuse(c, EAS_STATUS_DEVICE_ID, 403);
 		return false;
 	}
+	if (is_still_allowed(c))
+		return true;
 	rc = mdm_access(c->eas->deps.mdm, &c->user, &facts, c->arena, &c->device, &access,
 	                &reason);
 	if (rc == RC_TOO_BIG) {

@@ -83,10 +83,10 @@ on_gone(struct http_request *r)
 		finish(q);
 }
 
+/* Takes a. */
 static struct eas_call *
-new_call(struct eas_request *q)
+new_call(struct eas_request *q, struct arena *a)
 {
-	struct arena *a = arena_new();
 	struct eas_call *c = arena_new_of(a, struct eas_call);
 	struct log_ctx *log = arena_new_of(a, struct log_ctx);
 
@@ -163,10 +163,12 @@ resume(struct eas_request *q)
 	push_wait_free(q->wait);
 	q->wait = NULL;
 	q->fired = false;
-	c = new_call(q);
+	c = new_call(q, arena_new());
 	c->resumed = true;
 	c->wait_ms = q->deadline_ms > now ? q->deadline_ms - now : 1;
+	c->wait_token = q->wait_token;
 	c->user.id = q->user;
+	c->device.number = q->device;
 	c->query.command = span_str(q->command->name);
 	c->query.version = q->version;
 	c->query.device_id = span_str(q->device_id);
@@ -205,16 +207,19 @@ park(struct eas_request *q)
 	q->version = c->query.version;
 	q->user = c->user.id;
 	q->device = c->device.number;
+	q->wait_token = c->wait_token;
 	if (!c->resumed)
 		q->deadline_ms = clock_mono_ms() + c->wait_ms;
 	drop_call(q);
 	http_drop_body(q->r);
 	http_on_drain(q->r, on_drain);
+	if (q->expired || q->superseded) { /* not listed: a newer one may be */
+		eas_request_end(q);
+		return;
+	}
 	eas_waits_add(q);
 	metric_set(&waiting_metric, (int64_t)eas_waiting(q->eas));
-	if (q->expired || q->superseded)
-		eas_request_end(q);
-	else if (q->fired)
+	if (q->fired)
 		resume(q);
 }
 
@@ -314,52 +319,70 @@ on_signed_in(struct eas_sign_in *s)
 	run_command(q);
 }
 
-static bool
-parse(struct eas_request *q, struct eas_call *c)
+static enum rc
+parse(struct http_request *r, struct arena *a, struct eas_query *ret)
 {
 	struct eas_query_headers h = {
-		.version = http_header_get(q->r, "ms-asprotocolversion"),
-		.policy_key = http_header_get(q->r, "x-ms-policykey"),
-		.accept_multipart = http_header_get(q->r, "ms-asacceptmultipart"),
+		.version = http_header_get(r, "ms-asprotocolversion"),
+		.policy_key = http_header_get(r, "x-ms-policykey"),
+		.accept_multipart = http_header_get(r, "ms-asacceptmultipart"),
 	};
 
-	return eas_query_parse(q->r->query, &h, c->arena, &c->query) == RC_OK;
+	if (span_is(r->method, "OPTIONS")) {
+		*ret = (struct eas_query){ .device_id = SPAN("") };
+		return RC_OK;
+	}
+	return eas_query_parse(r->query, &h, a, ret);
 }
 
-void
-eas_request_handler(struct http_request *r, void *arg)
+static struct eas_request *
+new_request(struct eas *e, struct http_request *r, struct span device_id)
 {
-	bool is_post = span_is(r->method, "POST");
-	struct eas_request *q;
-	struct eas_call *c;
+	struct eas_request *q = xcalloc(1, sizeof(*q) + device_id.n + 1);
 
-	metric_add(&requests_metric, 1);
-	if (!is_post && !span_is(r->method, "OPTIONS")) {
-		http_set_header(r, "Allow", "OPTIONS,POST");
-		http_respond_text(r, 405, "This is an ActiveSync server.");
-		return;
-	}
-	q = xcalloc(1, sizeof(*q));
-	q->eas = arg;
+	memcpy(q->device_id, device_id.p, device_id.n);
+	q->eas = e;
 	q->r = r;
 	q->loop = r->loop;
 	atomic_init(&q->refs, 1);
 	r->user_data = q;
 	http_on_gone(r, on_gone);
-	c = new_call(q);
+	return q;
+}
+
+void
+eas_request_handler(struct http_request *r, void *arg)
+{
+	struct eas *e = arg;
+	struct arena *a;
+	struct eas_request *q;
+	struct eas_query query;
+	struct eas_call *c;
+
+	metric_add(&requests_metric, 1);
+	if (!span_is(r->method, "POST") && !span_is(r->method, "OPTIONS")) {
+		http_set_header(r, "Allow", "OPTIONS,POST");
+		http_respond_text(r, 405, "This is an ActiveSync server.");
+		return;
+	}
+	if (r->body.n > e->conf->body_max) {
+		http_respond_text(r, 413, "The request is too large.");
+		return;
+	}
+	a = arena_new();
+	if (parse(r, a, &query) != RC_OK) {
+		arena_free(a);
+		set_headers(r);
+		http_respond_text(r, 400, "No ActiveSync request.");
+		return;
+	}
+	q = new_request(e, r, query.device_id);
+	c = new_call(q, a);
+	c->query = query;
 	c->body = r->body;
 	c->user_agent = http_header_get(r, "user-agent");
 	if (!c->user_agent.p)
 		c->user_agent = SPAN("");
-	if ((is_post && !parse(q, c)) || r->body.n > q->eas->conf->body_max) {
-		set_headers(r);
-		http_respond_text(r, r->body.n > q->eas->conf->body_max ? 413 : 400,
-		                  "No ActiveSync request.");
-		finish(q);
-		return;
-	}
-	memcpy(q->device_id, c->query.device_id.p ? c->query.device_id.p : "",
-	       c->query.device_id.n);
 	q->busy = true;
-	eas_sign_in(q->eas, r, c->arena, on_signed_in, q);
+	eas_sign_in(e, r, a, on_signed_in, q);
 }

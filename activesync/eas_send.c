@@ -164,8 +164,8 @@ eas_send_once(struct eas_call *c, const struct eas_send *q)
 	struct mail_submit_request submit = {
 		.user = c->user.id,
 		.sender = c->user.address,
-		/* No device: the message is news to this one too where it is delivered, and
-		 * to others its number means nothing. */
+		/* No device: the message is news to this one too where it is delivered,
+		 * and to others its number means nothing. */
 		.protocol = "activesync",
 	};
 	struct err err = { "" };

@@ -258,6 +258,8 @@ save_all(struct eas_sync *s)
 	for (size_t i = 0; i < s->n; i++)
 		cursors |= s->collections[i].save;
 	eas_sync_cache_write(s, &cache);
+	if (!s->c->resumed)
+		s->c->wait_token = hash_bytes(buf_span(&cache));
 	rc = eas_read(s->c, &tx);
 	if (rc == RC_OK)
 		rc = store_cursor_load(tx, s->c->device.number, EAS_SYNC_CACHE,
@@ -525,6 +527,12 @@ eas_sync_start(struct eas_call *c)
 	rc = read_request(&s, &status);
 	if (rc == RC_OK && status != EAS_STATUS_OK) {
 		eas_answer_status(c, status);
+		return;
+	}
+	if (rc == RC_OK && s.is_stale) {
+		/* The device has asked for something else meanwhile: its keys may have
+		 * moved on, and this answer could only confuse. */
+		eas_answer_http(c, 200);
 		return;
 	}
 	ms = s.wait_s * UINT64_C(1000);

@@ -74,7 +74,8 @@ struct eas_sync {
 	uint32_t window; /* of all collections together */
 	uint64_t tree;   /* modseq of the tree when the cached request was made */
 	bool has_commands;
-	size_t bytes; /* rendered so far */
+	bool is_stale; /* resumed, but the cached request is another one now */
+	size_t bytes;  /* rendered so far */
 };
 
 /* eas_sync_parse.c: RC_INVALID: Status 4; RC_TOO_BIG: 15. */
@@ -86,7 +87,8 @@ enum rc eas_body_prefs_parse(const struct wbxml_node *n, wbxml_tag tag,
 
 /* eas_sync_cache.c: the request as it is kept for empty and partial ones. */
 void eas_sync_cache_write(const struct eas_sync *s, struct buf *out);
-/* Adds what the request itself does not name. RC_NOT_FOUND: nothing is cached. */
+/* Adds what the request itself does not name. RC_NOT_FOUND: nothing is cached. A resumed
+ * request whose row is not the one it waited with is stale. */
 enum rc eas_sync_cache_load(struct eas_sync *s, struct store_tx *tx) MUST_CHECK;
 
 /* eas_sync_client.c: applies the commands of all collections, durable on return. Failures

@@ -51,8 +51,14 @@ read_collections(struct eas_sync *s, struct eas_unpack *u)
 	uint64_t n = eas_unpack_u64(u);
 	size_t named = s->n;
 
+	struct eas_sync_collection *list;
+
 	if (u->failed || n > EAS_SYNC_COLLECTIONS_MAX)
 		return RC_NOT_FOUND;
+	list = arena_array(s->c->arena, s->n + n, struct eas_sync_collection);
+	if (s->n > 0)
+		memcpy(list, s->collections, s->n * sizeof(*list));
+	s->collections = list;
 	for (uint64_t i = 0; i < n; i++) {
 		struct eas_sync_collection *co = &s->collections[s->n];
 		uint64_t flags;
@@ -66,7 +72,7 @@ read_collections(struct eas_sync *s, struct eas_unpack *u)
 		co->get_changes = (flags & 1) != 0;
 		co->deletes_as_moves = (flags & 2) != 0;
 		co->id_text = span_str(arena_printf(s->c->arena, "%u", co->id));
-		if (!is_named(s, named, co->id) && s->n < EAS_SYNC_COLLECTIONS_MAX)
+		if (!is_named(s, named, co->id))
 			s->n++;
 	}
 	return u->failed ? RC_NOT_FOUND : RC_OK;
@@ -92,9 +98,7 @@ eas_sync_cache_load(struct eas_sync *s, struct store_tx *tx)
 	wait_s = eas_unpack_u32(&u);
 	window = eas_unpack_u32(&u);
 	s->tree = eas_unpack_u64(&u);
-	if (!s->collections)
-		s->collections = arena_array(s->c->arena, EAS_SYNC_COLLECTIONS_MAX,
-		                             struct eas_sync_collection);
+	s->is_stale = s->c->resumed && hash_bytes(row.state) != s->c->wait_token;
 	/* A partial request's own words win. */
 	if (!s->partial) {
 		s->is_wait = is_wait;

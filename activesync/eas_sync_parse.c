@@ -196,8 +196,7 @@ eas_sync_parse(struct eas_sync *s, const struct wbxml_node *root)
 		return RC_TOO_BIG;
 	if (count == 0 && !s->partial)
 		return RC_INVALID;
-	s->collections = arena_array(s->c->arena, count + EAS_SYNC_COLLECTIONS_MAX,
-	                             struct eas_sync_collection);
+	s->collections = arena_array(s->c->arena, count, struct eas_sync_collection);
 	for (n = wbxml_child(list, WBXML_AIRSYNC_COLLECTION); n && rc == RC_OK;
 	     n = wbxml_next(n, WBXML_AIRSYNC_COLLECTION)) {
 		rc = parse_collection(s, n, &s->collections[s->n]);

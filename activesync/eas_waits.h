@@ -23,16 +23,16 @@ struct eas_request {
 	struct push_wait *wait;
 	uint64_t user;
 	uint64_t deadline_ms; /* of clock_mono_ms() */
+	uint64_t wait_token;
 	uint32_t device;
 	uint16_t version;
 	_Atomic unsigned refs;
-	bool busy;       /* a job is under way */
-	bool fired;      /* woken while busy */
-	bool expired;    /* the deadline passed while busy */
-	bool superseded; /* a newer one came */
-	bool listed;     /* in eas->waits */
-	bool signed_in;
-	char device_id[EAS_DEVICE_ID_MAX + 1];
+	bool busy;        /* a job is under way */
+	bool fired;       /* woken while busy */
+	bool expired;     /* the deadline passed while busy */
+	bool superseded;  /* a newer one came */
+	bool listed;      /* in eas->waits */
+	char device_id[]; /* as the device says it */
 };
 
 /* Lists q as its device's long poll; the one before is ended in its own loop. q's loop.

@@ -202,6 +202,7 @@ run(struct eas_fixture *f, const char *command, struct span body, bool resumed)
 		.peer = "192.0.2.1",
 		.resumed = resumed,
 		.wait_ms = f->wait_ms,
+		.wait_token = resumed ? f->wait_token : 0,
 	};
 
 	eas_stop_waiting(f);
@@ -222,6 +223,8 @@ run(struct eas_fixture *f, const char *command, struct span body, bool resumed)
 	f->http_status = c.http_status;
 	f->waiting = c.waiting;
 	f->wait_ms = c.wait_ms;
+	if (c.waiting)
+		f->wait_token = c.wait_token;
 	if (c.waiting)
 		f->wait = c.wait;
 	else

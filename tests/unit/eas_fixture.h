@@ -59,6 +59,7 @@ struct eas_fixture {
 	struct buf body;
 	bool waiting;
 	uint64_t wait_ms;
+	uint64_t wait_token;
 	struct push_wait *wait;
 	int woken; /* how often a wait fired with CHANGED */
 

@@ -375,6 +375,28 @@ sync_with_wait_is_woken_by_mail_and_brings_it(void **state)
 }
 
 static void
+sync_that_waited_says_nothing_after_the_device_went_on(void **state)
+{
+	struct eas_fixture *f = *state;
+	char *key = first_key(f, f->inbox, EAS_OPTIONS_PLAIN), *next;
+
+	f->can_wait = true;
+	sync_wait(f, key);
+	assert_true(f->waiting);
+	eas_mail(f, f->inbox, NOW, "one");
+	/* Another connection is faster. */
+	eas_sync(f, f->inbox, key, "");
+	assert_int_equal(eas_count(f, "<Add>"), 1);
+	next = eas_key(f);
+	eas_resume(f, "Sync");
+	assert_false(f->waiting);
+	assert_string_equal(f->xml, "");
+	/* And what it got stays good. */
+	eas_sync(f, f->inbox, next, "");
+	assert_string_equal(f->xml, "");
+}
+
+static void
 sync_with_wait_ends_when_a_folder_comes(void **state)
 {
 	struct eas_fixture *f = *state;
@@ -479,6 +501,7 @@ main(void)
 		T(malformed_requests_get_their_status),
 		T(wait_out_of_range_is_answered_with_the_limit),
 		T(sync_with_wait_is_woken_by_mail_and_brings_it),
+		T(sync_that_waited_says_nothing_after_the_device_went_on),
 		T(sync_with_wait_ends_when_a_folder_comes),
 		T(fetch_in_a_sync_brings_the_item),
 		T(answer_stops_at_its_size_limit_and_goes_on_in_the_next),
