@@ -353,10 +353,12 @@ write_left(struct imap_run *r, struct store_tx *tx, struct fetch *f)
 		size_t before = buf_len(&r->out);
 		enum rc rc = store_content_read(tx, f->items[f->at_item].item.content,
 		                                f->left_at, n, &r->out);
-		if (rc)
+		if (rc == RC_OK && buf_len(&r->out) - before != n)
+			rc = RC_IO;
+		if (rc) {
+			buf_truncate(&r->out, before);
 			return rc;
-		if (buf_len(&r->out) - before != n)
-			return RC_IO;
+		}
 	}
 	f->left_at += n;
 	f->left -= n;
@@ -416,26 +418,42 @@ write_item(struct imap_run *r, struct store_tx *tx, struct fetch *f)
 			rc = write_left(r, tx, f);
 			continue;
 		}
+		size_t before = buf_len(&r->out);
 		if (f->att != f->atts)
 			buf_add_char(&r->out, ' ');
 		rc = write_att(r, tx, f, f->att);
-		f->att = f->att->next;
+		if (rc)
+			buf_truncate(&r->out, before);
+		else
+			f->att = f->att->next;
 	}
 	if (rc == RC_OK)
 		close_item(r, f);
 	return rc;
 }
 
+/* Gathers and marks; when that fails nothing of it has been done. */
 static enum rc
 next_batch(struct imap_run *r, struct store_tx **tx, struct fetch *f)
 {
+	size_t range = f->range, told = r->s->view->n_told;
+	uint32_t next_seq = f->next_seq;
+
 	enum rc rc = gather(r, *tx, f);
-	if (rc || !f->marks_seen)
-		return rc;
-	/* No snapshot is held while we write. */
-	store_tx_free(TAKE(*tx));
-	rc = mark_seen(r, f);
-	return rc ? rc : imap_look(r, tx);
+	if (rc == RC_OK && f->marks_seen) {
+		/* No snapshot is held while we write. */
+		store_tx_free(TAKE(*tx));
+		rc = mark_seen(r, f);
+		if (rc == RC_OK)
+			rc = imap_look(r, tx);
+	}
+	if (rc) {
+		f->n_items = f->at_item = 0;
+		f->range = range;
+		f->next_seq = next_seq;
+		r->s->view->n_told = told;
+	}
+	return rc;
 }
 
 /* The item cannot be written to its end. */
@@ -488,6 +506,11 @@ imap_fetch_work(struct imap_run *r)
 			continue;
 		}
 		rc = write_item(r, tx, f);
+	}
+	if (rc == RC_AGAIN && r->failures < IMAP_RETRIES) {
+		f->carried |= f->open;
+		r->again = true;
+		return false;
 	}
 	return rc ? give_up(r, f, rc) : false;
 }

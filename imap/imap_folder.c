@@ -103,6 +103,7 @@ imap_delete_work(struct imap_run *r)
 	if (rc == RC_OK && s->view && s->view->collection == c.id) {
 		imap_view_free(s->view);
 		s->view = NULL;
+		s->n_saved = 0;
 		buf_add_str(&r->out,
 		            "* OK [CLOSED] The selected mailbox was deleted\r\n");
 	}

@@ -25,6 +25,9 @@
 /* Bytes of output after which a slice ends; two of them may lie in memory. */
 #define IMAP_SLICE_BYTES (128U * 1024)
 #define IMAP_SLICE_MS 50
+/* A slice that the store could not serve now is tried so often, each time later. */
+#define IMAP_RETRIES 6
+#define IMAP_RETRY_MS 100
 
 #define IMAP_STATE_LIST(X)                                                               \
 	X(OPENING, "opening", 1)                                                         \
@@ -146,7 +149,8 @@ struct imap_run {
 	const char *text;
 	bool bye;         /* "* BYE text" in place of the tagged answer, and the end */
 	bool broken;      /* a literal could not be finished: close at once */
-	uint8_t failures; /* of slices that the store wanted tried again */
+	bool again;       /* the store wants it tried again: the next slice comes later */
+	uint8_t failures; /* of that kind, one after the other */
 	atomic_bool cancelled; /* the peer is gone: stop at the next step */
 };
 

@@ -59,6 +59,12 @@ on_step_done(void *arg)
 	}
 	if (s->state == IMAP_STATE_CLOSING)
 		return;
+	if (r->again) {
+		imap_session_write(s, &r->out);
+		loop_timer_set(&s->timer, (uint64_t)IMAP_RETRY_MS << r->failures++);
+		return;
+	}
+	r->failures = 0;
 	if (r->phase != IMAP_PHASE_END) {
 		imap_session_write(s, &r->out);
 		if (may_go_on(r))
@@ -73,13 +79,14 @@ void
 imap_run_submit(struct imap_run *r)
 {
 	r->in_worker = true;
+	r->again = false;
 	job_run(r->s->im->deps.jobs, r->s->user, r->s->loop, step, on_step_done, r);
 }
 
 void
 imap_run_on_drain(struct imap_run *r)
 {
-	if (!r->in_worker && !r->wants_line && !r->delayed && r->cmd->work)
+	if (!r->in_worker && !r->again && !r->wants_line && !r->delayed && r->cmd->work)
 		imap_run_submit(r);
 }
 

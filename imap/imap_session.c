@@ -154,7 +154,9 @@ on_quiet(void *arg)
 {
 	struct imap_session *s = arg;
 
-	if (!s->run && s->view)
+	if (s->run && s->run->again)
+		imap_run_submit(s->run);
+	else if (!s->run && s->view)
 		imap_view_forget(s->view);
 }
 

@@ -276,8 +276,11 @@ imap_view_sync(struct imap_run *r, bool may_expunge)
 		rc = look_for_news(r, tx, may_expunge);
 	if (rc == RC_OK)
 		return v->n_updates == 0 || write_updates(r, tx);
-	if (rc == RC_AGAIN)
-		return true; /* the next command tells */
+	if (rc == RC_AGAIN) {
+		/* A command need not wait for it: the next one tells. IDLE does. */
+		r->again = r->silent && r->failures < IMAP_RETRIES;
+		return !r->again;
+	}
 	r->bye = true;
 	r->text = rc == RC_NOT_FOUND ? "The selected mailbox was deleted"
 	                             : "The selected mailbox cannot be read";
