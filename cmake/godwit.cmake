@@ -18,7 +18,7 @@ endif()
 if(GODWIT_SANITIZE)
 	# GCC sees uninitialised reads that are none once it has put its checks in.
 	target_compile_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE}
-		-fno-sanitize-recover=all -Wno-maybe-uninitialized)
+		-fno-sanitize-recover=all $<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 	target_link_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE})
 endif()
 if(GODWIT_FUZZ)
