@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/mem.h"
-#include "imap_fixture.h"
+#include "tests/unit/imap_fixture.h"
 
 enum rc __real_store_content_read(struct store_tx *tx, uint64_t content, uint64_t at,
                                   uint64_t n, struct buf *out);
@@ -21,6 +21,8 @@ static struct {
 	atomic_int rc;
 } reads, commits;
 
+static atomic_size_t bytes_read;
+
 static bool
 is_due(int period, atomic_int *calls)
 {
@@ -34,6 +36,7 @@ __wrap_store_content_read(struct store_tx *tx, uint64_t content, uint64_t at, ui
 	bool fails = is_due(reads.period, &reads.calls);
 	enum rc rc = __real_store_content_read(tx, content, at, fails ? n / 2 : n, out);
 
+	bytes_read += n;
 	return fails ? (enum rc)reads.rc : rc;
 }
 
@@ -97,6 +100,28 @@ a_read_that_must_be_tried_again_goes_on_where_it_was(void **state)
 	assert_memory_equal(strstr(s, "{700000}\r\n") + 10, raw, MESSAGE);
 	assert_true(reads.calls > 10);
 	free(raw);
+}
+
+static void
+what_a_client_does_not_fetch_is_not_read(void **state)
+{
+	struct imap_fixture *f = *state;
+
+	for (int i = 0; i < 9; i++)
+		imap_client_do(&f->a, "COPY 1 INBOX");
+	bytes_read = 0;
+	imap_client_send(&f->a, "x FETCH 1:* BODY.PEEK[]\r\n");
+	imap_client_line(&f->a);
+	/* Another session of the user has its turn between any two slices. */
+	for (int i = 0; i < 100; i++)
+		expect(imap_client_do(&f->b, "STATUS Trash (MESSAGES)"), " OK ");
+	/* What the socket took, two slices, one that was ready. */
+	assert_true(bytes_read < MESSAGE * 10 / 3);
+	const char *line;
+	while ((line = imap_client_line(&f->a)) && strncmp(line, "x OK ", 5) != 0)
+		;
+	assert_non_null(line);
+	assert_int_equal(bytes_read, MESSAGE * 10);
 }
 
 static void
@@ -172,6 +197,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_read_that_must_be_tried_again_goes_on_where_it_was),
+		T(what_a_client_does_not_fetch_is_not_read),
 		T(a_read_that_fails_before_anything_was_sent_is_a_no),
 		T(a_read_that_fails_in_a_literal_ends_the_connection),
 		T(a_commit_that_fails_is_never_an_ok),

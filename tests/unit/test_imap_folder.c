@@ -3,7 +3,7 @@
  * test_imap_folder.c - mailboxes: made, renamed, deleted, listed, subscribed, counted.
  */
 #include "imap/imap_mailbox.h"
-#include "imap_fixture.h"
+#include "tests/unit/imap_fixture.h"
 
 static void
 patterns_match_levels_or_all(void **state UNUSED)

@@ -3,7 +3,7 @@
  * test_imap_search.c - SEARCH's keys on messages of a real store; ESEARCH, SEARCHRES.
  */
 #include "imap/imap_search.h"
-#include "imap_fixture.h"
+#include "tests/unit/imap_fixture.h"
 
 static const struct {
 	const char *flags_and_date;

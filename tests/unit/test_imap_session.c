@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "imap_fixture.h"
+#include "tests/unit/imap_fixture.h"
 
 static void
 a_greeting_tells_what_can_be_done_before_sign_in(void **state)

@@ -3,7 +3,7 @@
  * test_imap_view.c - what two sessions see of each other's changes: numbers that stay
  * true, EXPUNGE where it may come, IDLE, CONDSTORE and QRESYNC.
  */
-#include "imap_fixture.h"
+#include "tests/unit/imap_fixture.h"
 
 /* Five messages in INBOX, and both sessions have it selected. */
 static int
