@@ -19,7 +19,6 @@ struct mail_submit_request {
 	struct span
 		message; /* Bcc is removed; Date and Message-ID are added when absent */
 	const char *protocol;
-	uint32_t device;
 };
 
 /*

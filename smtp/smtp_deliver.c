@@ -181,7 +181,8 @@ write_folders(struct plan *p)
 	}
 	if (!n)
 		return RC_OK;
-	struct store_actor who = { p->mail->device, p->mail->protocol };
+	/* A device's number means another device to another user: mail is nobody's. */
+	struct store_actor who = { .protocol = p->mail->protocol };
 	AUTO(store_content)
 	struct store_content *content = NULL;
 	enum rc rc =

@@ -17,7 +17,6 @@ struct smtp_mail {
 	size_t return_path_len;
 	const char *id;
 	const char *protocol; /* static */
-	uint32_t device;
 	bool junk; /* to the Junk folder */
 	bool held; /* all into the queue, untried */
 	bool each; /* LMTP: each recipient gets its own answer, so nothing is bounced */

@@ -226,7 +226,6 @@ submit(struct smtp *s, const struct mail_submit_request *q, struct err *err)
 	struct smtp_mail m = { .env = env,
 		               .id = id,
 		               .protocol = q->protocol,
-		               .device = q->device,
 		               .trusted = true };
 	m.return_path_len = write_content(s, q, env, id, &content);
 	m.content = buf_span(&content);
