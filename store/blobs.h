@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
- * blobs.h - large contents as files named by the SHA-256 of their bytes.
+ * blobs.h - large contents, named by the SHA-256 of their bytes.
  *
- * A blob is written once, synced with its directory before anyone may name it, and never
- * changed. zstd in frames of 256 KB with an index behind them, where that saves at least
- * an eighth, so that a part is read by itself.
+ * A blob is written once, durable before anyone may name it, and never changed. zstd in
+ * frames of 256 KB where that saves at least an eighth, so that a part is read by itself.
+ * They are files on one machine and rows of a database where several nodes share them.
  */
 #ifndef STORE_BLOBS_H
 #define STORE_BLOBS_H
@@ -15,6 +15,7 @@
 
 struct blobs;
 struct codec;
+struct engine;
 
 /* zstd's contexts, kept for reuse by any thread. */
 struct codec *codec_new(void);
@@ -25,9 +26,13 @@ bool codec_pack(struct codec *c, struct span raw, struct buf *out);
 enum rc
 codec_unpack(struct codec *c, struct span packed, size_t n, struct buf *out) MUST_CHECK;
 
-/* directory: "<store>/blobs", made when absent. */
-enum rc
-blobs_open(const char *directory, struct codec *codec, struct blobs **ret) MUST_CHECK;
+/* directory: "<store>/blobs", made when absent, but not its parent. codec must outlive
+ * the blobs. */
+enum rc blobs_open_files(const char *directory, struct codec *codec,
+                         struct blobs **ret) MUST_CHECK;
+/* In ENGINE_BLOBS of e, which must outlive the blobs as well. */
+void blobs_open_database(struct engine *e, struct codec *codec, struct blobs **ret);
+/* NULL is fine. */
 void blobs_close(struct blobs *b);
 
 /* Durable on RC_OK. One that is there already is used, and safe from the sweep for the
@@ -37,7 +42,7 @@ enum rc blobs_put(struct blobs *b, const struct sha256 *hash, struct span raw) M
 enum rc blobs_read(struct blobs *b, struct span hash, uint64_t size, uint64_t at,
                    uint64_t n, struct buf *out) MUST_CHECK;
 
-/* Removes files older than grace_ms for which is_used() is false, and left temporary
+/* Removes blobs older than grace_ms for which is_used() is false, and left temporary
  * ones. */
 typedef bool blobs_used_fn(const struct sha256 *hash, void *arg);
 enum rc blobs_sweep(struct blobs *b, uint64_t grace_ms, blobs_used_fn *is_used, void *arg,

@@ -4,35 +4,54 @@
  */
 #include "store/store.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "store/blobs.h"
 #include "store/store_device.h"
 #include "store/store_private.h"
 
+static const char *const engines[] = { "sqlite", "postgresql", NULL };
+static const char *const blob_kinds[] = { "auto", "files", "database", NULL };
+
 static const struct conf_option options[] = {
 	{ "directory", CONF_STRING, offsetof(struct store_conf, directory),
 	  "/var/lib/godwit", 0, 0, NULL,
 	  "Where the data lies. One server at a time may use it." },
+	{ "engine", CONF_ENUM, offsetof(struct store_conf, engine), "sqlite", 0, 0,
+	  engines, "The database: files of this machine, or a PostgreSQL server." },
+	{ "postgresql", CONF_STRING, offsetof(struct store_conf, postgresql), "", 0, 0,
+	  NULL,
+	  "How PostgreSQL is reached, as libpq has it: \"host=db1 dbname=godwit user=godwit\". "
+	  "A value that begins with / names a file that holds it, password and all, in one "
+	  "line. The database has the encoding UTF8, and the user may make schemas in it." },
+	{ "postgresql_connections", CONF_INT,
+	  offsetof(struct store_conf, postgresql_connections), "20", 2, 1000, NULL,
+	  "Connections to PostgreSQL that are kept open at most; for moments twice as many." },
+	{ "blobs", CONF_ENUM, offsetof(struct store_conf, blobs), "auto", 0, 0,
+	  blob_kinds,
+	  "Where contents over inline_max lie: in files under the directory, or in the "
+	  "database. auto: in files with SQLite, in the database with PostgreSQL." },
 	{ "shards", CONF_INT, offsetof(struct store_conf, shards), "16", 1, 256, NULL,
-	  "Files that users are spread over. Fixed when the store is made; later values are "
-	  "not looked at." },
+	  "SQLite files that users are spread over. Fixed when the store is made; later values "
+	  "are not looked at." },
 	{ "group_window", CONF_TIME, offsetof(struct store_conf, group_window_ms), "2ms",
 	  0, 1000, NULL,
 	  "A commit that others share waits at most so long for more of them while they keep "
 	  "coming." },
 	{ "inline_max", CONF_SIZE, offsetof(struct store_conf, inline_max), "32K", 0,
 	  1048576, NULL,
-	  "Messages up to this size lie in the database, larger ones in files." },
+	  "Messages up to this size lie in the user's rows, larger ones apart." },
 	{ "message_max", CONF_SIZE, offsetof(struct store_conf, message_max), "50M", 1024,
 	  1073741824, NULL, "The largest message, contact or event that is stored." },
 	{ "retention", CONF_TIME, offsetof(struct store_conf, retention_ms), "30d", 0, 0,
 	  NULL,
 	  "What was deleted is kept so long; a device that was away longer starts afresh." },
 	{ "readers", CONF_INT, offsetof(struct store_conf, readers), "4", 1, 64, NULL,
-	  "Read connections kept open for each file." },
+	  "Read connections kept open for each SQLite file." },
 };
 
 const struct conf_section store_conf_section = {
@@ -108,27 +127,66 @@ open_engine(struct store *s, unsigned shards, struct err *err)
 		.shards = shards,
 		.readers = (unsigned)s->conf.readers,
 		.group_window_ms = s->conf.group_window_ms,
+		.conninfo = s->conf.postgresql,
+		.connections = (unsigned)s->conf.postgresql_connections,
 	};
 
 	memcpy(conf.schema, store_schemas, sizeof(conf.schema));
-	return engine_sqlite_open(&conf, &s->engine, err);
+	switch ((enum store_engine)s->conf.engine) {
+	case STORE_ENGINE_SQLITE:
+		return engine_sqlite_open(&conf, &s->engine, err);
+	case STORE_ENGINE_POSTGRESQL:
+		return engine_pg_open(&conf, &s->engine, err);
+	}
+	return err_set(err, RC_INVALID, "store.engine: %d", s->conf.engine);
+}
+
+static bool
+blobs_in_database(const struct store_conf *c)
+{
+	if (c->blobs == STORE_BLOBS_AUTO)
+		return c->engine == STORE_ENGINE_POSTGRESQL;
+	return c->blobs == STORE_BLOBS_DATABASE;
+}
+
+static enum rc
+open_blobs(struct store *s, struct err *err)
+{
+	char *path;
+	enum rc rc;
+
+	if (blobs_in_database(&s->conf)) {
+		blobs_open_database(s->engine, s->codec, &s->blobs);
+		return RC_OK;
+	}
+	if (mkdir(s->conf.directory, 0700) != 0 && errno != EEXIST)
+		return err_set(err, RC_IO, "%s: %s", s->conf.directory, strerror(errno));
+	path = xasprintf("%s/blobs", s->conf.directory);
+	rc = blobs_open_files(path, s->codec, &s->blobs);
+	if (rc)
+		err_set(err, rc, "%s cannot be made", path);
+	free(path);
+	return rc;
 }
 
 enum rc
 store_open(const struct store_conf *conf, struct store **ret, struct err *err)
 {
 	struct store *s = xcalloc(1, sizeof(*s));
-	char *blobs = xasprintf("%s/blobs", conf->directory);
 	enum rc rc;
 
 	s->conf = *conf;
 	s->conf.directory = xstrdup(conf->directory);
+	s->conf.postgresql = xstrdup(conf->postgresql ? conf->postgresql : "");
+	/* Shards are servers there, of which one can be named by now. */
+	if (conf->engine == STORE_ENGINE_POSTGRESQL)
+		s->conf.shards = 1;
 	s->codec = codec_new();
 	pthread_mutex_init(&s->sweep_mutex, NULL);
-	rc = open_engine(s, (unsigned)conf->shards, err);
+	rc = open_engine(s, (unsigned)s->conf.shards, err);
 	if (!rc) {
 		rc = fix_shards(s);
-		if (!rc && s->shards != (unsigned)conf->shards) {
+		if (!rc && s->shards != (unsigned)s->conf.shards) {
 			engine_close(TAKE(s->engine));
 			rc = open_engine(s, s->shards, err);
 		} else if (rc) {
@@ -136,12 +194,8 @@ store_open(const struct store_conf *conf, struct store **ret, struct err *err)
 			        conf->directory, rc_str(rc));
 		}
 	}
-	if (!rc) {
-		rc = blobs_open(blobs, s->codec, &s->blobs);
-		if (rc)
-			err_set(err, rc, "%s cannot be made", blobs);
-	}
-	free(blobs);
+	if (!rc)
+		rc = open_blobs(s, err);
 	if (rc) {
 		store_close(s);
 		return rc;
@@ -155,11 +209,12 @@ store_close(struct store *s)
 {
 	if (!s)
 		return;
-	engine_close(s->engine);
 	blobs_close(s->blobs);
+	engine_close(s->engine);
 	codec_free(s->codec);
 	pthread_mutex_destroy(&s->sweep_mutex);
 	free(s->conf.directory);
+	free(s->conf.postgresql);
 	free(s);
 }
 

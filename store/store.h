@@ -20,6 +20,10 @@ struct store_tx;
 
 extern const struct conf_section store_conf_section; /* "store" */
 
+enum store_engine { STORE_ENGINE_SQLITE, STORE_ENGINE_POSTGRESQL };
+/* AUTO: where several nodes share a database, in that; otherwise in files. */
+enum store_blobs { STORE_BLOBS_AUTO, STORE_BLOBS_FILES, STORE_BLOBS_DATABASE };
+
 struct store_conf {
 	char *directory;          /* of the data */
 	int64_t shards;           /* SQLite files; fixed when the store is made */
@@ -29,10 +33,14 @@ struct store_conf {
 	uint64_t message_max; /* bytes of one item's content */
 	uint64_t retention_ms; /* tombstones and deleted things are kept so long */
 	int64_t readers;       /* read connections of a shard */
+	int engine;            /* enum store_engine */
+	int blobs;             /* enum store_blobs */
+	char *postgresql;      /* conninfo, or the file that holds it */
+	int64_t postgresql_connections;
 };
 
-/* Opens or makes the store under conf->directory; upgrades its schema in numbered steps.
- * Only one process may have it open (lock file): RC_EXISTS otherwise. */
+/* Opens or makes the store; upgrades its schema in numbered steps. With SQLite only one
+ * process may have it open (lock file): RC_EXISTS otherwise. */
 enum rc
 store_open(const struct store_conf *conf, struct store **ret, struct err *err) MUST_CHECK;
 void store_close(struct store *s);
@@ -44,9 +52,9 @@ struct store_actor {
 };
 
 /*
- * A read transaction sees one snapshot. A write transaction has the user's shard to
- * itself until it ends (they are short: no waiting for anything inside), and is committed
- * in a group with others. user: from store_directory.h; must exist.
+ * A read transaction sees one snapshot. A write transaction has the user (on SQLite: the
+ * user's shard) to itself until it ends (they are short: no waiting for anything inside),
+ * and is committed in a group with others. user: from store_directory.h; must exist.
  */
 enum rc store_read(struct store *s, uint64_t user, struct store_tx **ret) MUST_CHECK;
 enum rc store_write(struct store *s, uint64_t user, const struct store_actor *who,
@@ -59,7 +67,8 @@ void store_tx_free(struct store_tx *tx);
 AUTO_DEFINE(store_tx);
 
 /* What is written from here on is who's doing: what a device does without knowing the
- * outcome (a copy whose uid it is not told) is written as nobody's, so that it hears of it. */
+ * outcome (a copy whose uid it is not told) is written as nobody's, so that it hears of
+ * it. */
 void store_tx_set_actor(struct store_tx *tx, const struct store_actor *who);
 
 uint64_t store_tx_user(const struct store_tx *tx);

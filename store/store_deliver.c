@@ -26,8 +26,9 @@ struct deliver {
 	struct store_delivery *all;
 	struct place {
 		unsigned shard;
+		uint64_t user;
 		size_t index;
-	} * order; /* of deliveries, by shard */
+	} * order; /* of deliveries, by shard and user */
 };
 
 static int
@@ -38,6 +39,9 @@ compare(const void *pa, const void *pb)
 
 	if (a->shard != b->shard)
 		return a->shard < b->shard ? -1 : 1;
+	/* All lock users' rows in the same order, so that none wait in a circle. */
+	if (a->user != b->user)
+		return a->user < b->user ? -1 : 1;
 	return a->index < b->index ? -1 : a->index > b->index;
 }
 
@@ -158,7 +162,8 @@ store_deliver(struct store *s, const struct store_content *content,
 	enum rc rc = RC_OK;
 
 	for (size_t i = 0; i < n; i++) {
-		d.order[i] = (struct place){ store_shard_of(s, deliveries[i].user), i };
+		d.order[i] = (struct place){ store_shard_of(s, deliveries[i].user),
+			                     deliveries[i].user, i };
 		deliveries[i].rc = RC_OK;
 		deliveries[i].uid = 0;
 	}

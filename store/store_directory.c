@@ -12,10 +12,26 @@
 
 #define USER_COLUMNS "id, address, name, password, password_version, disabled"
 
+/* Writers of the directory are few, and check one row before they change another: they
+ * run one after the other, by the lock of one row. */
 enum rc
 directory_begin(struct store *s, bool write, struct engine_tx **ret)
 {
-	return engine_begin(s->engine, ENGINE_DIRECTORY, 0, write, ret);
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = engine_begin(s->engine, ENGINE_DIRECTORY, 0, write, &etx);
+
+	if (!rc && write)
+		rc = sql_one(
+			etx, &st,
+			"SELECT value FROM meta WHERE name = 'user_next' /* for update */");
+	engine_stmt_free(TAKE(st));
+	if (rc)
+		return rc == RC_NOT_FOUND ? RC_IO : rc;
+	*ret = TAKE(etx);
+	return RC_OK;
 }
 
 enum rc
@@ -357,10 +373,12 @@ select_users(struct engine_tx *etx, struct span domain, struct engine_stmt **ret
 	if (domain.n == 0)
 		return sql_each(etx, ret,
 		                "SELECT " USER_COLUMNS
-		                " FROM mail_user WHERE removed_ms = 0 ORDER BY address");
+		                " FROM mail_user WHERE removed_ms = 0 ORDER BY address"
+		                " /* long */");
 	return sql_each(etx, ret,
 	                "SELECT " USER_COLUMNS " FROM mail_user"
-	                " WHERE domain = $1 AND removed_ms = 0 ORDER BY address",
+	                " WHERE domain = $1 AND removed_ms = 0 ORDER BY address"
+	                " /* long */",
 	                T(domain));
 }
 

@@ -413,7 +413,8 @@ store_item_each(struct store_tx *tx, uint32_t collection, uint32_t uid_from,
 		rc = sql_each(
 			tx->etx, &st,
 			"SELECT " ITEM_COLUMNS " FROM item WHERE owner = $1"
-			" AND collection = $2 AND uid >= $3 AND uid <= $4 ORDER BY uid",
+			" AND collection = $2 AND uid >= $3 AND uid <= $4 ORDER BY uid"
+			" /* long */",
 			I(tx->user), I(collection), I(uid_from), I(uid_to));
 	if (rc)
 		return rc;
@@ -446,7 +447,7 @@ store_item_uids(struct store_tx *tx, uint32_t collection, struct arena *a, uint3
 	if (!rc)
 		rc = sql_each(tx->etx, &st,
 		              "SELECT uid FROM item WHERE owner = $1 AND collection = $2"
-		              " ORDER BY uid",
+		              " ORDER BY uid /* long */",
 		              I(tx->user), I(collection));
 	if (rc)
 		return rc;

@@ -17,7 +17,7 @@ struct codec;
 
 struct store {
 	struct engine *engine;
-	struct store_conf conf; /* directory is our copy */
+	struct store_conf conf; /* its strings are our copies */
 	struct blobs *blobs;
 	struct codec *codec;
 	unsigned shards;
@@ -140,7 +140,7 @@ enum rc store_collection_make_defaults(struct store_tx *tx) MUST_CHECK;
 enum content_form {
 	CONTENT_INLINE, /* as is */
 	CONTENT_INLINE_ZSTD,
-	CONTENT_BLOB, /* in blobs/, which knows its own form */
+	CONTENT_BLOB, /* in a blob, which knows its own form */
 };
 
 struct store_content {

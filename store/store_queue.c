@@ -38,7 +38,9 @@ take_numbers(struct engine_tx *etx, struct span name, size_t n, uint64_t *ret)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	enum rc rc = sql_one(etx, &st, "SELECT value FROM meta WHERE name = $1", T(name));
+	enum rc rc = sql_one(etx, &st,
+	                     "SELECT value FROM meta WHERE name = $1 /* for update */",
+	                     T(name));
 
 	if (rc)
 		return rc == RC_NOT_FOUND ? RC_IO : rc;
@@ -216,20 +218,26 @@ store_queue_lease(struct store *s, int64_t now_ms, uint64_t lease_ms, struct are
 	struct engine_tx *etx = NULL;
 	struct store_queue_entry e;
 	uint64_t lease = random_u64() >> 1 | 1;
+	uint64_t rows = 0;
 	uint64_t id;
 	enum rc rc = queue_begin(s, false, &look);
 
 	/* Mostly there is nothing: no write for that. */
 	if (!rc)
 		rc = find_due(look, now_ms, &id, ret_next_ms);
+	engine_tx_free(TAKE(look));
 	if (!rc)
 		rc = queue_begin(s, true, &etx);
-	if (!rc)
+	/* Another node may take the same one: who comes second changes no row. */
+	while (!rc && rows == 0) {
 		rc = find_due(etx, now_ms, &id, ret_next_ms);
-	if (!rc)
-		rc = sql_run(etx,
-		             "UPDATE entry SET lease = $2, due_ms = $3 WHERE id = $1",
-		             I(id), I(lease), I(now_ms + (int64_t)lease_ms));
+		if (!rc)
+			rc = sql_run_rows(etx, &rows,
+			                  "UPDATE entry SET lease = $2, due_ms = $3"
+			                  " WHERE id = $1 AND held = 0 AND due_ms <= $4",
+			                  I(id), I(lease), I(now_ms + (int64_t)lease_ms),
+			                  I(now_ms));
+	}
 	if (!rc)
 		rc = load_entry(etx, id, a, &e);
 	if (!rc)
@@ -265,7 +273,9 @@ check_lease(struct engine_tx *etx, const struct store_queue_entry *e)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	enum rc rc = sql_one(etx, &st, "SELECT lease FROM entry WHERE id = $1", I(e->id));
+	enum rc rc = sql_one(etx, &st,
+	                     "SELECT lease FROM entry WHERE id = $1 /* for update */",
+	                     I(e->id));
 
 	if (rc)
 		return rc == RC_NOT_FOUND ? RC_CONFLICT : rc;
@@ -279,8 +289,9 @@ delete_entry(struct engine_tx *etx, uint64_t id)
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
 	uint64_t content;
-	uint64_t rows = 0;
-	enum rc rc = sql_one(etx, &st, "SELECT content FROM entry WHERE id = $1", I(id));
+	enum rc rc = sql_one(etx, &st,
+	                     "SELECT content FROM entry WHERE id = $1 /* for update */",
+	                     I(id));
 
 	if (rc)
 		return rc;
@@ -289,12 +300,12 @@ delete_entry(struct engine_tx *etx, uint64_t id)
 	rc = sql_run(etx, "DELETE FROM rcpt WHERE entry = $1", I(id));
 	if (!rc)
 		rc = sql_run(etx, "DELETE FROM entry WHERE id = $1", I(id));
+	/* In this order, since another entry of the same content may go meanwhile. */
 	if (!rc)
-		rc = sql_run_rows(etx, &rows,
-		                  "DELETE FROM content WHERE id = $1 AND refs <= 1",
-		                  I(content));
-	if (!rc && rows == 0)
 		rc = sql_run(etx, "UPDATE content SET refs = refs - 1 WHERE id = $1",
+		             I(content));
+	if (!rc)
+		rc = sql_run(etx, "DELETE FROM content WHERE id = $1 AND refs <= 0",
 		             I(content));
 	return rc;
 }
@@ -365,7 +376,8 @@ store_queue_list(struct store *s, struct arena *a, struct store_queue_entry **re
 	if (!rc)
 		rc = sql_each(etx, &st,
 		              "SELECT " COLUMNS ", (SELECT size FROM content"
-		              " WHERE content.id = entry.content)" FROM " ORDER BY id");
+		              " WHERE content.id = entry.content)" FROM
+		              " ORDER BY id /* long */");
 	while (!rc && (rc = engine_step(st)) == RC_OK) {
 		list = grow(list, n, &cap, sizeof(*list));
 		from_row(st, a, &list[n]);

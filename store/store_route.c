@@ -93,10 +93,11 @@ select_aliases(struct engine_tx *etx, struct span domain, struct engine_stmt **r
 	if (domain.n == 0)
 		return sql_each(
 			etx, ret,
-			"SELECT address, target FROM mail_alias ORDER BY address, target");
+			"SELECT address, target FROM mail_alias ORDER BY address, target"
+			" /* long */");
 	return sql_each(etx, ret,
 	                "SELECT address, target FROM mail_alias WHERE domain = $1"
-	                " ORDER BY address, target",
+	                " ORDER BY address, target /* long */",
 	                T(domain));
 }
 

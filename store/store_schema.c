@@ -252,12 +252,30 @@ static const char *const queue_1[] = {
 	NULL,
 };
 
+static const char *const blobs_1[] = {
+	"CREATE TABLE blob ("
+	" sha256 BYTEA NOT NULL PRIMARY KEY,"
+	" put_ms BIGINT NOT NULL" /* last */
+	") /* clustered */",
+
+	"CREATE TABLE blob_frame ("
+	" sha256 BYTEA NOT NULL,"
+	" frame BIGINT NOT NULL,"
+	" raw_check BIGINT NOT NULL,"
+	" stored BYTEA NOT NULL,"
+	" PRIMARY KEY (sha256, frame)"
+	")",
+	NULL,
+};
+
 static const char *const *const shard_steps[] = { shard_1 };
 static const char *const *const directory_steps[] = { directory_1 };
 static const char *const *const queue_steps[] = { queue_1 };
+static const char *const *const blobs_steps[] = { blobs_1 };
 
 const struct engine_schema store_schemas[ENGINE_DB_N] = {
 	[ENGINE_DIRECTORY] = { directory_steps, ARRAY_LEN(directory_steps) },
 	[ENGINE_QUEUE] = { queue_steps, ARRAY_LEN(queue_steps) },
+	[ENGINE_BLOBS] = { blobs_steps, ARRAY_LEN(blobs_steps) },
 	[ENGINE_SHARD] = { shard_steps, ARRAY_LEN(shard_steps) },
 };

@@ -384,7 +384,8 @@ load_people(struct store *s, struct person **ret, size_t *ret_n)
 
 	if (!rc)
 		rc = sql_each(etx, &st,
-		              "SELECT id, removed_ms FROM mail_user ORDER BY id");
+		              "SELECT id, removed_ms FROM mail_user ORDER BY id"
+		              " /* long */");
 	while (!rc && (rc = engine_step(st)) == RC_OK) {
 		list = grow(list, n, &cap, sizeof(*list));
 		list[n++] = (struct person){ col_u64(st, 0), engine_int(st, 1) };
@@ -432,7 +433,8 @@ mark_user(struct store *s, uint64_t user, struct marks *m)
 
 	if (!rc)
 		rc = sql_each(tx->etx, &st,
-		              "SELECT sha256 FROM content WHERE owner = $1 AND form = 2",
+		              "SELECT sha256 FROM content WHERE owner = $1 AND form = 2"
+		              " /* long */",
 		              I(user));
 	if (!rc)
 		rc = read_marks(st, m);
@@ -449,7 +451,8 @@ mark_queue(struct store *s, struct marks *m)
 	enum rc rc = engine_begin(s->engine, ENGINE_QUEUE, 0, false, &etx);
 
 	if (!rc)
-		rc = sql_each(etx, &st, "SELECT sha256 FROM content WHERE form = 2");
+		rc = sql_each(etx, &st,
+		              "SELECT sha256 FROM content WHERE form = 2 /* long */");
 	return rc ? rc : read_marks(st, m);
 }
 

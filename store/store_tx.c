@@ -22,17 +22,23 @@ store_shard_of(const struct store *s, uint64_t user)
 	return (unsigned)(h % SHARD_MAP % s->shards);
 }
 
+#define ACCOUNT                                                                          \
+	"SELECT modseq, tree_modseq, tree_floor, collection_next,"                       \
+	" content_next, device_next, epoch_last FROM account WHERE owner = $1"
+
+/* The first statement of each transaction. A writer locks the row: those of one user run
+ * one after the other on any engine. */
 static enum rc
 account_load(struct store_tx *tx)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	enum rc rc = sql_one(tx->etx, &st,
-	                     "SELECT modseq, tree_modseq, tree_floor, collection_next,"
-	                     " content_next, device_next, epoch_last"
-	                     " FROM account WHERE owner = $1",
-	                     I(tx->user));
+	enum rc rc;
 
+	if (tx->write)
+		rc = sql_one(tx->etx, &st, ACCOUNT " /* for update */", I(tx->user));
+	else
+		rc = sql_one(tx->etx, &st, ACCOUNT, I(tx->user));
 	if (rc)
 		return rc;
 	tx->modseq = col_u64(st, 0);

@@ -1,9 +1,24 @@
 # Unit tests of store/, all on the fixture of a store in a temporary directory.
-add_library(godwit_store_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/store_fixture.c)
+# Each runs on both engines; those named .pg share a throw-away cluster.
+add_library(godwit_store_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/store_fixture.c
+	${CMAKE_SOURCE_DIR}/tests/unit/engine_fixture.c)
 target_link_libraries(godwit_store_fixture PUBLIC godwit_store cmocka)
+
+set(pg_state ${CMAKE_BINARY_DIR}/pg_cluster)
+add_test(NAME pg_cluster.start
+	COMMAND ${CMAKE_SOURCE_DIR}/tests/pg_cluster.sh start ${pg_state})
+add_test(NAME pg_cluster.stop
+	COMMAND ${CMAKE_SOURCE_DIR}/tests/pg_cluster.sh stop ${pg_state})
+set_tests_properties(pg_cluster.start PROPERTIES TIMEOUT 120 FIXTURES_SETUP pg_cluster)
+set_tests_properties(pg_cluster.stop PROPERTIES TIMEOUT 120 FIXTURES_CLEANUP pg_cluster)
 
 foreach(name engine store_tx store_change store_collection store_item store_cursor store_content
 		store_directory store_queue store_deliver store_sweep store_failure
 		store_crash store_threads store_plan)
 	godwit_unit_test(test_${name} USES store_fixture)
+	add_test(NAME unit.test_${name}.pg COMMAND test_${name}
+		WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+	set_tests_properties(unit.test_${name}.pg PROPERTIES TIMEOUT 120 LABELS "unit"
+		FIXTURES_REQUIRED pg_cluster SKIP_RETURN_CODE 77
+		ENVIRONMENT "GODWIT_TEST_ENGINE=postgresql;GODWIT_TEST_POSTGRESQL=${pg_state}")
 endforeach()

@@ -2,11 +2,11 @@
 # packages.sh - the Debian packages that Godwit needs; read by quickstart and check.
 
 packages_build="build-essential cmake ninja-build pkg-config libevent-dev libssl-dev
-	libsqlite3-dev libnghttp2-dev libxml2-dev libgmime-3.0-dev libconfuse-dev libzstd-dev
+	libsqlite3-dev libpq-dev libnghttp2-dev libxml2-dev libgmime-3.0-dev libconfuse-dev libzstd-dev
 	libcrypt-dev libseccomp-dev libhttp-parser-dev libunbound-dev nettle-dev libidn2-dev zlib1g-dev"
 packages_demo="libnet-ssleay-perl openssl python3 swaks curl ca-certificates"
 packages_test="libcmocka-dev clang-format-14 libwbxml2-dev clang libclang-rt-14-dev isync swaks curl strace
-	nsd openssl python3 postfix mutt nghttp2-client procps mandoc"
+	nsd openssl python3 postfix mutt nghttp2-client procps mandoc postgresql-15"
 # Beside these the benches measure (tests/bench).
 packages_bench="postfix dovecot-core dovecot-imapd dovecot-lmtpd"
 

@@ -9,6 +9,11 @@
  *   coalesce, upserts by ON CONFLICT; partial indexes are fine;
  * - a comment "clustered" behind a CREATE TABLE is a hint that rows lie in the order of
  *   the primary key; an engine may do with it what it likes;
+ * - a SELECT of a writer that ends with the comment "for update" locks its rows until the
+ *   end of the transaction, where writers run side by side: what is read to be changed is
+ *   read so;
+ * - a SELECT that ends with the comment "long" may have more rows than should lie in
+ *   memory at once;
  * - SQL text has static storage: engines keep prepared statements by its address.
  *
  * A transaction belongs to one thread at a time. After an error other than RC_NOT_FOUND
@@ -16,11 +21,14 @@
  * calls, the commit too, repeat the error. RC_AGAIN says that the whole transaction may
  * be tried again.
  *
- * Writers of one database run one after the other and are committed in groups: a writer
- * has the database to itself from engine_begin() to engine_submit() (engine_commit()
- * submits if that was not done), then waits for the commit that it shares with others.
- * So a thread must not begin a second write in a database while it has one that is not
- * submitted.
+ * Reads see one snapshot. Writers of one SQLite database run one after the other and are
+ * committed in groups: a writer has the database to itself from engine_begin() to
+ * engine_submit() (engine_commit() submits if that was not done), then waits for the
+ * commit that it shares with others. So a thread must not begin a second write in a
+ * database while it has one that is not submitted. Writers of PostgreSQL run side by
+ * side, READ COMMITTED, and wait for the locks of each other's rows. RC_AGAIN from a
+ * commit whose connection was lost on the way may also mean that it was done: nobody
+ * knows.
  */
 #ifndef STORE_ENGINE_ENGINE_H
 #define STORE_ENGINE_ENGINE_H
@@ -35,9 +43,10 @@ struct engine_stmt;
 enum engine_db {
 	ENGINE_DIRECTORY, /* one: domains, users, aliases */
 	ENGINE_QUEUE,     /* one: mail that leaves */
+	ENGINE_BLOBS,     /* one: large contents, where they are kept in a database */
 	ENGINE_SHARD,     /* many: users' data */
 };
-#define ENGINE_DB_N 3
+#define ENGINE_DB_N 4
 
 /* Numbered steps that are never changed once released; each is an array of statements
  * that ends with NULL. What a database lacks is run when it is first used. */
@@ -47,16 +56,24 @@ struct engine_schema {
 };
 
 struct engine_conf {
-	const char *directory;
 	unsigned shards;
+	/* SQLite */
+	const char *directory;
 	unsigned readers; /* read connections kept for each database */
 	uint64_t group_window_ms;
+	/* PostgreSQL */
+	const char *conninfo; /* or the file that holds it, when it begins with '/' */
+	unsigned connections;
 	struct engine_schema schema[ENGINE_DB_N];
 };
 
 /* RC_EXISTS: another process has it open. */
 enum rc engine_sqlite_open(const struct engine_conf *conf, struct engine **ret,
                            struct err *err) MUST_CHECK;
+/* RC_UNSUPPORTED: the server does not keep what it acknowledges (fsync,
+ * synchronous_commit), or its schema is newer. RC_AGAIN: it cannot be reached. */
+enum rc engine_pg_open(const struct engine_conf *conf, struct engine **ret,
+                       struct err *err) MUST_CHECK;
 /* All transactions must have ended. NULL is fine. */
 void engine_close(struct engine *e);
 
@@ -126,8 +143,9 @@ enum rc engine_run(struct engine_tx *tx, const char *sql, const struct engine_ar
 enum rc engine_check(struct engine *e, struct err *err) MUST_CHECK;
 
 struct engine_stats {
-	uint64_t commits; /* groups made durable */
-	uint64_t members; /* write transactions in them */
+	uint64_t commits;     /* groups made durable */
+	uint64_t members;     /* write transactions in them */
+	uint64_t round_trips; /* to the server; 0 where there is none */
 };
 void engine_stats(const struct engine *e, struct engine_stats *ret);
 

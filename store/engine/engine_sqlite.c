@@ -385,6 +385,7 @@ sqlite_stats(const struct engine *base, struct engine_stats *ret)
 
 	ret->commits = atomic_load(&e->commits);
 	ret->members = atomic_load(&e->members);
+	ret->round_trips = 0;
 }
 
 static void
@@ -430,6 +431,8 @@ db_init(struct engine_sqlite *e, size_t i)
 		db->path = xasprintf("%s/directory.db", e->directory);
 	else if (i == ENGINE_QUEUE)
 		db->path = xasprintf("%s/queue.db", e->directory);
+	else if (i == ENGINE_BLOBS)
+		db->path = xasprintf("%s/blobs.db", e->directory);
 	else
 		db->path = xasprintf("%s/shard-%03zu.db", e->directory, i - ENGINE_SHARD);
 	pthread_mutex_init(&db->open_mutex, NULL);
@@ -481,7 +484,7 @@ engine_sqlite_open(const struct engine_conf *conf, struct engine **ret, struct e
 		for (size_t i = 0; i < e->n_dbs; i++)
 			db_init(e, i);
 	}
-	for (size_t i = 0; !rc && i < ENGINE_SHARD; i++) {
+	for (size_t i = 0; !rc && i <= ENGINE_QUEUE; i++) {
 		rc = db_open(&e->dbs[i]);
 		if (rc)
 			err_set(err, rc, "%s cannot be opened: %s", e->dbs[i].path,

@@ -24,7 +24,12 @@ fixture_setup_closed(void **state)
 		.message_max = 10485760,
 		.retention_ms = UINT64_C(30) * 24 * 3600 * 1000,
 		.readers = 2,
+		.postgresql_connections = 20,
 	};
+	if (engine_fixture_is_pg()) {
+		f->conf.engine = STORE_ENGINE_POSTGRESQL;
+		f->conf.postgresql = engine_fixture_make();
+	}
 	f->a = arena_new();
 	*state = f;
 	return 0;
@@ -46,20 +51,39 @@ fixture_close(struct fixture *f)
 	store_close(TAKE(f->s));
 }
 
-int
-fixture_setup(void **state)
+static int
+setup_with(void **state, enum store_blobs blobs)
 {
 	struct fixture *f;
 
 	if (fixture_setup_closed(state) != 0)
 		return -1;
 	f = *state;
+	f->conf.blobs = blobs;
 	fixture_open(f);
 	assert_ok(store_domain_add(f->s, SPAN("example.org")));
 	f->user = fixture_user(f, "a");
 	f->inbox = fixture_folder(f, f->user, STORE_ROLE_INBOX);
 	f->trash = fixture_folder(f, f->user, STORE_ROLE_TRASH);
 	return 0;
+}
+
+int
+fixture_setup(void **state)
+{
+	return setup_with(state, STORE_BLOBS_AUTO);
+}
+
+int
+fixture_setup_files(void **state)
+{
+	return setup_with(state, STORE_BLOBS_FILES);
+}
+
+int
+fixture_setup_database(void **state)
+{
+	return setup_with(state, STORE_BLOBS_DATABASE);
 }
 
 int
@@ -70,6 +94,7 @@ fixture_teardown(void **state)
 	int status;
 
 	fixture_close(f);
+	engine_fixture_drop(f->conf.postgresql);
 	arena_free(f->a);
 	command = xasprintf("rm -rf '%s'", f->directory);
 	status = system(command);

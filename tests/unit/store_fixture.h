@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * store_fixture.h - a store in a temporary directory, with users, for the tests of
- * store/.
+ * store_fixture.h - a store in a temporary directory (and a database of its own on
+ * PostgreSQL), with users, for the tests of store/.
  */
 #ifndef TESTS_UNIT_STORE_FIXTURE_H
 #define TESTS_UNIT_STORE_FIXTURE_H
@@ -20,6 +20,7 @@
 #include "store/store_content.h"
 #include "store/store_directory.h"
 #include "store/store_item.h"
+#include "tests/unit/engine_fixture.h"
 
 #define assert_rc(call, want) assert_string_equal(rc_str(call), rc_str(want))
 #define assert_ok(call) assert_rc(call, RC_OK)
@@ -38,6 +39,9 @@ struct fixture {
 int fixture_setup(void **state);
 /* The same without opening, for tests with options of their own. */
 int fixture_setup_closed(void **state);
+/* The first with contents in files, or in the database, on either engine. */
+int fixture_setup_files(void **state);
+int fixture_setup_database(void **state);
 int fixture_teardown(void **state);
 void fixture_open(struct fixture *f);
 void fixture_close(struct fixture *f);

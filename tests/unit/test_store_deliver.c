@@ -70,8 +70,9 @@ everyone_gets_it_and_is_told(void **state)
 	engine_stats(f->s->engine, &before);
 	assert_ok(store_deliver(f->s, content, &who, 777, d, USERS));
 	engine_stats(f->s->engine, &after);
-	assert_int_equal(after.commits - before.commits, 2); /* one a shard */
-	assert_int_equal(h.calls, 2);
+	/* One a shard, which is a server on PostgreSQL. */
+	assert_int_equal(after.commits - before.commits, engine_fixture_is_pg() ? 1 : 2);
+	assert_int_equal(h.calls, engine_fixture_is_pg() ? 1 : 2);
 	assert_int_equal(h.n, USERS);
 	for (int i = 0; i < USERS; i++) {
 		assert_ok(d[i].rc);

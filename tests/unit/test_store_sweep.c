@@ -21,6 +21,20 @@ setup(void **state)
 }
 
 static int
+setup_files(void **state)
+{
+	clock_fake_start(clock_wall_ms());
+	return fixture_setup_files(state);
+}
+
+static int
+setup_database(void **state)
+{
+	clock_fake_start(clock_wall_ms());
+	return fixture_setup_database(state);
+}
+
+static int
 teardown(void **state)
 {
 	int status = fixture_teardown(state);
@@ -162,19 +176,49 @@ a_removed_user_goes_with_everything(void **state)
 	assert_int_equal(sweep(f), 0);
 }
 
-/* Makes a blob's file look days old (the fake clock does not move the disk's). */
+static void
+change_blobs(struct fixture *f, const char *sql, int64_t value)
+{
+	struct engine_tx *etx = NULL;
+
+	assert_ok(engine_begin(f->s->engine, ENGINE_BLOBS, 0, true, &etx));
+	assert_ok(sql_run(etx, sql, I(value)));
+	assert_ok(engine_commit(&etx));
+}
+
+/* Makes the blobs look days old (the fake clock does not move the disk's). */
 static void
 age_blobs(struct fixture *f)
 {
 	char *command = xasprintf(
 		"find '%s/blobs' -type f -exec touch -d '3 days ago' {} +", f->directory);
 
-	assert_int_equal(system(command), 0);
+	if (f->conf.blobs == STORE_BLOBS_FILES)
+		assert_int_equal(system(command), 0);
+	else
+		change_blobs(f, "UPDATE blob SET put_ms = put_ms - $1", 3 * DAY_MS);
 	free(command);
 }
 
 static size_t
-count_blobs(struct fixture *f)
+count_rows(struct fixture *f)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *blobs = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *frames = NULL;
+
+	assert_ok(engine_begin(f->s->engine, ENGINE_BLOBS, 0, false, &etx));
+	assert_ok(sql_one(etx, &blobs, "SELECT count(*) FROM blob"));
+	assert_ok(sql_one(etx, &frames, "SELECT count(*) FROM blob_frame"));
+	assert_int_equal(engine_int(blobs, 0), engine_int(frames, 0)); /* small ones */
+	return col_u64(blobs, 0);
+}
+
+static size_t
+count_files(struct fixture *f)
 {
 	char *command = xasprintf("find '%s/blobs' -type f | wc -l", f->directory);
 	FILE *p = popen(command, "r");
@@ -185,6 +229,12 @@ count_blobs(struct fixture *f)
 	pclose(p);
 	free(command);
 	return n;
+}
+
+static size_t
+count_blobs(struct fixture *f)
+{
+	return f->conf.blobs == STORE_BLOBS_FILES ? count_files(f) : count_rows(f);
 }
 
 static struct store_content *
@@ -273,7 +323,10 @@ main(void)
 		TEST(tombstones_go_after_retention_and_old_cursors_start_afresh),
 		TEST(a_deleted_collection_goes_with_all_that_was_in_it),
 		TEST(a_removed_user_goes_with_everything),
-		TEST(blobs_go_when_nothing_names_them),
+		cmocka_unit_test_setup_teardown(blobs_go_when_nothing_names_them,
+		                                setup_files, teardown),
+		cmocka_unit_test_setup_teardown(blobs_go_when_nothing_names_them,
+		                                setup_database, teardown),
 		TEST(a_failure_in_the_sweep_leaves_a_whole_store),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,7 +180,7 @@ many_users_at_once_do_not_disturb_each_other(void **state)
 	assert_int_equal(total, atomic_load(&c.added));
 	assert_int_equal(atomic_load(&c.moved), atomic_load(&c.added));
 	engine_stats(f->s->engine, &stats);
-	if (stats.commits >= stats.members)
+	if (!engine_fixture_is_pg() && stats.commits >= stats.members)
 		fail_msg("%d transactions took %d commits", (int)stats.members,
 		         (int)stats.commits);
 }

@@ -61,6 +61,8 @@ a_second_process_is_kept_out(void **state)
 	struct store *other = NULL;
 	struct err err;
 
+	if (engine_fixture_is_pg())
+		skip(); /* there it is a node like any other */
 	assert_rc(store_open(&f->conf, &other, &err), RC_EXISTS);
 	assert_null(other);
 }
@@ -168,6 +170,28 @@ one_commit_is_told_once_with_all_that_moved(void **state)
 }
 
 static void
+a_second_node_sees_and_changes_the_same(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture other = *f;
+	uint32_t *uids;
+	struct store_tx *tx;
+	size_t n;
+
+	if (!engine_fixture_is_pg())
+		skip();
+	fixture_open(&other);
+	assert_int_equal(fixture_add(f, f->inbox, "from here"), 1);
+	assert_int_equal(fixture_add(&other, f->inbox, "from there"), 2);
+	tx = fixture_read(f);
+	assert_ok(store_item_uids(tx, f->inbox, f->a, &uids, &n));
+	assert_ok(store_commit(&tx));
+	assert_int_equal(n, 2);
+	fixture_check(&other, f->user);
+	fixture_close(&other);
+}
+
+static void
 a_sound_store_checks_out(void **state)
 {
 	struct fixture *f = *state;
@@ -185,6 +209,8 @@ a_damaged_file_is_found(void **state)
 	char path[128];
 	FILE *file;
 
+	if (engine_fixture_is_pg())
+		skip(); /* the pages are the server's */
 	for (int i = 0; i < 500; i++)
 		fixture_add(f, f->inbox, "some text to fill pages with");
 	fixture_close(f);
@@ -216,6 +242,7 @@ main(void)
 		TEST(a_read_keeps_its_snapshot_while_others_write),
 		TEST(the_number_of_shards_stays_what_it_was),
 		TEST(one_commit_is_told_once_with_all_that_moved),
+		TEST(a_second_node_sees_and_changes_the_same),
 		TEST(a_sound_store_checks_out),
 		TEST(a_damaged_file_is_found),
 	};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * blobs_sweep.c - removing files that nothing names any more.
+ * blobs_files_sweep.c - removing files that nothing names any more.
  *
  * Putting a blob that is there already renews its time, under the same lock as here: what
  * a transaction is about to name is never older than the time of grace.
@@ -16,7 +16,7 @@
 #include "store/blobs_private.h"
 
 struct sweep {
-	struct blobs *b;
+	struct blobs_files *b;
 	int64_t before_s; /* files changed before are old enough */
 	blobs_used_fn *is_used;
 	void *arg;
@@ -94,16 +94,16 @@ sweep_temporary(struct sweep *s)
 }
 
 enum rc
-blobs_sweep(struct blobs *b, uint64_t grace_ms, blobs_used_fn *is_used, void *arg,
-            uint64_t *ret_removed)
+blobs_files_sweep(struct blobs *b, uint64_t grace_ms, blobs_used_fn *is_used, void *arg,
+                  uint64_t *ret_removed)
 {
 	struct sweep s = {
-		.b = b,
+		.b = blobs_files_of(b),
 		.before_s = (clock_wall_ms() - (int64_t)grace_ms) / 1000,
 		.is_used = is_used,
 		.arg = arg,
 	};
-	enum rc rc = walk(&s, b->directory, 2);
+	enum rc rc = walk(&s, s.b->directory, 2);
 
 	if (!rc)
 		sweep_temporary(&s);
