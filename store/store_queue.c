@@ -219,7 +219,7 @@ store_queue_lease(struct store *s, int64_t now_ms, uint64_t lease_ms, struct are
 	struct store_queue_entry e;
 	uint64_t lease = random_u64() >> 1 | 1;
 	uint64_t rows = 0;
-	uint64_t id;
+	uint64_t id = 0;
 	enum rc rc = queue_begin(s, false, &look);
 
 	/* Mostly there is nothing: no write for that. */
