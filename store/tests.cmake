@@ -12,13 +12,21 @@ add_test(NAME pg_cluster.stop
 set_tests_properties(pg_cluster.start PROPERTIES TIMEOUT 120 FIXTURES_SETUP pg_cluster)
 set_tests_properties(pg_cluster.stop PROPERTIES TIMEOUT 120 FIXTURES_CLEANUP pg_cluster)
 
-foreach(name engine store_tx store_change store_collection store_item store_cursor store_content
-		store_directory store_queue store_deliver store_sweep store_failure
-		store_crash store_threads store_plan)
-	godwit_unit_test(test_${name} USES store_fixture)
+function(godwit_store_test_pg name)
 	add_test(NAME unit.test_${name}.pg COMMAND test_${name}
 		WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 	set_tests_properties(unit.test_${name}.pg PROPERTIES TIMEOUT 120 LABELS "unit"
 		FIXTURES_REQUIRED pg_cluster SKIP_RETURN_CODE 77
 		ENVIRONMENT "GODWIT_TEST_ENGINE=postgresql;GODWIT_TEST_POSTGRESQL=${pg_state}")
+endfunction()
+
+foreach(name engine store_tx store_change store_collection store_item store_cursor store_content
+		store_directory store_queue store_deliver store_sweep store_failure
+		store_crash store_threads store_plan)
+	godwit_unit_test(test_${name} USES store_fixture)
+	godwit_store_test_pg(${name})
 endforeach()
+# What only that engine has to bear.
+add_executable(test_engine_pg ${CMAKE_SOURCE_DIR}/tests/unit/test_engine_pg.c)
+target_link_libraries(test_engine_pg PRIVATE godwit_store_fixture godwit_flags)
+godwit_store_test_pg(engine_pg)

@@ -64,6 +64,7 @@ struct engine_conf {
 	/* PostgreSQL */
 	const char *conninfo; /* or the file that holds it, when it begins with '/' */
 	unsigned connections;
+	unsigned connection_wait_ms; /* for a free one of those; 0: 5 seconds */
 	struct engine_schema schema[ENGINE_DB_N];
 };
 

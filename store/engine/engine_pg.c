@@ -16,6 +16,7 @@
 #include "store/engine/engine_pg.h"
 
 #define TRIES_MAX 3
+#define WAIT_MS 5000
 
 static const struct engine_ops ops;
 
@@ -302,6 +303,7 @@ engine_pg_open(const struct engine_conf *conf, struct engine **ret, struct err *
 	e->base.ops = &ops;
 	e->conninfo = conninfo;
 	e->n_max = conf->connections;
+	e->wait_ms = conf->connection_wait_ms ? conf->connection_wait_ms : WAIT_MS;
 	memcpy(e->schema, conf->schema, sizeof(e->schema));
 	pg_pool_init(e);
 	e->n_dbs = ENGINE_SHARD + conf->shards;

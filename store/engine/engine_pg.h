@@ -21,7 +21,6 @@
 
 #define PG_BUCKETS 64
 #define PG_ARGS_MAX 32
-#define PG_WAIT_MS 5000     /* for a connection of the pool */
 #define PG_PIECE_ROWS "500" /* of a long statement, fetched at a time */
 
 struct engine_pg;
@@ -63,6 +62,7 @@ struct engine_pg {
 	struct list idle; /* last used first */
 	unsigned n_open;
 	unsigned n_max;
+	unsigned wait_ms;     /* for one of them */
 	uint64_t back_off_ms; /* 0: the last attempt to connect went well */
 	uint64_t retry_at_ms; /* not before that */
 

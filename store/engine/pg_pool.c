@@ -293,7 +293,9 @@ take_one(struct engine_pg *e, struct pg_conn **ret)
 	bool waited = false;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += PG_WAIT_MS / 1000;
+	until.tv_nsec += (long)(e->wait_ms % 1000) * 1000000;
+	until.tv_sec += e->wait_ms / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
 	for (;;) {
 		if (!list_is_empty(&e->idle)) {
 			*ret = list_first(&e->idle, struct pg_conn, link);
