@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# man.sh GODWITD [--check] - writes what is made from the tables of options.
+# man.sh GODWITD [--check] - writes the pages that are made.
 #
-# docs/man/godwit.conf.5 (its text from godwit.conf.5.in) and conf/godwit.conf. With --check
-# nothing is written, and the exit status tells whether the committed files are up to date.
+# docs/man/godwit.conf.5 (its text from godwit.conf.5.in) and conf/godwit.conf from the tables of
+# options, and the list in docs/decisions/README.md. With --check nothing is written, and the exit
+# status tells whether the committed files are up to date.
 set -eu
-[ $# -ge 1 ] || { sed -n '3,6s/^# \{0,1\}//p' "$0"; exit 64; }
-godwitd=$1
+[ $# -ge 1 ] || { sed -n '3,7s/^# \{0,1\}//p' "$0"; exit 64; }
+godwitd=$(readlink -f "$1")
+export LC_ALL=C
 check=${2:-}
 cd "$(dirname "$(readlink -f "$0")")/.."
 made=$(mktemp -d)
@@ -33,6 +35,13 @@ trap 'rm -rf "$made"' EXIT
 sed -e "/^@OPTIONS@\$/{r $made/options
 d}" docs/man/godwit.conf.5.in >"$made/godwit.conf.5"
 "$godwitd" --sample >"$made/godwit.conf"
+{
+	sed '/^| \[/d' docs/decisions/README.md
+	for page in docs/decisions/*.md; do
+		name=$(basename "$page" .md)
+		[ "$name" = README ] || echo "| [$name]($name.md) | $(sed -n '1s/^# //p' "$page") |"
+	done
+} >"$made/README.md"
 status=0
 put()
 {
@@ -44,4 +53,5 @@ put()
 }
 put "$made/godwit.conf.5" docs/man/godwit.conf.5
 put "$made/godwit.conf" conf/godwit.conf
+put "$made/README.md" docs/decisions/README.md
 exit $status
