@@ -106,6 +106,43 @@ one_who_cannot_get_it_does_not_keep_it_from_others(void **state)
 	store_content_free(content);
 }
 
+/* What a delivery and an empty look cost where the database is elsewhere. */
+static void
+round_trips_are_few(void **state)
+{
+	struct fixture *f = *state;
+	struct store_content *content = fixture_content(f, "x");
+	struct store_delivery d = { .user = f->user, .folder = STORE_ROLE_INBOX };
+	struct store_change_query q = { .collection = f->inbox };
+	struct engine_stats before;
+	struct engine_stats after;
+	struct store_tx *tx;
+	bool more = true;
+
+	if (!engine_fixture_is_pg())
+		skip();
+	/* The first of each prepares its statements. */
+	for (int i = 0; i < 2; i++) {
+		engine_stats(f->s->engine, &before);
+		assert_ok(store_deliver(f->s, content, NULL, 1, &d, 1));
+		engine_stats(f->s->engine, &after);
+	}
+	assert_in_range(after.round_trips - before.round_trips, 1, 9);
+	for (int i = 0; i < 2; i++) {
+		tx = fixture_read(f);
+		q.since = store_tx_modseq(tx);
+		engine_stats(f->s->engine, &before);
+		assert_ok(store_commit(&tx));
+		tx = fixture_read(f);
+		assert_ok(store_has_changes(tx, &q, &more));
+		assert_ok(store_commit(&tx));
+		engine_stats(f->s->engine, &after);
+		assert_false(more);
+	}
+	assert_in_range(after.round_trips - before.round_trips, 1, 3);
+	store_content_free(content);
+}
+
 static void
 nobody_and_only_unknown_users_are_fine(void **state)
 {
@@ -154,6 +191,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(everyone_gets_it_and_is_told),
 		TEST(one_who_cannot_get_it_does_not_keep_it_from_others),
+		TEST(round_trips_are_few),
 		TEST(nobody_and_only_unknown_users_are_fine),
 		TEST(a_failure_anywhere_is_told_truly),
 	};
