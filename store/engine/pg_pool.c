@@ -18,7 +18,7 @@
 #include "store/engine/engine_pg.h"
 
 #define BACK_OFF_FIRST_MS 100
-#define BACK_OFF_MAX_MS 5000
+#define BACK_OFF_MAX_MS 1000
 #define CONNINFO_MAX 4096
 
 static struct metric connections = METRIC_GAUGE(
@@ -200,19 +200,28 @@ conn_close(struct pg_conn *c)
 static enum rc
 conn_open(struct engine_pg *e, struct pg_conn **ret, struct err *err)
 {
-	/* The conninfo is expanded in place: what stands before it are defaults. */
-	static const char *const keywords[] = {
-		"connect_timeout",           "tcp_user_timeout",
-		"keepalives_idle",           "gssencmode",
-		"fallback_application_name", "dbname",
-		"client_encoding",           NULL
+	/* The conninfo is expanded in place: what stands before it are defaults. No
+	 * certificate in the home of whoever started us is looked for. */
+	const char *const pairs[][2] = {
+		{ "connect_timeout", "5" },
+		{ "tcp_user_timeout", "15000" },
+		{ "keepalives_idle", "15" },
+		{ "gssencmode", "disable" },
+		{ "sslcert", "/dev/null/none" },
+		{ "fallback_application_name", "godwit" },
+		{ "dbname", e->conninfo },
+		{ "client_encoding", "UTF8" },
 	};
-	const char *const values[] = { "5",      "15000",     "15",   "disable",
-		                       "godwit", e->conninfo, "UTF8", NULL };
+	const char *keywords[ARRAY_LEN(pairs) + 1] = { NULL };
+	const char *values[ARRAY_LEN(pairs) + 1] = { NULL };
 	struct pg_conn *c = xcalloc(1, sizeof(*c));
 	enum rc rc = RC_OK;
 
 	list_init(&c->link);
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		keywords[i] = pairs[i][0];
+		values[i] = pairs[i][1];
+	}
 	c->h = PQconnectdbParams(keywords, values, 1);
 	if (PQstatus(c->h) != CONNECTION_OK) {
 		err_set(err, RC_AGAIN, "PostgreSQL: %.*s",
@@ -245,6 +254,20 @@ count_open(struct engine_pg *e, int by)
 	metric_set(&connections, e->n_open);
 }
 
+/* Under the mutex. Several that fail at once are one failure. */
+static void
+back_off(struct engine_pg *e)
+{
+	uint64_t now = now_ms();
+
+	if (e->back_off_ms > 0 && now < e->retry_at_ms)
+		return;
+	e->back_off_ms = e->back_off_ms ? e->back_off_ms * 2 : BACK_OFF_FIRST_MS;
+	if (e->back_off_ms > BACK_OFF_MAX_MS)
+		e->back_off_ms = BACK_OFF_MAX_MS;
+	e->retry_at_ms = now + e->back_off_ms;
+}
+
 /* Under the mutex, a place being taken: lets it go and connects. */
 static enum rc
 open_one(struct engine_pg *e, struct pg_conn **ret)
@@ -263,10 +286,7 @@ open_one(struct engine_pg *e, struct pg_conn **ret)
 	}
 	count_open(e, -1);
 	pthread_cond_signal(&e->freed);
-	e->back_off_ms = e->back_off_ms ? e->back_off_ms * 2 : BACK_OFF_FIRST_MS;
-	if (e->back_off_ms > BACK_OFF_MAX_MS)
-		e->back_off_ms = BACK_OFF_MAX_MS;
-	e->retry_at_ms = now_ms() + e->back_off_ms;
+	back_off(e);
 	return rc;
 }
 
