@@ -24,7 +24,10 @@ as_server()
 find_programs()
 {
 	for d in /usr/lib/postgresql/15/bin /usr/lib/postgresql/*/bin; do
-		[ -x "$d/initdb" ] && [ -x "$d/pg_ctl" ] && [ -x "$d/psql" ] && { echo "$d"; return; }
+		if [ -x "$d/initdb" ] && [ -x "$d/pg_ctl" ] && [ -x "$d/psql" ]; then
+			echo "$d"
+			return
+		fi
 	done
 }
 
