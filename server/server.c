@@ -444,7 +444,8 @@ enter_sandbox(struct server *s, struct err *err)
 	}
 	if (*smtp->tls_ca)
 		read[n++] = folder_of(a, smtp->tls_ca);
-	/* PostgreSQL's conninfo; the certificates that it names lie beside it or in /etc. */
+	/* PostgreSQL's conninfo; the certificates that it names lie beside it or in /etc.
+	 */
 	if (store->postgresql[0] == '/')
 		read[n++] = folder_of(a, store->postgresql);
 	for (size_t i = 0; i < tls->more.n && n + 2 <= ARRAY_LEN(read); i++) {

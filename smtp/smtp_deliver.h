@@ -17,8 +17,8 @@ struct smtp_mail {
 	size_t return_path_len;
 	const char *id;
 	const char *protocol; /* static */
-	bool junk; /* to the Junk folder */
-	bool held; /* all into the queue, untried */
+	bool junk;            /* to the Junk folder */
+	bool held;            /* all into the queue, untried */
 	bool each; /* LMTP: each recipient gets its own answer, so nothing is bounced */
 	bool no_bounce; /* never tell the sender (bounces themselves) */
 	bool trusted;   /* may leave this host: signed in, or written by us */

@@ -223,10 +223,9 @@ submit(struct smtp *s, const struct mail_submit_request *q, struct err *err)
 		return err_set(err, RC_TOO_BIG, "more than %" PRId64 " recipients",
 		               s->conf.recipients_max);
 	smtp_message_new_id(id);
-	struct smtp_mail m = { .env = env,
-		               .id = id,
-		               .protocol = q->protocol,
-		               .trusted = true };
+	struct smtp_mail m = {
+		.env = env, .id = id, .protocol = q->protocol, .trusted = true
+	};
 	m.return_path_len = write_content(s, q, env, id, &content);
 	m.content = buf_span(&content);
 	rc = pass_filters(s, &m, &content, err);
