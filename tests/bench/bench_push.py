@@ -72,7 +72,11 @@ def main():
         g.start()
         make_users(g, max(a.phones, a.desktops))
         # Every thread, cache and file has been used once before memory is read.
-        run_load(g, phones=min(a.phones, 50), desktops=min(a.desktops, 50), deliveries=100, rate=200)
+        r = run_load(g, phones=min(a.phones, 50), desktops=min(a.desktops, 50), deliveries=100, rate=200,
+                     parallel=min(a.parallel, 8))
+        if r.returncode != 0:
+            print(g.log()[-3000:], file=sys.stderr)
+            return 1
         r = run_load(g, phones=a.phones, desktops=a.desktops, deliveries=a.deliveries, rate=a.rate,
                      idle=a.idle, parallel=a.parallel)
         if r.returncode != 0:
