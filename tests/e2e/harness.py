@@ -30,6 +30,8 @@ CORPUS = os.environ.get("GODWIT_CORPUS", os.path.join(os.path.dirname(ROOT), "sh
 PATIENCE = int(os.environ.get("GODWIT_PATIENCE", "60"))  # seconds until a wait is a failure; sanitizer builds on a busy machine
 PASSWORD = "correct horse"
 
+POSTGRESQL = os.environ.get("GODWIT_TEST_POSTGRESQL")  # a running cluster's state, or None
+
 _used_ports = set()
 
 
@@ -66,6 +68,29 @@ def server_user():
     return ""
 
 
+class Database:
+    """A fresh database in the throw-away cluster of tests/pg_cluster.sh."""
+
+    _count = 0
+
+    def __init__(self):
+        Database._count += 1
+        self.name = "e2e_%d_%d" % (os.getpid(), Database._count)
+        with open(os.path.join(POSTGRESQL, "conninfo")) as f:
+            self.server = f.read().strip()
+        with open(os.path.join(POSTGRESQL, "programs")) as f:
+            self.psql = os.path.join(f.read().strip(), "psql")
+        self.sql("CREATE DATABASE " + self.name)
+        self.conninfo = "%s dbname=%s" % (self.server, self.name)
+
+    def sql(self, text):
+        subprocess.run([self.psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", self.server + " dbname=postgres",
+                        "-c", text], check=True)
+
+    def drop(self):
+        self.sql("DROP DATABASE IF EXISTS %s WITH (FORCE)" % self.name)
+
+
 class Godwit:
     """One daemon. DOORS: the listeners it has; ports by name in self.ports."""
 
@@ -88,6 +113,7 @@ class Godwit:
         self.ca = os.path.join(self.folder, "certs", "ca.pem")
         self.process = None
         self.user_name = server_user()
+        self.database = Database() if POSTGRESQL else None
         subprocess.run([os.path.join(ROOT, "tools", "make-certs.sh"),
                         os.path.join(self.folder, "certs"), "localhost", "127.0.0.1", hostname],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -107,6 +133,8 @@ class Godwit:
             "smtp": ['hostname = "%s"' % self.hostname],
             "imap": [], "http": [],
         }
+        if self.database:
+            sections["store"] += ["engine = postgresql", 'postgresql = "%s"' % self.database.conninfo]
         for name, (section, option) in self.DOORS.items():
             sections[section].append('%s = { "127.0.0.1:%d" }' % (option, self.ports[name]))
         for section, lines in self.conf.items():
@@ -185,6 +213,8 @@ class Godwit:
         return status
 
     def remove(self):
+        if self.database:
+            self.database.drop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def log(self):
@@ -265,6 +295,10 @@ class GodwitTest(unittest.TestCase):
                 raise AssertionError("godwitd ended with %d:\n%s" % (status, log[-3000:]))
         finally:
             g.remove()
+
+    def needs_sqlite(self):
+        if POSTGRESQL:
+            self.skipTest("looks at files of the embedded engine")
 
     def needs_corpus(self):
         if not os.path.isdir(CORPUS):

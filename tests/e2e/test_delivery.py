@@ -157,6 +157,7 @@ class Push(GodwitTest):
         m.logout()
 
     def test_a_hundred_thousand_bytes_for_many_are_one_blob(self):
+        self.needs_sqlite()
         users = [self.g.user("many%d@demo.test" % i) for i in range(5)]
         before = self.blobs()
         self.g.send(users, "Subject: big\r\n\r\n" + ("0123456789" * 7 + "\r\n") * 1500)
