@@ -4,11 +4,14 @@
  */
 #include "server/doors.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/listener.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "http/http.h"
 #include "imap/imap.h"
@@ -59,6 +62,28 @@ open_list(struct doors *d, enum door_kind kind, const struct conf_list *list,
 	return RC_OK;
 }
 
+static bool
+needs_tls(enum door_kind k)
+{
+	return k == DOOR_HTTPS || k == DOOR_IMAPS || k == DOOR_SUBMISSIONS;
+}
+
+/* The folder of the control socket, where nobody made it (systemd does). */
+static void
+make_folder_of(const char *path)
+{
+	char *copy = xstrdup(path);
+	char *slash = strrchr(copy, '/');
+	if (slash && slash != copy) {
+		*slash = '\0';
+		/* When this fails, binding says why. */
+		if (mkdir(copy, 0755) != 0 && errno != EEXIST)
+			log_debug(NULL, "doors.folder", "path=%s",
+			          LOG_STR(span_str(copy)));
+	}
+	free(copy);
+}
+
 enum rc
 doors_open(const struct conf *conf, size_t loops, struct doors *ret, struct err *err)
 {
@@ -66,6 +91,7 @@ doors_open(const struct conf *conf, size_t loops, struct doors *ret, struct err 
 	const struct http_conf *http = conf_get(conf, "http");
 	const struct imap_conf *imap = conf_get(conf, "imap");
 	const struct smtp_conf *smtp = conf_get(conf, "smtp");
+	const struct server_tls_conf *tls = conf_get(conf, "tls");
 	const struct {
 		enum door_kind kind;
 		const struct conf_list *list;
@@ -83,9 +109,20 @@ doors_open(const struct conf *conf, size_t loops, struct doors *ret, struct err 
 	struct doors d = { 0 };
 	enum rc rc = RC_OK;
 
-	for (size_t i = 0; rc == RC_OK && i < ARRAY_LEN(lists); i++)
+	for (size_t i = 0; rc == RC_OK && i < ARRAY_LEN(lists); i++) {
+		/* The file as it is shipped has no certificate yet: the other doors open.
+		 */
+		if (needs_tls(lists[i].kind) && !*tls->certificate &&
+		    lists[i].list->n > 0) {
+			log_warn(NULL, "doors.closed",
+			         "door=%s why=\"tls.certificate is not set\"",
+			         door_kind_str(lists[i].kind));
+			continue;
+		}
 		rc = open_list(&d, lists[i].kind, lists[i].list, loops, err);
+	}
 	if (rc == RC_OK && *server->control) {
+		make_folder_of(server->control);
 		char *address = xasprintf("unix:%s", server->control);
 		rc = open_one(&d, DOOR_CONTROL, address, loops, err);
 		if (rc == RC_OK)

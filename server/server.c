@@ -187,12 +187,6 @@ on_connection(struct loop *l, int fd, void *arg)
 	}
 }
 
-static bool
-needs_tls(enum door_kind k)
-{
-	return k == DOOR_HTTPS || k == DOOR_IMAPS || k == DOOR_SUBMISSIONS;
-}
-
 static enum rc
 open_entrances(struct server *s, struct doors *doors, struct err *err)
 {
@@ -200,9 +194,6 @@ open_entrances(struct server *s, struct doors *doors, struct err *err)
 	for (size_t i = 0; i < doors->n; i++) {
 		struct door *d = &doors->doors[i];
 		struct entrance *e = &s->entrances[s->n_entrances];
-		if (needs_tls(d->kind) && !s->tls)
-			return err_set(err, RC_INVALID, "%s on %s needs tls.certificate",
-			               door_kind_str(d->kind), d->address);
 		*e = (struct entrance){ .server = s, .kind = d->kind };
 		enum rc rc = listener_new(s->loops, d->fds, d->n, on_connection, e,
 		                          &e->listener);
