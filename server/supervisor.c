@@ -194,6 +194,8 @@ watch(struct supervisor *s)
 		for (bool up = true; up;) {
 			int sig = next_signal(&s->signals, UINT64_MAX);
 			if (sig == SIGTERM || sig == SIGINT) {
+				if (!stopping)
+					notify_send("STOPPING=1");
 				stopping = true;
 				kill(pid, SIGTERM);
 			} else if (sig == SIGHUP) {
@@ -247,7 +249,6 @@ supervisor_run(const char *conf_path, const struct conf *conf)
 		return 1;
 	}
 	int status = watch(&s);
-	notify_send("STOPPING=1");
 	if (*c->control)
 		unlink(c->control);
 	doors_close(&s.doors);
