@@ -228,7 +228,7 @@ imap_login_finish(struct imap_run *r)
 		welcome(r);
 		return;
 	case RC_AGAIN:
-		refuse(r, "UNAVAILABLE", "Too many failures, try again later",
+		refuse(r, "UNAVAILABLE", "Too many sign-ins, try again later",
 		       auth->wait_ms);
 		return;
 	case RC_DENIED:

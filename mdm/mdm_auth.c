@@ -9,9 +9,11 @@
  */
 #include "mdm/mdm_auth.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -105,21 +107,28 @@ mdm_store(const struct mdm *m)
 
 /* --- yescrypt, a few at a time --- */
 
-/* RC_AGAIN: too many wait already. */
+/* RC_AGAIN: behind a crowd, and no turn came in CROWD_WAIT_MS. */
 static enum rc
 begin_hash(struct mdm *m)
 {
-	enum rc rc = RC_OK;
+	struct timespec until;
+	int e = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += CROWD_WAIT_MS / 1000;
 	pthread_mutex_lock(&m->hash_lock);
-	if (m->hashing >= m->hashing_max && m->hash_waiting >= CROWD_MAX) {
-		rc = RC_AGAIN;
-	} else {
-		m->hash_waiting++;
-		while (m->hashing >= m->hashing_max)
+	bool crowd = m->hash_waiting >= CROWD_MAX;
+	m->hash_waiting++;
+	while (m->hashing >= m->hashing_max && e != ETIMEDOUT) {
+		if (crowd)
+			e = pthread_cond_timedwait(&m->hash_free, &m->hash_lock, &until);
+		else
 			pthread_cond_wait(&m->hash_free, &m->hash_lock);
-		m->hash_waiting--;
-		m->hashing++;
 	}
+	m->hash_waiting--;
+	enum rc rc = m->hashing < m->hashing_max ? RC_OK : RC_AGAIN;
+	if (rc == RC_OK)
+		m->hashing++;
 	pthread_mutex_unlock(&m->hash_lock);
 	return rc;
 }
