@@ -23,7 +23,11 @@ endfunction()
 foreach(name engine store_tx store_change store_collection store_item store_cursor store_content
 		store_directory store_queue store_deliver store_sweep store_failure
 		store_crash store_threads store_plan)
-	godwit_unit_test(test_${name} USES store_fixture)
+	set(labels "")
+	if(name MATCHES "^(engine|store_tx|store_deliver|store_threads)$")
+		set(labels LABELS thread)
+	endif()
+	godwit_unit_test(test_${name} USES store_fixture ${labels})
 	godwit_store_test_pg(${name})
 endforeach()
 # What only that engine has to bear.
