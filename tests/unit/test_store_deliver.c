@@ -111,7 +111,6 @@ static void
 round_trips_are_few(void **state)
 {
 	struct fixture *f = *state;
-	struct store_content *content = fixture_content(f, "x");
 	struct store_delivery d = { .user = f->user, .folder = STORE_ROLE_INBOX };
 	struct store_change_query q = { .collection = f->inbox };
 	struct engine_stats before;
@@ -121,6 +120,7 @@ round_trips_are_few(void **state)
 
 	if (!engine_fixture_is_pg())
 		skip();
+	struct store_content *content = fixture_content(f, "x");
 	/* The first of each prepares its statements. */
 	for (int i = 0; i < 2; i++) {
 		engine_stats(f->s->engine, &before);
