@@ -146,6 +146,20 @@ class Drain(unittest.TestCase):
             g.remove()
 
 
+class NoCertificate(GodwitTest):
+    CONF = {"tls": ['certificate = ""', 'key = ""']}
+
+    def test_the_doors_of_tls_stay_closed_and_the_others_open(self):
+        g = self.g
+        for door in ("https", "imaps", "submissions"):
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", g.ports[door]), timeout=10)
+            self.assertRegex(g.log(), r"doors\.closed door=%s " % door)
+        with g.smtp() as s:
+            self.assertEqual(s.ehlo()[0], 250)
+            self.assertFalse(s.has_extn("starttls"))
+
+
 class Configuration(unittest.TestCase):
     GODWITD = os.path.join(BUILD, "server", "godwitd")
 
