@@ -300,11 +300,13 @@ check_password(struct mdm *m, const struct attempt *t, const struct store_user *
 	if (!is_remembered(m, user->id, &t->digest)) {
 		rc = password_check(t->password, arena_strndup(a, user->password));
 		note_hashed(m);
+		/* Before the turn goes on: who waits for it asks again. */
+		if (rc == RC_OK)
+			remember(m, user->id, &t->digest);
 	}
 	end_hash(m);
 	if (rc != RC_OK)
 		return deny(m, t, rc == RC_DENIED ? "password" : "hash");
-	remember(m, user->id, &t->digest);
 	log_info(NULL, "mdm.sign_in", "user=%s peer=%s protocol=%s",
 	         LOG_STR(user->address), t->peer, t->protocol);
 	return RC_OK;
