@@ -35,6 +35,10 @@ store_item_from_row(struct engine_stmt *st, struct arena *a, struct store_item *
 		.writer = col_u32(st, 9),
 		.writer_saw = col_u64(st, 10),
 		.props = keep(a, engine_bytes(st, 11)),
+		/* 12: creator */
+		.received_was = engine_int(st, 13),
+		.received_moved = col_u64(st, 14),
+		.object = keep(a, engine_bytes(st, 15)),
 	};
 }
 
@@ -124,12 +128,13 @@ insert(struct store_tx *tx, struct store_item *it)
 		return RC_TOO_BIG;
 	it->uid = c->uid_next;
 	it->created = it->modseq = store_tx_next_modseq(tx);
-	rc = sql_run(tx->etx,
-	             "INSERT INTO item (owner, " ITEM_COLUMNS ") VALUES"
-	             " ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, 0, $11, $10)",
-	             I(tx->user), I(it->collection), I(it->uid), I(it->modseq),
-	             I(it->flags), B(it->keywords), I(it->received_ms), I(it->size),
-	             I(it->content), I(tx->who.device), B(it->props));
+	rc = sql_run(
+		tx->etx,
+		"INSERT INTO item (owner, " ITEM_COLUMNS ") VALUES"
+		" ($1, $2, $3, $4, $4, $5, $6, $7, $8, $9, $10, 0, $11, $10, 0, 0, $12)",
+		I(tx->user), I(it->collection), I(it->uid), I(it->modseq), I(it->flags),
+		B(it->keywords), I(it->received_ms), I(it->size), I(it->content),
+		I(tx->who.device), B(it->props), T(it->object));
 	if (rc)
 		return rc;
 	c->uid_next++;
@@ -154,6 +159,7 @@ store_item_add(struct store_tx *tx, uint32_t collection,
 		.received_ms = item->received_ms,
 		.size = store_content_size(content),
 		.props = item->props,
+		.object = item->object,
 	};
 	struct tx_counters *c;
 	enum rc rc = store_tx_counters(tx, collection, &c);
@@ -161,7 +167,7 @@ store_item_add(struct store_tx *tx, uint32_t collection,
 	if (rc)
 		return rc;
 	if (item->keywords.n > KEYWORDS_MAX || item->props.n > PROPS_MAX ||
-	    item->client_id.n > CLIENT_ID_MAX)
+	    item->client_id.n > CLIENT_ID_MAX || item->object.n > STORE_OBJECT_MAX)
 		return RC_TOO_BIG;
 	if (item->client_id.n > 0) {
 		rc = find_client_add(tx, collection, item->client_id, ret_uid);
@@ -221,6 +227,16 @@ apply(struct store_tx *tx, struct store_item *it, const struct store_item_change
 	enum rc rc = RC_OK;
 
 	it->flags = flags;
+	if (c->set_received && c->received_ms != it->received_ms) {
+		it->received_was = it->received_ms;
+		it->received_ms = c->received_ms;
+		it->received_moved = UINT64_MAX; /* the number is given by save() */
+		changed = true;
+	}
+	if (c->set_object && !span_eq(c->object, it->object)) {
+		it->object = c->object;
+		changed = true;
+	}
 	if (c->set_keywords && !span_eq(c->keywords, it->keywords)) {
 		it->keywords = c->keywords;
 		changed = true;
@@ -243,14 +259,18 @@ save(struct store_tx *tx, struct store_item *it)
 		it->writer_saw = it->modseq;
 	it->writer = tx->who.device;
 	it->modseq = store_tx_next_modseq(tx);
+	if (it->received_moved == UINT64_MAX)
+		it->received_moved = it->modseq;
 	return sql_run(
 		tx->etx,
 		"UPDATE item SET modseq = $4, flags = $5, keywords = $6, size = $7,"
-		" content = $8, writer = $9, writer_saw = $10, props = $11"
+		" content = $8, writer = $9, writer_saw = $10, props = $11,"
+		" received_ms = $12, received_was = $13, received_moved = $14, object = $15"
 		" WHERE owner = $1 AND collection = $2 AND uid = $3",
 		I(tx->user), I(it->collection), I(it->uid), I(it->modseq), I(it->flags),
 		B(it->keywords), I(it->size), I(it->content), I(it->writer),
-		I(it->writer_saw), B(it->props));
+		I(it->writer_saw), B(it->props), I(it->received_ms), I(it->received_was),
+		I(it->received_moved), T(it->object));
 }
 
 enum rc
@@ -271,7 +291,8 @@ store_item_update(struct store_tx *tx, uint32_t collection, uint32_t uid,
 		rc = load_full(tx, collection, uid, a, &full);
 	if (rc)
 		return rc;
-	if (change->keywords.n > KEYWORDS_MAX || change->props.n > PROPS_MAX)
+	if (change->keywords.n > KEYWORDS_MAX || change->props.n > PROPS_MAX ||
+	    change->object.n > STORE_OBJECT_MAX)
 		return RC_TOO_BIG;
 	if (change->unchanged_since != 0 && it->modseq > change->unchanged_since)
 		return RC_CONFLICT;
@@ -298,6 +319,10 @@ static enum rc
 bury(struct store_tx *tx, const struct full_item *full, uint64_t content)
 {
 	const struct store_item *it = &full->item;
+	/* Who saw it by either time is to hear of it. */
+	int64_t received = it->received_moved != 0 && it->received_was > it->received_ms
+	                           ? it->received_was
+	                           : it->received_ms;
 	struct tx_counters *c;
 	uint64_t modseq;
 	enum rc rc = store_tx_counters(tx, it->collection, &c);
@@ -310,7 +335,7 @@ bury(struct store_tx *tx, const struct full_item *full, uint64_t content)
 	             " received_ms, creator, writer, protocol, gone_ms, flags, content)"
 	             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
 	             I(tx->user), I(it->collection), I(it->uid), I(it->created),
-	             I(modseq), I(it->received_ms), I(full->creator), I(tx->who.device),
+	             I(modseq), I(received), I(full->creator), I(tx->who.device),
 	             T(span_str(tx->who.protocol)), I(clock_wall_ms()), I(it->flags),
 	             I(content));
 	if (!rc)
@@ -397,6 +422,27 @@ store_item_move(struct store_tx *tx, uint32_t collection, uint32_t uid, uint32_t
 		rc = bury(tx, &full, 0);
 	if (!rc)
 		*ret_uid = new_uid;
+	return rc;
+}
+
+enum rc
+store_item_find_object(struct store_tx *tx, uint32_t collection, struct span object,
+                       struct arena *a, struct store_item *ret)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = collection_lives(tx, collection);
+
+	if (object.n == 0)
+		return RC_NOT_FOUND;
+	if (!rc)
+		rc = sql_one(tx->etx, &st,
+		             "SELECT " ITEM_COLUMNS " FROM item WHERE owner = $1"
+		             " AND collection = $2 AND object = $3 AND object <> ''"
+		             " ORDER BY uid LIMIT 1",
+		             I(tx->user), I(collection), T(object));
+	if (!rc)
+		store_item_from_row(st, a, ret);
 	return rc;
 }
 

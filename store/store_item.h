@@ -28,8 +28,11 @@ struct store_item {
 	uint64_t modseq;  /* of the last change */
 	uint32_t flags;
 	struct span keywords; /* space-separated, in the order of setting; empty: none */
-	int64_t received_ms;  /* INTERNALDATE */
-	uint64_t size;        /* of the content */
+	/* INTERNALDATE; of other classes the time by which a time filter judges. */
+	int64_t received_ms;
+	int64_t received_was;    /* before it changed last ... */
+	uint64_t received_moved; /* ... with this modseq; 0: never */
+	uint64_t size;           /* of the content */
 	uint64_t content;
 	uint32_t writer; /* device of the last change, 0: none */
 	/* The item's modseq before that change, or before the first of several in a row
@@ -37,13 +40,18 @@ struct store_item {
 	uint64_t writer_saw;
 	/* Protocol extras (follow-up flag details, categories), opaque. */
 	struct span props;
+	/* The name that the content bears (UID of iCalendar and vCard); empty: none. */
+	struct span object;
 };
+
+#define STORE_OBJECT_MAX 255 /* bytes of an object name: UTF-8 without NUL */
 
 struct store_item_new {
 	uint32_t flags;
 	struct span keywords;
 	int64_t received_ms;
 	struct span props;
+	struct span object;
 	/* Exactly once: an add with the same device and client_id in this collection
 	 * gives the first one's uid and RC_EXISTS (ret_uid is set then too). Empty: not
 	 * checked. */
@@ -66,6 +74,10 @@ struct store_item_change {
 	bool set_props;
 	struct span props;
 	const struct store_content *content; /* non-NULL: new bytes (contacts, drafts) */
+	bool set_received;
+	int64_t received_ms;
+	bool set_object;
+	struct span object;
 	/* Non-zero: fail with RC_CONFLICT when the item's modseq is above
 	 * (UNCHANGEDSINCE). */
 	uint64_t unchanged_since;
@@ -84,6 +96,11 @@ enum rc store_item_copy(struct store_tx *tx, uint32_t collection, uint32_t uid,
 /* copy and expunge. */
 enum rc store_item_move(struct store_tx *tx, uint32_t collection, uint32_t uid,
                         uint32_t to, uint32_t *ret_uid) MUST_CHECK;
+
+/* The item of this object name with the lowest uid. RC_NOT_FOUND. */
+enum rc
+store_item_find_object(struct store_tx *tx, uint32_t collection, struct span object,
+                       struct arena *a, struct store_item *ret) MUST_CHECK;
 
 /* Calls fn for each item with uid_from <= uid <= uid_to, in the order of uids, until it
  * returns false. The item and its spans live during the call. fn must not write. */

@@ -167,7 +167,7 @@ content_open(struct store *s, enum content_form form, uint64_t size, struct span
 /* Columns of store_item_columns, from first. */
 #define ITEM_COLUMNS                                                                      \
 	"collection, uid, created, modseq, flags, keywords, received_ms, size, content, " \
-	"writer, writer_saw, props, creator"
+	"writer, writer_saw, props, creator, received_was, received_moved, object"
 #define ITEM_COLUMN_CREATOR 12
 /* Spans show the statement's row; NULL arena: no copy. */
 void store_item_from_row(struct engine_stmt *st, struct arena *a, struct store_item *ret);

@@ -167,6 +167,18 @@ static const char *const shard_1[] = {
 	NULL,
 };
 
+/* received_was, received_moved: the time before it was last changed, and the modseq of
+ * that change (0: never). object: the name that the content itself bears (iCalendar's and
+ * vCard's UID); '': none. */
+static const char *const shard_2[] = {
+	"ALTER TABLE item ADD COLUMN received_was BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE item ADD COLUMN received_moved BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE item ADD COLUMN object TEXT NOT NULL DEFAULT ''",
+	"CREATE INDEX item_object ON item (owner, collection, object, uid)"
+	" WHERE object <> ''",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -268,7 +280,7 @@ static const char *const blobs_1[] = {
 	NULL,
 };
 
-static const char *const *const shard_steps[] = { shard_1 };
+static const char *const *const shard_steps[] = { shard_1, shard_2 };
 static const char *const *const directory_steps[] = { directory_1 };
 static const char *const *const queue_steps[] = { queue_1 };
 static const char *const *const blobs_steps[] = { blobs_1 };

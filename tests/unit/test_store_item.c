@@ -64,6 +64,79 @@ an_item_comes_back_as_it_was_added(void **state)
 }
 
 static void
+an_item_is_found_by_the_name_of_its_object(void **state)
+{
+	struct fixture *f = *state;
+	struct store_content *content = fixture_content(f, "BEGIN:VCALENDAR");
+	struct store_item_new item = { .object = SPAN("040000008200E00074C5") };
+	struct store_item_change rename = { .set_object = true, .object = SPAN("b") };
+	struct store_tx *tx = fixture_write(f, 9);
+	struct store_item it;
+	uint32_t uid;
+	uint32_t other;
+
+	assert_ok(store_item_add(tx, f->inbox, content, &item, &uid, NULL));
+	item.object = SPAN("");
+	assert_ok(store_item_add(tx, f->inbox, content, &item, &other, NULL));
+	assert_ok(store_commit(&tx));
+	tx = fixture_write(f, 9);
+	assert_ok(store_item_find_object(tx, f->inbox, SPAN("040000008200E00074C5"), f->a,
+	                                 &it));
+	assert_int_equal(it.uid, uid);
+	assert_true(span_is(it.object, "040000008200E00074C5"));
+	assert_rc(store_item_find_object(tx, f->trash, SPAN("040000008200E00074C5"), f->a,
+	                                 &it),
+	          RC_NOT_FOUND);
+	assert_rc(store_item_find_object(tx, f->inbox, SPAN(""), f->a, &it),
+	          RC_NOT_FOUND);
+	assert_ok(store_item_update(tx, f->inbox, uid, &rename, NULL));
+	assert_rc(store_item_find_object(tx, f->inbox, SPAN("040000008200E00074C5"), f->a,
+	                                 &it),
+	          RC_NOT_FOUND);
+	assert_ok(store_item_copy(tx, f->inbox, uid, f->trash, &other));
+	assert_ok(store_item_find_object(tx, f->trash, SPAN("b"), f->a, &it));
+	assert_int_equal(it.uid, other);
+	assert_ok(store_commit(&tx));
+	store_content_free(content);
+}
+
+static void
+a_time_that_moves_leaves_where_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct store_item_change move = { .set_received = true, .received_ms = 5000 };
+	uint32_t uid = fixture_add(f, f->inbox, "an event");
+	int64_t was = load(f, f->inbox, uid).received_ms;
+	struct store_tx *tx = fixture_write(f, 0);
+	struct store_change_query q = { .collection = f->inbox };
+	struct store_change *changes;
+	struct store_item it;
+	uint64_t modseq, same, next;
+	size_t n;
+	bool more;
+
+	assert_ok(store_item_update(tx, f->inbox, uid, &move, &modseq));
+	assert_ok(store_item_update(tx, f->inbox, uid, &move, &same));
+	assert_int_equal(same, modseq);
+	assert_ok(store_commit(&tx));
+	it = load(f, f->inbox, uid);
+	assert_int_equal(it.received_ms, 5000);
+	assert_int_equal(it.received_was, was);
+	assert_int_equal(it.received_moved, modseq);
+	/* Expunged, it is told to all who may have it by either time. */
+	tx = fixture_write(f, 0);
+	q.since = modseq;
+	assert_ok(store_item_expunge(tx, f->inbox, uid));
+	assert_ok(store_commit(&tx));
+	tx = fixture_read(f);
+	assert_ok(store_changes(tx, &q, f->a, &changes, &n, &next, &more));
+	assert_int_equal(n, 1);
+	assert_int_equal(changes[0].kind, STORE_CHANGE_EXPUNGE);
+	assert_int_equal(changes[0].item.received_ms, was > 5000 ? was : 5000);
+	assert_ok(store_commit(&tx));
+}
+
+static void
 the_same_add_of_a_device_is_done_once(void **state)
 {
 	struct fixture *f = *state;
@@ -321,6 +394,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(an_item_comes_back_as_it_was_added),
+		TEST(an_item_is_found_by_the_name_of_its_object),
+		TEST(a_time_that_moves_leaves_where_it_was),
 		TEST(the_same_add_of_a_device_is_done_once),
 		TEST(a_change_that_changes_nothing_gets_no_number),
 		TEST(a_change_of_something_newer_is_a_conflict),
