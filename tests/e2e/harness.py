@@ -68,6 +68,13 @@ def server_user():
     return ""
 
 
+def make_certs(folder, hostname, owner):
+    subprocess.run([os.path.join(ROOT, "tools", "make-certs.sh"), folder, "localhost", "127.0.0.1", hostname],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if owner:
+        shutil.chown(os.path.join(folder, "server.key"), owner)
+
+
 class Database:
     """A fresh database in the throw-away cluster of tests/pg_cluster.sh."""
 
@@ -102,7 +109,8 @@ class Godwit:
         "metrics": ("server", "metrics"),
     }
 
-    def __init__(self, conf=None, hostname="mail.demo.test", folder=None):
+    def __init__(self, conf=None, hostname="mail.demo.test", folder=None, database=None, certs=None):
+        """database, certs: those of a Cluster, which this node shares and does not remove."""
         self.folder = folder or tempfile.mkdtemp(prefix="godwit-e2e-")
         os.chmod(self.folder, 0o755)
         self.conf = conf or {}
@@ -110,15 +118,14 @@ class Godwit:
         self.ports = {name: free_port() for name in self.DOORS}
         self.control = os.path.join(self.folder, "control.sock")
         self.log_path = os.path.join(self.folder, "godwitd.log")
-        self.ca = os.path.join(self.folder, "certs", "ca.pem")
+        self.certs = certs or os.path.join(self.folder, "certs")
+        self.ca = os.path.join(self.certs, "ca.pem")
         self.process = None
         self.user_name = server_user()
-        self.database = Database() if POSTGRESQL else None
-        subprocess.run([os.path.join(ROOT, "tools", "make-certs.sh"),
-                        os.path.join(self.folder, "certs"), "localhost", "127.0.0.1", hostname],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if self.user_name:
-            shutil.chown(os.path.join(self.folder, "certs", "server.key"), self.user_name)
+        self.owns_database = database is None
+        self.database = database or (Database() if POSTGRESQL else None)
+        if not certs:
+            make_certs(self.certs, hostname, self.user_name)
         self.write_conf()
 
     def write_conf(self):
@@ -126,8 +133,7 @@ class Godwit:
             "server": ['user = "%s"' % self.user_name, 'control = "%s"' % self.control,
                        "drain = 5s", "workers = 16"],
             "log": ["level = debug"],
-            "tls": ['certificate = "%s/certs/server.pem"' % self.folder,
-                    'key = "%s/certs/server.key"' % self.folder],
+            "tls": ['certificate = "%s/server.pem"' % self.certs, 'key = "%s/server.key"' % self.certs],
             "store": ['directory = "%s/data"' % self.folder],
             "access": ["password_cost = 1"],
             "smtp": ['hostname = "%s"' % self.hostname],
@@ -213,7 +219,7 @@ class Godwit:
         return status
 
     def remove(self):
-        if self.database:
+        if self.database and self.owns_database:
             self.database.drop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -272,6 +278,69 @@ class Godwit:
                          cafile=self.ca)
 
 
+class Cluster:
+    """Several nodes on one PostgreSQL database, equal but for ports and folder.
+
+        c = Cluster(3, {"imap": [...]})       # or conf: a function from the node's number
+        c.start()
+        a, b, _ = c.nodes                     # each a Godwit
+        a.user("alice@demo.test"); b.imap("alice@demo.test")
+        a.kill9(); a.start()                  # the others go on
+        c.stop(); c.remove()
+
+    One CA and certificate for all, so that a client may go from node to node.
+    """
+
+    def __init__(self, n=2, conf=None):
+        self.folder = tempfile.mkdtemp(prefix="godwit-e2e-cluster-")
+        os.chmod(self.folder, 0o755)
+        self.database = Database()
+        self.certs = os.path.join(self.folder, "certs")
+        make_certs(self.certs, "mail.demo.test", server_user())
+        self.conf = conf
+        self.nodes = []
+        for _ in range(n):
+            self.add_node()
+
+    def add_node(self):
+        """One more, not started; in self.nodes as well."""
+        i = len(self.nodes)
+        folder = os.path.join(self.folder, "node%d" % i)
+        os.mkdir(folder, 0o755)
+        node = Godwit(self.conf(i) if callable(self.conf) else self.conf, folder=folder,
+                      database=self.database, certs=self.certs)
+        self.nodes.append(node)
+        return node
+
+    def start(self):
+        for node in self.nodes:
+            node.start()
+        return self
+
+    def stop(self):
+        """Ends all with TERM; the statuses of those that were running."""
+        return [node.stop() for node in self.nodes if node.process]
+
+    def remove(self):
+        for node in self.nodes:
+            if node.process:
+                node.kill9()
+        self.database.drop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log(self):
+        return "\n".join("-- node %d\n%s" % (i, node.log()) for i, node in enumerate(self.nodes))
+
+
+def judge_end(statuses, log):
+    """Raises when a sanitizer said something, or a daemon did not end well."""
+    bad = [l for l in log.splitlines() if "runtime error:" in l or "Sanitizer" in l]
+    if bad:
+        raise AssertionError("sanitizer:\n" + log[log.index(bad[0]):][:6000])
+    if any(statuses):
+        raise AssertionError("godwitd ended with %s:\n%s" % (statuses, log[-3000:]))
+
+
 class GodwitTest(unittest.TestCase):
     """A daemon for the class, its folder shown when a test fails."""
 
@@ -286,13 +355,7 @@ class GodwitTest(unittest.TestCase):
     def tearDownClass(cls):
         g = cls.g
         try:
-            status = g.stop()
-            log = g.log()
-            bad = [l for l in log.splitlines() if "runtime error:" in l or "Sanitizer" in l]
-            if bad:
-                raise AssertionError("sanitizer:\n" + log[log.index(bad[0]):][:6000])
-            if status != 0:
-                raise AssertionError("godwitd ended with %d:\n%s" % (status, log[-3000:]))
+            judge_end([g.stop()], g.log())
         finally:
             g.remove()
 
@@ -304,3 +367,29 @@ class GodwitTest(unittest.TestCase):
         if not os.path.isdir(CORPUS):
             self.skipTest("no corpus at ../shared/corpus")
         return CORPUS
+
+
+class ClusterTest(unittest.TestCase):
+    """Several nodes for the class, in cls.c; skipped where there is no PostgreSQL to share
+    (run.py --engine postgresql)."""
+
+    NODES = 2
+    CONF = {}
+
+    @classmethod
+    def setUpClass(cls):
+        if not POSTGRESQL:
+            raise unittest.SkipTest("several nodes share a PostgreSQL: --engine postgresql")
+        cls.c = Cluster(cls.NODES, cls.CONF)
+        try:
+            cls.c.start()
+        except BaseException:
+            cls.c.remove()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            judge_end(cls.c.stop(), cls.c.log())
+        finally:
+            cls.c.remove()
