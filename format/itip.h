@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * itip.h - meetings by mail: RFC 5546's messages as iCalendar for text/calendar.
+ *
+ * Only the calendar text is made and read here; mail around it is others' (RFC 6047).
+ */
+#ifndef FORMAT_ITIP_H
+#define FORMAT_ITIP_H
+
+#include "format/pim_event.h"
+
+#define ITIP_METHOD_LIST(X)                                                              \
+	X(PUBLISH)                                                                       \
+	X(REQUEST)                                                                       \
+	X(REPLY)                                                                         \
+	X(ADD)                                                                           \
+	X(CANCEL)                                                                        \
+	X(REFRESH)                                                                       \
+	X(COUNTER)                                                                       \
+	X(DECLINECOUNTER)
+
+enum itip_method {
+#define X(name) ITIP_##name,
+	ITIP_METHOD_LIST(X)
+#undef X
+};
+
+/* "REQUEST"; static. */
+const char *itip_method_str(enum itip_method m);
+
+struct itip_spec {
+	enum itip_method method;
+	const struct pim_event *event;
+	/* One exception or instance only: its original start, UTC; INT64_MIN: all. */
+	int64_t instance;
+	const struct tzone *zone; /* the user's */
+	/* REPLY and COUNTER: who answers, and how. */
+	const char *attendee_email;
+	const char *attendee_name;
+	enum pim_partstat partstat;
+	/* COUNTER: the other time; PARTSTAT goes along with it. */
+	struct pim_time proposed_start;
+	struct pim_time proposed_end;
+	const char *comment; /* or NULL */
+	int64_t now;         /* DTSTAMP, UTC seconds */
+};
+
+/*
+ * REQUEST, PUBLISH and CANCEL carry the event without what is private to its owner
+ * (alarms, X-GODWIT-*, busy state stays); REPLY and COUNTER one attendee only.
+ * RC_INVALID: no organizer (but for PUBLISH), or no attendee to answer.
+ */
+enum rc itip_write(const struct itip_spec *spec, struct buf *out) MUST_CHECK;
+
+struct itip {
+	enum itip_method method;
+	struct pim_event *event; /* recurrence_id is set when it is about one instance */
+	/* REPLY, COUNTER, REFRESH: who sent it (its first attendee), else NULL. */
+	const struct pim_attendee *sender;
+	const char *comment;
+};
+
+/* RC_INVALID: no VEVENT with a UID; no METHOD is PUBLISH. */
+enum rc itip_parse(struct span text, struct arena *a, struct itip *ret) MUST_CHECK;
+
+/*
+ * What a calendar makes of it (RFC 5546 2.1.5 decides by SEQUENCE, then DTSTAMP); stored
+ * may be NULL where there is none yet. *ret is what is to be stored, in a.
+ * RC_OK: changed; RC_EXISTS: older than what is stored, or nothing changes;
+ * RC_NOT_FOUND: nothing that it could apply to.
+ */
+/* REQUEST, PUBLISH, ADD to the attendee's calendar; own alarms and busy state stay. */
+enum rc itip_apply_request(const struct pim_event *stored, const struct itip *in,
+                           const struct tzone *zone, struct arena *a,
+                           struct pim_event **ret) MUST_CHECK;
+/* CANCEL: a cancelled event (or instance) remains with PIM_MEETING_CANCELLED. */
+enum rc itip_apply_cancel(const struct pim_event *stored, const struct itip *in,
+                          const struct tzone *zone, struct arena *a,
+                          struct pim_event **ret) MUST_CHECK;
+/* REPLY and COUNTER to the organizer's calendar: the attendee's state. */
+enum rc itip_apply_reply(const struct pim_event *stored, const struct itip *in,
+                         const struct tzone *zone, struct arena *a,
+                         struct pim_event **ret) MUST_CHECK;
+
+#endif
