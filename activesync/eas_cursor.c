@@ -7,10 +7,11 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "activesync/eas_class.h"
 #include "activesync/eas_pack.h"
 #include "base/clock.h"
 
-#define FORMAT 1
+#define FORMAT 2
 #define DAY_MS INT64_C(86400000)
 #define BATCH 128
 
@@ -67,6 +68,10 @@ eas_cursor_write(const struct eas_cursor *cur, struct buf *out)
 	eas_pack_u64(out, cur->n_recheck);
 	for (size_t i = 0; i < cur->n_recheck; i++)
 		eas_pack_u64(out, cur->recheck[i]);
+	eas_pack_u64(out, cur->has_supported);
+	eas_pack_u64(out, cur->n_supported);
+	for (size_t i = 0; i < cur->n_supported; i++)
+		eas_pack_u64(out, cur->supported[i]);
 }
 
 static void
@@ -121,6 +126,13 @@ eas_cursor_read(struct span state, struct arena *a, struct eas_cursor *ret)
 	cur.recheck = arena_array(a, cur.n_recheck, uint32_t);
 	for (size_t i = 0; i < cur.n_recheck; i++)
 		cur.recheck[i] = eas_unpack_u32(&u);
+	cur.has_supported = eas_unpack_u64(&u) != 0;
+	cur.n_supported = eas_unpack_u64(&u);
+	if (u.failed || cur.n_supported > EAS_SUPPORTED_MAX)
+		return RC_INVALID;
+	cur.supported = arena_array(a, cur.n_supported, uint32_t);
+	for (size_t i = 0; i < cur.n_supported; i++)
+		cur.supported[i] = eas_unpack_u32(&u);
 	if (u.failed || u.rest.n > 0)
 		return RC_INVALID;
 	*ret = cur;
@@ -242,6 +254,8 @@ eas_filter_from(uint8_t filter, int64_t now_ms)
 	static const int16_t days[] = { 0, 1, 3, 7, 14, 31, 92, 183 };
 	int64_t from;
 
+	if (filter == 8)
+		return EAS_TASK_DONE_MS + 1;
 	if (filter == 0 || filter >= ARRAY_LEN(days))
 		return 0;
 	from = now_ms - days[filter] * DAY_MS;
@@ -269,6 +283,19 @@ eas_cursor_is_ahead(const struct eas_cursor *cur, const struct store_item *item)
 	       item->received_ms < cur->edge_to;
 }
 
+/* An item that the device may have seen by an earlier time of the item's. */
+static enum eas_verdict
+judge_update(const struct eas_cursor *cur, const struct store_item *it)
+{
+	bool moved = it->received_moved > cur->modseq;
+	bool had = (moved ? it->received_was : it->received_ms) >= cur->window_from;
+	bool has = it->received_ms >= cur->window_from;
+
+	if (had)
+		return has ? EAS_VERDICT_CHANGE : EAS_VERDICT_SOFT_DELETE;
+	return has ? EAS_VERDICT_ADD : EAS_VERDICT_SKIP;
+}
+
 enum eas_verdict
 eas_cursor_judge(const struct eas_cursor *cur, const struct store_change *ch)
 {
@@ -281,8 +308,7 @@ eas_cursor_judge(const struct eas_cursor *cur, const struct store_change *ch)
 		return it->received_ms < cur->window_from ? EAS_VERDICT_SKIP
 		                                          : EAS_VERDICT_ADD;
 	case STORE_CHANGE_UPDATE:
-		return it->received_ms < cur->window_from ? EAS_VERDICT_SKIP
-		                                          : EAS_VERDICT_CHANGE;
+		return judge_update(cur, it);
 	case STORE_CHANGE_EXPUNGE:
 		return it->received_ms < cur->low ? EAS_VERDICT_SKIP : EAS_VERDICT_DELETE;
 	}

@@ -18,6 +18,7 @@
 
 #define EAS_BODY_PREFS_MAX 4
 #define EAS_RECHECK_MAX 1000
+#define EAS_SUPPORTED_MAX 128
 #define EAS_NO_TRUNCATION UINT32_MAX
 
 enum eas_body_type {
@@ -68,6 +69,12 @@ struct eas_cursor {
 	 * seen their flags, or they lie outside its window. Ascending. */
 	uint32_t *recheck;
 	size_t n_recheck;
+	/* The children of <Supported> at the first key (MS-ASCMD 2.2.3.179): what the
+	 * device knows; of what it does not know, a Change that leaves it out says
+	 * nothing. */
+	bool has_supported;
+	uint32_t *supported; /* wbxml_tags */
+	size_t n_supported;
 };
 
 /* A cursor for a collection that is handed out from now on; nothing was handed out yet.
@@ -76,7 +83,7 @@ void eas_cursor_start(struct eas_cursor *cur, uint64_t snapshot);
 /* True while it is as eas_cursor_start() made it. */
 bool eas_cursor_is_fresh(const struct eas_cursor *cur);
 void eas_cursor_write(const struct eas_cursor *cur, struct buf *out);
-/* RC_INVALID: none of ours (an older format). recheck lies in a. */
+/* RC_INVALID: none of ours (an older format). Arrays lie in a. */
 enum rc
 eas_cursor_read(struct span state, struct arena *a, struct eas_cursor *ret) MUST_CHECK;
 
@@ -97,8 +104,8 @@ enum rc
 eas_cursor_note_move(struct store_tx *tx, uint32_t device, const struct store_item *item,
                      uint32_t collection, uint32_t uid, struct arena *a) MUST_CHECK;
 
-/* Where the window of a FilterType begins now, rounded down to a day; 0: unlimited.
- * MS-ASCMD 2.2.3.68.2. */
+/* Where the window of a FilterType begins now, rounded down to a day; 0: unlimited. 8:
+ * above EAS_TASK_DONE_MS. MS-ASCMD 2.2.3.68.2. */
 int64_t eas_filter_from(uint8_t filter, int64_t now_ms);
 
 /*

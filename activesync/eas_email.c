@@ -4,6 +4,8 @@
  */
 #include "activesync/eas_email.h"
 
+#include "activesync/eas_class.h"
+
 #include "activesync/eas_id.h"
 #include "activesync/eas_props.h"
 #include "base/clock.h"
@@ -457,3 +459,24 @@ eas_email_read_change(const struct wbxml_node *data, const struct store_item *it
 		*ret = ch;
 	return rc;
 }
+
+/* Of received mail only its marks change; a draft comes whole. */
+static enum rc
+write_changed(struct eas_call *c, struct store_tx *tx, const struct store_item *item,
+              const struct eas_options *o, size_t limit, struct arena *a,
+              struct wbxml_writer *w)
+{
+	if (item->flags & STORE_FLAG_DRAFT)
+		return eas_email_write(c, tx, item, o, limit, a, w);
+	eas_email_write_change(c, item, a, w);
+	return RC_OK;
+}
+
+const struct eas_class eas_class_email = {
+	.class = STORE_CLASS_MAIL,
+	.name = "Email",
+	.filters = 0x3f, /* 0 to 5 */
+	.user_type = 12,
+	.write = eas_email_write,
+	.write_change = write_changed,
+};

@@ -6,6 +6,7 @@
  * The outcome is kept in the row of the FolderSync key, in the same commit: when the
  * answer was lost, the same request with the same key gets it again.
  */
+#include "activesync/eas_class.h"
 #include "activesync/eas_cursor.h"
 #include "activesync/eas_folders.h"
 #include "activesync/eas_id.h"
@@ -19,6 +20,7 @@ struct job {
 	enum edit edit;
 	uint32_t id; /* of Update and Delete; of Create: the new one */
 	uint32_t parent;
+	const struct eas_class *class; /* of Create */
 	struct span name;
 	uint64_t hash; /* of the request */
 };
@@ -71,11 +73,11 @@ parse(struct job *j)
 	}
 	if (j->edit != EDIT_CREATE)
 		return EAS_STATUS_OK;
-	/* 2.2.3.186.2: 1 generic and 12 mail; classes that are not synced are not made.
-	 */
+	/* 2.2.3.186.2; classes that are not synced are not made. */
 	if (wbxml_child_u32(root, WBXML_FOLDERHIERARCHY_TYPE, 19, &type) != RC_OK)
 		return EAS_FOLDER_MALFORMED;
-	if (type != 1 && type != 12)
+	j->class = eas_class_of_type(type);
+	if (!j->class)
 		return EAS_FOLDER_UNKNOWN;
 	return EAS_STATUS_OK;
 }
@@ -100,7 +102,7 @@ edit(struct job *j, struct store_tx *tx)
 	enum rc rc;
 
 	if (j->edit == EDIT_CREATE)
-		return store_collection_create(tx, j->parent, j->name, STORE_CLASS_MAIL,
+		return store_collection_create(tx, j->parent, j->name, j->class->class,
 		                               STORE_ROLE_NONE, &j->id);
 	rc = store_collection_load(tx, j->id, j->c->arena, &col);
 	if (rc == RC_OK && !eas_folder_is_shown(&col))

@@ -7,6 +7,7 @@
  */
 #include "activesync/eas_folders.h"
 
+#include "activesync/eas_class.h"
 #include "activesync/eas_cursor.h"
 #include "activesync/eas_id.h"
 #include "activesync/eas_pack.h"
@@ -71,7 +72,7 @@ eas_folders_match(struct eas_call *c, struct store_tx *tx, struct span key,
 bool
 eas_folder_is_shown(const struct store_collection *col)
 {
-	return col->class == STORE_CLASS_MAIL;
+	return eas_class_find(col->class) != NULL;
 }
 
 static bool

@@ -5,6 +5,7 @@
  * Fetch of messages and attachments, in the XML or, when the client takes it, as parts
  * behind it (2.2.1.10.1); EmptyFolderContents.
  */
+#include "activesync/eas_class.h"
 #include "activesync/eas_email.h"
 #include "activesync/eas_id.h"
 #include "activesync/eas_sync.h"
@@ -208,6 +209,29 @@ item_options(const struct wbxml_node *n, struct eas_options *ret)
 	return rc;
 }
 
+/* Of other classes: the properties with the body in its place. */
+static enum rc
+write_other(struct items *it, const struct wbxml_node *n, const struct eas_class *class,
+            const struct store_item *item, const struct eas_options *o, struct arena *a)
+{
+	struct wbxml_mark mark = wbxml_mark(&it->w);
+	enum rc rc;
+
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_FETCH);
+	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
+	echo(it, n, WBXML_AIRSYNC_COLLECTIONID);
+	echo(it, n, WBXML_AIRSYNC_SERVERID);
+	wbxml_str(&it->w, WBXML_AIRSYNC_CLASS, class->name);
+	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_PROPERTIES);
+	rc = class->write(it->c, it->tx, item, o, SIZE_MAX / 8, a, &it->w);
+	wbxml_end(&it->w);
+	wbxml_end(&it->w);
+	it->bytes += item->size;
+	if (rc != RC_OK)
+		wbxml_rewind(&it->w, mark);
+	return rc;
+}
+
 static enum rc
 write_item(struct items *it, const struct wbxml_node *n, const struct eas_id *id,
            const struct eas_options *o, struct range *r)
@@ -217,11 +241,21 @@ write_item(struct items *it, const struct wbxml_node *n, const struct eas_id *id
 	struct store_item item;
 	struct eas_message m;
 	struct eas_body body;
+	struct store_collection col;
+	const struct eas_class *class = NULL;
 	uint64_t total;
 	int part = -1;
 	enum rc rc;
 
-	rc = store_item_load(it->tx, id->collection, id->uid, a, &item);
+	rc = store_collection_load(it->tx, id->collection, a, &col);
+	if (rc == RC_OK)
+		rc = store_item_load(it->tx, id->collection, id->uid, a, &item);
+	if (rc == RC_OK)
+		class = eas_class_find(col.class);
+	if (rc == RC_OK && !class)
+		rc = RC_NOT_FOUND;
+	if (rc == RC_OK && class != &eas_class_email)
+		return write_other(it, n, class, &item, o, a);
 	if (rc == RC_OK)
 		rc = eas_message_open(it->tx, &item, a, &m);
 	if (rc == RC_OK)
@@ -359,7 +393,7 @@ empty(struct items *it, const struct wbxml_node *n)
 	if (eas_id_parse(wbxml_child_text(n, WBXML_AIRSYNC_COLLECTIONID), 1, &id) ==
 	    RC_OK)
 		rc = store_collection_load(it->tx, id.collection, it->c->arena, &col);
-	if (rc == RC_OK && col.class != STORE_CLASS_MAIL)
+	if (rc == RC_OK && !eas_class_find(col.class))
 		rc = RC_NOT_FOUND;
 	if (rc == RC_OK)
 		rc = empty_folder(it->c, id.collection);

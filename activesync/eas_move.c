@@ -7,6 +7,7 @@
  * learns that the device knows the item, so that no Add of it follows (Outlook would show
  * it twice).
  */
+#include "activesync/eas_class.h"
 #include "activesync/eas_cursor.h"
 #include "activesync/eas_id.h"
 #include "activesync/eas_pack.h"
@@ -80,7 +81,7 @@ move_one(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
          struct memory *m, struct eas_id *ret)
 {
 	struct eas_id from, src, dst;
-	struct store_collection col;
+	struct store_collection col, source;
 	struct store_item item;
 	enum rc rc;
 
@@ -90,7 +91,11 @@ move_one(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
 		return EAS_MOVE_BAD_SOURCE;
 	if (eas_id_parse(wbxml_child_text(n, WBXML_MOVE_DSTFLDID), 1, &dst) != RC_OK ||
 	    store_collection_load(tx, dst.collection, c->arena, &col) != RC_OK ||
-	    col.class != STORE_CLASS_MAIL)
+	    !eas_class_find(col.class))
+		return EAS_MOVE_BAD_TARGET;
+	if (store_collection_load(tx, src.collection, c->arena, &source) != RC_OK)
+		return EAS_MOVE_BAD_SOURCE;
+	if (source.class != col.class)
 		return EAS_MOVE_BAD_TARGET;
 	if (src.collection == dst.collection)
 		return EAS_MOVE_SAME;

@@ -10,7 +10,6 @@
 
 #include <assert.h>
 
-#include "activesync/eas_email.h"
 #include "activesync/eas_folders.h"
 #include "activesync/eas_id.h"
 #include "base/clock.h"
@@ -30,13 +29,41 @@ find_folder(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx 
 
 	if (co->id != 0)
 		rc = store_collection_load(tx, co->id, s->c->arena, &co->folder);
-	if (rc == RC_OK && co->folder.class != STORE_CLASS_MAIL)
-		rc = RC_NOT_FOUND; /* was never shown */
+	if (rc == RC_OK) {
+		co->class = eas_class_find(co->folder.class);
+		if (!co->class)
+			rc = RC_NOT_FOUND; /* was never shown */
+	}
 	if (rc == RC_NOT_FOUND) {
 		co->status = EAS_SYNC_HIERARCHY;
 		return RC_OK;
 	}
 	return rc;
+}
+
+/* What the class does not know filters nothing. */
+static void
+take_options(struct eas_sync_collection *co)
+{
+	if (!co->has_options)
+		return;
+	co->cursor.options = co->options;
+	if (!(co->class->filters & 1u << co->options.filter))
+		co->cursor.options.filter = 0;
+}
+
+static void
+take_supported(struct eas_sync_collection *co, struct arena *a)
+{
+	struct eas_cursor *cur = &co->cursor;
+
+	if (!co->supported)
+		return;
+	cur->has_supported = true;
+	cur->supported = arena_array(a, EAS_SUPPORTED_MAX, uint32_t);
+	for (const struct wbxml_node *n = co->supported->first;
+	     n && cur->n_supported < EAS_SUPPORTED_MAX; n = n->next)
+		cur->supported[cur->n_supported++] = n->tag;
 }
 
 /*
@@ -54,8 +81,8 @@ match_first(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx 
 	        eas_cursor_read(co->row.state, s->c->arena, &old) == RC_OK &&
 	        eas_cursor_is_fresh(&old);
 	eas_cursor_start(&co->cursor, store_tx_modseq(tx));
-	if (co->has_options)
-		co->cursor.options = co->options;
+	take_options(co);
+	take_supported(co, s->c->arena);
 	co->new_key = fresh              ? co->row.key
 	              : co->row.key != 0 ? co->row.key + 1
 	                                 : first_key();
@@ -99,8 +126,7 @@ eas_sync_match(struct eas_sync *s, struct eas_sync_collection *co, struct store_
 		co->status = EAS_SYNC_BAD_KEY;
 		return RC_OK;
 	}
-	if (co->has_options)
-		co->cursor.options = co->options;
+	take_options(co);
 	return RC_OK;
 }
 
@@ -158,8 +184,8 @@ write_fetch(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx 
 		rc = store_item_load(tx, co->id, id.uid, a, &item);
 	if (rc == RC_OK) {
 		wbxml_start(w, WBXML_AIRSYNC_APPLICATIONDATA);
-		rc = eas_email_write(s->c, tx, &item, &co->cursor.options,
-		                     s->c->eas->conf->response_max, a, w);
+		rc = co->class->write(s->c, tx, &item, &co->cursor.options,
+		                      s->c->eas->conf->response_max, a, w);
 		wbxml_end(w);
 	}
 	if (rc != RC_OK) {
@@ -348,8 +374,8 @@ write_collection(struct eas_sync *s, struct eas_sync_collection *co,
 	uint64_t key = co->new_key != 0 ? co->new_key : co->key;
 
 	wbxml_start(w, WBXML_AIRSYNC_COLLECTION);
-	if (s->c->query.version <= 121)
-		wbxml_str(w, WBXML_AIRSYNC_CLASS, "Email");
+	if (s->c->query.version <= 121 && co->class)
+		wbxml_str(w, WBXML_AIRSYNC_CLASS, co->class->name);
 	if (co->status == EAS_SYNC_BAD_KEY || key == UINT64_MAX)
 		key = 0;
 	wbxml_u64(w, WBXML_AIRSYNC_SYNCKEY, key);

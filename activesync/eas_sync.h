@@ -6,6 +6,7 @@
 #ifndef ACTIVESYNC_EAS_SYNC_H
 #define ACTIVESYNC_EAS_SYNC_H
 
+#include "activesync/eas_class.h"
 #include "activesync/eas_cursor.h"
 #include "activesync/eas_private.h"
 
@@ -42,12 +43,14 @@ struct eas_sync_collection {
 	uint32_t window;
 	bool has_options;
 	struct eas_options options;
-	const struct wbxml_node *commands; /* NULL: none */
-	bool cached;                       /* taken from the cached request (Partial) */
+	const struct wbxml_node *supported; /* NULL: none */
+	const struct wbxml_node *commands;  /* NULL: none */
+	bool cached;                        /* taken from the cached request (Partial) */
 
 	/* What was found and done. */
 	unsigned status;
 	enum eas_sync_key match;
+	const struct eas_class *class; /* of folder */
 	struct store_collection folder;
 	struct store_cursor row;         /* as it was; key 0: there was none */
 	struct eas_cursor cursor;        /* worked on */

@@ -12,17 +12,9 @@
 #include "activesync/eas_id.h"
 #include "activesync/eas_pack.h"
 #include "activesync/eas_send.h"
-#include "activesync/eas_sync.h"
+#include "activesync/eas_sync_step.h"
 #include "base/clock.h"
 #include "base/encode.h"
-
-/* A command on its way; content is made before the transaction begins. */
-struct step {
-	struct eas_sync_result *result;
-	struct store_content *content;
-	uint32_t uid; /* of Change and Delete */
-	bool known;   /* answered before */
-};
 
 static void
 pack_node(const struct wbxml_node *n, struct buf *b)
@@ -84,13 +76,14 @@ recall(const struct eas_sync_collection *co, struct eas_sync_result *r)
 }
 
 static bool
-wants_send(const struct step *st)
+wants_send(const struct eas_sync_step *st)
 {
 	return wbxml_child(st->result->node, WBXML_EMAIL2_SEND) != NULL;
 }
 
 static struct span
-client_id_of(struct eas_sync_collection *co, const struct step *st, struct arena *a)
+client_id_of(struct eas_sync_collection *co, const struct eas_sync_step *st,
+             struct arena *a)
 {
 	struct span id = wbxml_child_text(st->result->node, WBXML_AIRSYNC_CLIENTID);
 
@@ -100,7 +93,7 @@ client_id_of(struct eas_sync_collection *co, const struct step *st, struct arena
 }
 
 static enum rc
-send_draft(struct eas_sync *s, struct eas_sync_collection *co, struct step *st,
+send_draft(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync_step *st,
            struct span message)
 {
 	AUTO_DONE(buf) struct buf print = BUF_INIT(0);
@@ -122,7 +115,8 @@ send_draft(struct eas_sync *s, struct eas_sync_collection *co, struct step *st,
 
 /* Drafts of 16.x: the message is made, and sent when it is to be sent. */
 static enum rc
-prepare_content(struct eas_sync *s, struct eas_sync_collection *co, struct step *st)
+prepare_content(struct eas_sync *s, struct eas_sync_collection *co,
+                struct eas_sync_step *st)
 {
 	const struct wbxml_node *data =
 		wbxml_child(st->result->node, WBXML_AIRSYNC_APPLICATIONDATA);
@@ -154,12 +148,18 @@ prepare_content(struct eas_sync *s, struct eas_sync_collection *co, struct step 
 }
 
 static enum rc
-prepare(struct eas_sync *s, struct eas_sync_collection *co, struct step *st)
+prepare(struct eas_sync *s, struct eas_sync_collection *co,
+        const struct eas_sync_step *before, size_t n_before, struct eas_sync_step *st)
 {
 	const struct wbxml_node *n = st->result->node;
 	const struct wbxml_node *data = wbxml_child(n, WBXML_AIRSYNC_APPLICATIONDATA);
 	struct eas_id id;
 
+	if (st->result->kind == WBXML_AIRSYNC_ADD && co->class->edit) {
+		if (wbxml_child_text(n, WBXML_AIRSYNC_CLIENTID).n == 0)
+			return RC_INVALID;
+		return eas_sync_edit_prepare(s, co, before, n_before, st);
+	}
 	if (st->result->kind == WBXML_AIRSYNC_ADD) {
 		/* Mail comes in by drafts of 16.x only (MS-ASCMD 2.2.3.7.2). */
 		if (s->c->query.version < 160 || co->folder.role != STORE_ROLE_DRAFTS)
@@ -172,6 +172,8 @@ prepare(struct eas_sync *s, struct eas_sync_collection *co, struct step *st)
 	    id.collection != co->id)
 		return RC_NOT_FOUND;
 	st->uid = id.uid;
+	if (co->class->edit)
+		return eas_sync_edit_prepare(s, co, before, n_before, st);
 	if (st->result->kind == WBXML_AIRSYNC_CHANGE && s->c->query.version >= 160 &&
 	    (wants_send(st) || (data && eas_draft_is_content(data))))
 		return prepare_content(s, co, st);
@@ -179,7 +181,7 @@ prepare(struct eas_sync *s, struct eas_sync_collection *co, struct step *st)
 }
 
 static enum rc
-apply_add(struct eas_sync_collection *co, struct step *st, struct store_tx *tx)
+apply_add(struct eas_sync_collection *co, struct eas_sync_step *st, struct store_tx *tx)
 {
 	struct store_item_new item = {
 		.flags = STORE_FLAG_DRAFT | STORE_FLAG_SEEN,
@@ -196,7 +198,7 @@ apply_add(struct eas_sync_collection *co, struct step *st, struct store_tx *tx)
  * against another's: the server's wins unless the client said otherwise (2.2.3.34).
  */
 static enum rc
-apply_change(struct eas_sync *s, struct eas_sync_collection *co, struct step *st,
+apply_change(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync_step *st,
              struct store_tx *tx)
 {
 	const struct wbxml_node *data =
@@ -240,7 +242,7 @@ move_to_trash(struct eas_sync *s, struct eas_sync_collection *co, uint32_t uid,
 }
 
 static enum rc
-apply_delete(struct eas_sync *s, struct eas_sync_collection *co, struct step *st,
+apply_delete(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync_step *st,
              struct store_tx *tx)
 {
 	struct store_collection trash;
@@ -257,24 +259,31 @@ apply_delete(struct eas_sync *s, struct eas_sync_collection *co, struct step *st
 	return store_item_expunge(tx, co->id, st->uid);
 }
 
-static void
-apply(struct eas_sync *s, struct eas_sync_collection *co, struct step *st,
+/* RC_AGAIN: an item has moved on since its step was prepared, the request is to come
+ * again; other failures are the step's own. */
+static enum rc
+apply(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync_step *st,
       struct store_tx *tx)
 {
 	struct eas_sync_result *r = st->result;
 	enum rc rc;
 
 	if (st->known)
-		return;
+		return RC_OK;
 	if (r->status != EAS_STATUS_OK || r->sent)
-		return;
-	if (r->kind == WBXML_AIRSYNC_ADD)
+		return RC_OK;
+	if (st->is_edit && (r->kind != WBXML_AIRSYNC_DELETE || st->edit.has_content))
+		rc = eas_sync_edit_apply(s, co, st, tx);
+	else if (r->kind == WBXML_AIRSYNC_ADD)
 		rc = apply_add(co, st, tx);
 	else if (r->kind == WBXML_AIRSYNC_CHANGE)
 		rc = apply_change(s, co, st, tx);
 	else
 		rc = apply_delete(s, co, st, tx);
+	if (rc == RC_AGAIN)
+		return rc;
 	r->status = eas_status_from_rc(s->c->command, rc);
+	return RC_OK;
 }
 
 static size_t
@@ -289,7 +298,8 @@ count_commands(const struct eas_sync_collection *co)
 
 /* Commands of the request as steps; a Fetch is no change and answered later. */
 static size_t
-list_steps(struct eas_sync *s, struct eas_sync_collection *co, struct step *steps)
+list_steps(struct eas_sync *s, struct eas_sync_collection *co,
+           struct eas_sync_step *steps)
 {
 	struct eas_sync_result **end = &co->results;
 	size_t n = 0;
@@ -327,7 +337,7 @@ save_results(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx
 }
 
 static enum rc
-run_steps(struct eas_sync *s, struct eas_sync_collection *co, struct step *steps,
+run_steps(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync_step *steps,
           size_t n)
 {
 	AUTO(store_tx)
@@ -339,7 +349,7 @@ run_steps(struct eas_sync *s, struct eas_sync_collection *co, struct step *steps
 		if (steps[i].known)
 			continue;
 		news = true;
-		rc = prepare(s, co, &steps[i]);
+		rc = prepare(s, co, steps, i, &steps[i]);
 		if (rc == RC_AGAIN)
 			return rc;
 		steps[i].result->status = eas_status_from_rc(s->c->command, rc);
@@ -349,9 +359,10 @@ run_steps(struct eas_sync *s, struct eas_sync_collection *co, struct step *steps
 	rc = eas_write(s->c, true, &tx);
 	if (rc != RC_OK)
 		return rc;
-	for (size_t i = 0; i < n; i++)
-		apply(s, co, &steps[i], tx);
-	rc = save_results(s, co, tx);
+	for (size_t i = 0; i < n && rc == RC_OK; i++)
+		rc = apply(s, co, &steps[i], tx);
+	if (rc == RC_OK)
+		rc = save_results(s, co, tx);
 	return rc == RC_OK ? store_commit(&tx) : rc;
 }
 
@@ -362,7 +373,7 @@ eas_sync_client(struct eas_sync *s)
 
 	for (size_t i = 0; i < s->n && rc == RC_OK; i++) {
 		struct eas_sync_collection *co = &s->collections[i];
-		struct step *steps;
+		struct eas_sync_step *steps;
 		size_t n;
 
 		if (!co->commands || co->status != EAS_STATUS_OK)
@@ -371,12 +382,13 @@ eas_sync_client(struct eas_sync *s)
 			co->status = EAS_SYNC_PROTOCOL; /* 2.2.3.32: not with key 0 */
 			continue;
 		}
-		steps = arena_array(s->c->arena, count_commands(co), struct step);
+		steps = arena_array(s->c->arena, count_commands(co),
+		                    struct eas_sync_step);
 		n = list_steps(s, co, steps);
 		if (n > 0)
 			rc = run_steps(s, co, steps, n);
 		for (size_t k = 0; k < n; k++)
-			store_content_free(steps[k].content);
+			eas_sync_step_done(&steps[k]);
 	}
 	return rc;
 }

@@ -85,8 +85,6 @@ eas_options_parse(const struct wbxml_node *n, struct eas_options *ret)
 		rc = eas_body_prefs_parse(n, WBXML_AIRSYNCBASE_BODYPREFERENCE, &o);
 	if (rc != RC_OK)
 		return RC_INVALID;
-	if (filter == 8) /* incomplete tasks only: mail is not filtered by it */
-		filter = 0;
 	o.filter = (uint8_t)filter;
 	o.mime_support = (uint8_t)support;
 	o.mime_truncation = (uint8_t)truncation;
@@ -140,6 +138,7 @@ parse_collection(struct eas_sync *s, const struct wbxml_node *n,
 		co->has_options = true;
 		rc = eas_options_parse(options, &co->options);
 	}
+	co->supported = wbxml_child(n, WBXML_AIRSYNC_SUPPORTED);
 	co->commands = wbxml_child(n, WBXML_AIRSYNC_COMMANDS);
 	if (co->commands && !co->commands->first)
 		co->commands = NULL;

@@ -6,7 +6,6 @@
  * window, then the initial hand-out, newest first. The cursor always says exactly what
  * was rendered, so that any cut is a good one.
  */
-#include "activesync/eas_email.h"
 #include "activesync/eas_id.h"
 #include "activesync/eas_sync.h"
 #include "base/clock.h"
@@ -39,7 +38,7 @@ is_over(const struct round *r, size_t before)
 }
 
 static enum rc
-write_item(struct round *r, wbxml_tag tag, const struct store_item *item, bool whole)
+write_item(struct round *r, wbxml_tag tag, const struct store_item *item)
 {
 	AUTO(arena)
 	struct arena *a = arena_new();
@@ -47,16 +46,16 @@ write_item(struct round *r, wbxml_tag tag, const struct store_item *item, bool w
 	struct wbxml_writer *w = &co->w;
 	struct eas_id id = { item->collection, item->uid, 0 };
 	char text[EAS_ID_SIZE];
-	enum rc rc = RC_OK;
+	eas_class_write_fn *fn = co->class->write;
+	enum rc rc;
 
+	if (tag == WBXML_AIRSYNC_CHANGE && co->class->write_change)
+		fn = co->class->write_change;
 	wbxml_start(w, tag);
 	wbxml_str(w, WBXML_AIRSYNC_SERVERID, eas_id_str(id, 2, text));
 	wbxml_start(w, WBXML_AIRSYNC_APPLICATIONDATA);
-	if (whole)
-		rc = eas_email_write(r->s->c, r->tx, item, &co->cursor.options,
-		                     r->s->c->eas->conf->response_max, a, w);
-	else
-		eas_email_write_change(r->s->c, item, a, w);
+	rc = fn(r->s->c, r->tx, item, &co->cursor.options,
+	        r->s->c->eas->conf->response_max, a, w);
 	wbxml_end(w);
 	wbxml_end(w);
 	return rc;
@@ -99,10 +98,9 @@ emit(struct round *r, enum eas_verdict v, const struct store_item *item, bool *r
 	mark = wbxml_mark(&co->w);
 	begin_commands(co);
 	if (v == EAS_VERDICT_ADD)
-		rc = write_item(r, WBXML_AIRSYNC_ADD, item, true);
+		rc = write_item(r, WBXML_AIRSYNC_ADD, item);
 	else if (v == EAS_VERDICT_CHANGE)
-		rc = write_item(r, WBXML_AIRSYNC_CHANGE, item,
-		                (item->flags & STORE_FLAG_DRAFT) != 0);
+		rc = write_item(r, WBXML_AIRSYNC_CHANGE, item);
 	else
 		write_delete(r,
 		             v == EAS_VERDICT_DELETE ? WBXML_AIRSYNC_DELETE

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_class.c - the table of data classes.
+ */
+#include "activesync/eas_class.h"
+
+static const struct eas_class *const classes[] = {
+	&eas_class_email,
+};
+
+const struct eas_class *eas_class_find(enum store_class class)
+{
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		if (classes[i]->class == class)
+			return classes[i];
+	}
+	return NULL;
+}
+
+const struct eas_class *
+eas_class_named(struct span name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		if (span_iis(name, classes[i]->name))
+			return classes[i];
+	}
+	return NULL;
+}
+
+const struct eas_class *
+eas_class_of_type(unsigned type)
+{
+	if (type == 1)
+		return &eas_class_email;
+	for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+		if (classes[i]->user_type == type)
+			return classes[i];
+	}
+	return NULL;
+}
