@@ -231,6 +231,8 @@ step_handshake(struct stream *s)
 	n = SSL_do_handshake(s->ssl);
 	if (n == 1) {
 		s->secured = true;
+		if (SSL_is_server(s->ssl))
+			tls_count_handshake(s->ssl);
 		free(s->hello);
 		s->hello = NULL;
 		enter_open(s);

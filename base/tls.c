@@ -4,7 +4,8 @@
  *
  * A server's certificates form a set: one SSL_CTX each, and the names that lead to it.
  * The set belongs to the SSL_CTX of the first certificate, which every connection begins
- * with and holds until its end; so a reload only exchanges that one pointer.
+ * with and holds until its end; so a reload only exchanges that one pointer. The set has
+ * the keys of tickets, too: they depend on the first certificate's key.
  */
 #include "base/tls.h"
 
@@ -16,11 +17,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "base/tls_private.h"
 
 /* Forward secrecy and authentication always; CBC only for old phones with TLS 1.2. */
 #define CIPHERS_TLS12 "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL:!eNULL"
+
+#define TICKET_LIFE_S (24UL * 3600)
 
 struct tls_name {
 	char *pattern; /* lower case; may begin with "*." */
@@ -33,11 +37,16 @@ struct tls_set {
 	size_t certs_n;
 	struct tls_name *names;
 	size_t names_n;
+	struct tls_tickets *tickets;
 };
 
 struct tls_server {
-	pthread_mutex_t lock; /* over ctx */
+	pthread_mutex_t lock; /* over ctx and what tickets come from */
 	SSL_CTX *ctx;         /* of certs[0] */
+	struct tls_ticket_secret secrets[TLS_SECRETS_MAX];
+	size_t secrets_n;
+	size_t secrets_current;
+	uint64_t life_s;
 	struct tls_cert *files;
 	size_t files_n;
 };
@@ -58,6 +67,7 @@ set_free(struct tls_set *set)
 		SSL_CTX_free(set->certs[i]);
 	for (size_t i = 0; i < set->names_n; i++)
 		free(set->names[i].pattern);
+	tls_tickets_free(set->tickets);
 	free(set->certs);
 	free(set->names);
 	free(set);
@@ -213,6 +223,8 @@ load_cert(const struct tls_cert *file, SSL_CTX **ret, struct err *err)
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"godwit", 6);
 	SSL_CTX_set_num_tickets(ctx, 1);
+	/* What can be replayed must not ask for anything: RFC 8446 8. */
+	SSL_CTX_set_max_early_data(ctx, 0);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	*ret = ctx;
 	return RC_OK;
@@ -256,6 +268,35 @@ add_names_of_cert(struct tls_set *set, size_t cert)
 	GENERAL_NAMES_free(alt);
 }
 
+/* The digest of the private key; of the certificate, where the key cannot be had. */
+static void
+key_id(SSL_CTX *ctx, uint8_t ret[32])
+{
+	unsigned char *der = NULL;
+	struct sha256 id;
+	int n = i2d_PrivateKey(SSL_CTX_get0_privatekey(ctx), &der);
+
+	if (n <= 0) {
+		ERR_clear_error();
+		n = i2d_X509(SSL_CTX_get0_certificate(ctx), &der);
+	}
+	sha256_of(span_of((const char *)der, n > 0 ? (size_t)n : 0), &id);
+	OPENSSL_clear_free(der, n > 0 ? (size_t)n : 0);
+	memcpy(ret, id.b, sizeof(id.b));
+	OPENSSL_cleanse(&id, sizeof(id));
+}
+
+static void
+begin_tickets(struct tls_set *set)
+{
+	uint8_t id[32];
+
+	key_id(set->certs[0], id);
+	set->tickets = tls_tickets_new(id);
+	OPENSSL_cleanse(id, sizeof(id));
+	tls_tickets_enable(set->certs[0]);
+}
+
 /* The first context of a new set. */
 static enum rc
 load_set(const struct tls_cert *files, size_t n, SSL_CTX **ret, struct err *err)
@@ -278,11 +319,41 @@ load_set(const struct tls_cert *files, size_t n, SSL_CTX **ret, struct err *err)
 		set->certs_n++;
 		add_names_of_cert(set, i);
 	}
+	begin_tickets(set);
 	SSL_CTX_set_ex_data(set->certs[0], set_index, set);
 	SSL_CTX_set_tlsext_servername_callback(set->certs[0], on_server_name);
 	SSL_CTX_set_tlsext_servername_arg(set->certs[0], set);
 	*ret = set->certs[0];
 	return RC_OK;
+}
+
+static struct tls_set *
+set_of(const SSL_CTX *ctx)
+{
+	return SSL_CTX_get_ex_data(ctx, set_index);
+}
+
+/* With the lock held. */
+static void
+apply_tickets(struct tls_server *t, SSL_CTX *ctx)
+{
+	tls_tickets_set(set_of(ctx)->tickets, t->secrets, t->secrets_n,
+	                t->secrets_current);
+	SSL_CTX_set_timeout(ctx, (long)t->life_s);
+}
+
+void
+tls_server_set_tickets(struct tls_server *t, const struct tls_ticket_secret *secrets,
+                       size_t n, size_t current, uint64_t life_s)
+{
+	assert(n <= TLS_SECRETS_MAX && current < n);
+	pthread_mutex_lock(&t->lock);
+	memcpy(t->secrets, secrets, n * sizeof(*secrets));
+	t->secrets_n = n;
+	t->secrets_current = current;
+	t->life_s = life_s;
+	apply_tickets(t, t->ctx);
+	pthread_mutex_unlock(&t->lock);
 }
 
 enum rc
@@ -298,6 +369,10 @@ tls_server_new(const struct tls_cert *certs, size_t n, struct tls_server **ret,
 	t = xcalloc(1, sizeof(*t));
 	pthread_mutex_init(&t->lock, NULL);
 	t->ctx = ctx;
+	random_bytes(t->secrets[0].bytes, TLS_SECRET_SIZE);
+	t->secrets_n = 1;
+	t->life_s = TICKET_LIFE_S;
+	apply_tickets(t, ctx);
 	t->files_n = n;
 	t->files = xcalloc(n, sizeof(*t->files));
 	for (size_t i = 0; i < n; i++) {
@@ -317,6 +392,7 @@ tls_server_reload(struct tls_server *t, struct err *err)
 	if (rc != RC_OK)
 		return rc;
 	pthread_mutex_lock(&t->lock);
+	apply_tickets(t, fresh);
 	old = t->ctx;
 	t->ctx = fresh;
 	pthread_mutex_unlock(&t->lock);
@@ -336,19 +412,23 @@ tls_server_free(struct tls_server *t)
 	}
 	free(t->files);
 	pthread_mutex_destroy(&t->lock);
+	OPENSSL_cleanse(t->secrets, sizeof(t->secrets));
 	free(t);
 }
 
 SSL *
 tls_server_ssl(struct tls_server *t, const struct span *alpn)
 {
+	struct tls_tickets *tickets;
 	SSL *ssl;
 
 	pthread_mutex_lock(&t->lock);
 	ssl = SSL_new(t->ctx);
+	tickets = set_of(t->ctx)->tickets;
 	pthread_mutex_unlock(&t->lock);
 	if (ssl == NULL)
 		return NULL;
+	tls_tickets_attach(ssl, tickets); /* of the set that ssl holds by its context */
 	SSL_set_ex_data(ssl, alpn_index, (void *)alpn);
 	SSL_set_accept_state(ssl);
 	return ssl;

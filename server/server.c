@@ -30,6 +30,7 @@
 #include "server/notify.h"
 #include "server/sandbox.h"
 #include "server/server_conf.h"
+#include "server/tickets.h"
 #include "smtp/smtp.h"
 #include "smtp/smtp_submit.h"
 
@@ -52,6 +53,7 @@ struct server {
 	struct push *push;
 	struct mdm *mdm;
 	struct tls_server *tls;
+	struct tickets *tickets;
 	struct http_server *http;
 	struct http_server *metrics;
 	struct eas *eas;
@@ -466,6 +468,10 @@ start_parts(struct server *s, size_t loops, struct err *err)
 	    (rc = loops_new(loops, &s->loops)) != RC_OK)
 		return err_set(err, rc, "start: %s", rc_str(rc));
 	store_on_commit(s->store, push_publish, s->push);
+	const struct server_tls_conf *tls = conf_get(s->conf, "tls");
+	if (s->tls)
+		s->tickets = tickets_new(s->store, s->jobs, s->main, s->tls,
+		                         tls->ticket_keys_ms);
 
 	const struct imap_deps imap = { s->store, s->push, s->mdm, s->jobs, s->tls };
 	const struct smtp_deps smtp = { s->store, s->mdm, s->jobs, s->tls, s->main };
@@ -503,6 +509,7 @@ stop_parts(struct server *s)
 	loop_run_once(s->main, false);
 	for (size_t i = 0; s->loops && i < loops_count(s->loops); i++)
 		loops_call(s->loops, i, do_nothing, NULL);
+	tickets_free(s->tickets);
 	eas_free(s->eas);
 	imap_free(s->imap);
 	smtp_free(s->smtp);

@@ -134,6 +134,16 @@ static const struct conf_option tls_options[] = {
 	  .help = "Further certificates, each \"certificate.pem:key.pem\", chosen by the "
 	          "name "
 	          "that the client asks for (SNI)." },
+	{ .name = "ticket_keys",
+	  .type = CONF_TIME,
+	  .offset = offsetof(struct server_tls_conf, ticket_keys_ms),
+	  .def = "12h",
+	  .min = 60 * 1000,
+	  .max = 84LL * 3600 * 1000,
+	  .help = "How often the keys of session tickets are renewed, by which a phone that "
+	          "comes back saves itself and the server most of a handshake. A ticket is "
+	          "good for one to two such times, on all nodes with the same database and "
+	          "private key." },
 };
 
 static enum rc

@@ -29,6 +29,7 @@ struct server_tls_conf {
 	char *certificate; /* PEM chain; "": no TLS */
 	char *key;
 	struct conf_list more; /* "certificate:key", chosen by SNI */
+	uint64_t ticket_keys_ms;
 };
 
 extern const struct conf_section server_conf_section;     /* "server" */

@@ -216,6 +216,17 @@ static const char *const directory_1[] = {
 	NULL,
 };
 
+static const char *const directory_2[] = {
+	/* What the nodes must know and no client may: one an epoch. */
+	"CREATE TABLE server_secret ("
+	" name TEXT NOT NULL,"
+	" epoch BIGINT NOT NULL,"
+	" value BYTEA NOT NULL,"
+	" PRIMARY KEY (name, epoch)"
+	") /* clustered */",
+	NULL,
+};
+
 static const char *const queue_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -281,7 +292,7 @@ static const char *const blobs_1[] = {
 };
 
 static const char *const *const shard_steps[] = { shard_1, shard_2 };
-static const char *const *const directory_steps[] = { directory_1 };
+static const char *const *const directory_steps[] = { directory_1, directory_2 };
 static const char *const *const queue_steps[] = { queue_1 };
 static const char *const *const blobs_steps[] = { blobs_1 };
 

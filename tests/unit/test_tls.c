@@ -438,30 +438,173 @@ corked_writes_share_a_record(void **state UNUSED)
 	duo_done(&d);
 }
 
-static void
-a_client_resumes_its_session_without_the_servers_memory(void **state UNUSED)
+/* --- resumption --- */
+
+/* One connection; session: what to begin with, replaced by what it ends with. */
+static bool
+visit_resumes(struct tls_server *server, int version, const char *sni,
+              SSL_SESSION **session)
 {
-	struct tls_server *server = one_server();
-	SSL_SESSION *session;
 	struct duo d;
+	bool resumed;
 
 	duo_start(&d, server, SPAN(""), &RIG_LIMITS);
+	d.server = NULL;
 	d.r.on_input = rig_echo;
+	if (version != 0)
+		SSL_set_max_proto_version(d.client, version);
+	if (sni != NULL)
+		SSL_set_tlsext_host_name(d.client, sni);
+	if (*session != NULL)
+		SSL_set_session(d.client, *session);
 	DUO_UNTIL(&d, strcmp(d.r.trace, "open ") == 0);
 	client_write(&d, "x", 1);
 	DUO_UNTIL(&d, d.got_n == 1);
-	session = SSL_get1_session(d.client);
-	assert_non_null(session);
+	resumed = SSL_session_reused(d.client) == 1;
+	SSL_SESSION_free(*session);
+	*session = SSL_get1_session(d.client);
+	assert_non_null(*session);
 	SSL_shutdown(d.client); /* else OpenSSL holds the session for a bad one */
-	d.server = NULL;
 	duo_done(&d);
+	return resumed;
+}
 
-	duo_start(&d, server, SPAN(""), &RIG_LIMITS);
-	SSL_set_session(d.client, session);
-	DUO_UNTIL(&d, strcmp(d.r.trace, "open ") == 0);
-	assert_int_equal(SSL_session_reused(d.client), 1);
-	duo_done(&d);
+/* What epoch's secret would be. */
+static void
+set_epoch(struct tls_server *server, uint8_t epoch)
+{
+	struct tls_ticket_secret secrets[3] = { { { (uint8_t)(epoch - 1) } },
+		                                { { epoch } },
+		                                { { (uint8_t)(epoch + 1) } } };
+
+	tls_server_set_tickets(server, secrets, 3, 1, 3600);
+}
+
+static const int both_versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+static void
+a_client_resumes_its_session_without_the_servers_memory(void **state UNUSED)
+{
+	for (size_t i = 0; i < ARRAY_LEN(both_versions); i++) {
+		struct tls_server *server = one_server();
+		SSL_SESSION *session = NULL;
+
+		print_message("version %x\n", (unsigned)both_versions[i]);
+		assert_false(visit_resumes(server, both_versions[i], NULL, &session));
+		assert_true(visit_resumes(server, both_versions[i], NULL, &session));
+		/* ... and again, with what it was given then. */
+		assert_true(visit_resumes(server, both_versions[i], NULL, &session));
+		SSL_SESSION_free(session);
+		tls_server_free(server);
+	}
+}
+
+static void
+a_session_resumes_on_another_node_and_after_a_restart(void **state UNUSED)
+{
+	for (size_t i = 0; i < ARRAY_LEN(both_versions); i++) {
+		struct tls_server *one = one_server(), *two = one_server();
+		SSL_SESSION *session = NULL;
+
+		set_epoch(one, 10);
+		assert_false(visit_resumes(one, both_versions[i], NULL, &session));
+		/* Secrets that it does not share. */
+		assert_false(visit_resumes(two, both_versions[i], NULL, &session));
+		assert_false(visit_resumes(one, both_versions[i], NULL, &session));
+		set_epoch(two, 10);
+		tls_server_free(one);
+		assert_true(visit_resumes(two, both_versions[i], NULL, &session));
+		SSL_SESSION_free(session);
+		tls_server_free(two);
+	}
+}
+
+static void
+a_ticket_lives_through_one_renewal_of_the_keys_and_not_two(void **state UNUSED)
+{
+	for (size_t i = 0; i < ARRAY_LEN(both_versions); i++) {
+		struct tls_server *server = one_server();
+		SSL_SESSION *session = NULL, *old;
+
+		set_epoch(server, 10);
+		assert_false(visit_resumes(server, both_versions[i], NULL, &session));
+		old = SSL_SESSION_dup(session);
+		set_epoch(server, 11);
+		assert_true(visit_resumes(server, both_versions[i], NULL, &session));
+		set_epoch(server, 12);
+		assert_false(visit_resumes(server, both_versions[i], NULL, &old));
+		/* The one that was taken in epoch 11 was renewed then. */
+		assert_true(visit_resumes(server, both_versions[i], NULL, &session));
+		SSL_SESSION_free(session);
+		SSL_SESSION_free(old);
+		tls_server_free(server);
+	}
+}
+
+static void
+a_clock_that_is_behind_takes_the_next_epochs_tickets(void **state UNUSED)
+{
+	struct tls_server *ahead = one_server(), *behind = one_server();
+	SSL_SESSION *session = NULL;
+
+	set_epoch(ahead, 11);
+	set_epoch(behind, 10);
+	assert_false(visit_resumes(ahead, 0, NULL, &session));
+	assert_true(visit_resumes(behind, 0, NULL, &session));
 	SSL_SESSION_free(session);
+	tls_server_free(ahead);
+	tls_server_free(behind);
+}
+
+static void
+a_reload_keeps_tickets_unless_the_private_key_is_another(void **state UNUSED)
+{
+	struct tls_server *server;
+	SSL_SESSION *session = NULL;
+	struct err err;
+
+	test_cert_make("renewed", "renewed.example");
+	server = new_server((const char *const[]){ "renewed" }, 1);
+	set_epoch(server, 10);
+	assert_false(visit_resumes(server, 0, NULL, &session));
+	assert_int_equal(tls_server_reload(server, &err), RC_OK);
+	assert_true(visit_resumes(server, 0, NULL, &session));
+	test_cert_make("renewed", "renewed.example");
+	assert_int_equal(tls_server_reload(server, &err), RC_OK);
+	assert_false(visit_resumes(server, 0, NULL, &session));
+	assert_true(visit_resumes(server, 0, NULL, &session));
+	SSL_SESSION_free(session);
+	tls_server_free(server);
+}
+
+/* The names of one server are equals; a stranger's certificate is no part of it. */
+static void
+tickets_of_a_server_with_another_first_certificate_are_not_taken(void **state UNUSED)
+{
+	struct tls_server *mail = new_server((const char *const[]){ "mail", "push" }, 2);
+	struct tls_server *push = new_server((const char *const[]){ "push" }, 1);
+	SSL_SESSION *session = NULL;
+
+	set_epoch(mail, 10);
+	set_epoch(push, 10);
+	assert_false(visit_resumes(mail, 0, "push.example.org", &session));
+	assert_true(visit_resumes(mail, 0, "push.example.org", &session));
+	assert_false(visit_resumes(push, 0, "push.example.org", &session));
+	SSL_SESSION_free(session);
+	tls_server_free(mail);
+	tls_server_free(push);
+}
+
+static void
+early_data_is_not_taken(void **state UNUSED)
+{
+	struct tls_server *server = one_server();
+	SSL_SESSION *session = NULL;
+
+	assert_false(visit_resumes(server, TLS1_3_VERSION, NULL, &session));
+	assert_int_equal(SSL_SESSION_get_max_early_data(session), 0);
+	SSL_SESSION_free(session);
+	tls_server_free(server);
 }
 
 /* --- STARTTLS --- */
@@ -869,6 +1012,15 @@ main(void)
 		cmocka_unit_test(full_both_ways_with_key_updates_nothing_is_lost),
 		cmocka_unit_test(corked_writes_share_a_record),
 		cmocka_unit_test(a_client_resumes_its_session_without_the_servers_memory),
+		cmocka_unit_test(a_session_resumes_on_another_node_and_after_a_restart),
+		cmocka_unit_test(
+			a_ticket_lives_through_one_renewal_of_the_keys_and_not_two),
+		cmocka_unit_test(a_clock_that_is_behind_takes_the_next_epochs_tickets),
+		cmocka_unit_test(
+			a_reload_keeps_tickets_unless_the_private_key_is_another),
+		cmocka_unit_test(
+			tickets_of_a_server_with_another_first_certificate_are_not_taken),
+		cmocka_unit_test(early_data_is_not_taken),
 		cmocka_unit_test(starttls_drops_what_was_said_before_it),
 		cmocka_unit_test(a_client_checks_name_and_chain),
 		cmocka_unit_test(a_stream_may_speak_tls_from_the_first_byte),
