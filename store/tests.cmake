@@ -1,7 +1,8 @@
 # Unit tests of store/, all on the fixture of a store in a temporary directory.
 # Each runs on both engines; those named .pg share a throw-away cluster.
 add_library(godwit_store_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/store_fixture.c
-	${CMAKE_SOURCE_DIR}/tests/unit/engine_fixture.c)
+	${CMAKE_SOURCE_DIR}/tests/unit/engine_fixture.c
+	${CMAKE_SOURCE_DIR}/tests/unit/pg_proxy.c)
 target_link_libraries(godwit_store_fixture PUBLIC godwit_store cmocka)
 
 set(pg_state ${CMAKE_BINARY_DIR}/pg_cluster)

@@ -26,9 +26,10 @@
  * engine_submit() (engine_commit() submits if that was not done), then waits for the
  * commit that it shares with others. So a thread must not begin a second write in a
  * database while it has one that is not submitted. Writers of PostgreSQL run side by
- * side, READ COMMITTED, and wait for the locks of each other's rows. RC_AGAIN from a
- * commit whose connection was lost on the way may also mean that it was done: nobody
- * knows.
+ * side, READ COMMITTED, and wait for the locks of each other's rows. A commit whose
+ * connection breaks on the way is asked for on another: RC_AGAIN says that it was not
+ * done and never will be. Only when the server stays away for longer than resolve_ms
+ * RC_AGAIN may also mean that it was done.
  */
 #ifndef STORE_ENGINE_ENGINE_H
 #define STORE_ENGINE_ENGINE_H
@@ -65,6 +66,7 @@ struct engine_conf {
 	const char *conninfo; /* or the file that holds it, when it begins with '/' */
 	unsigned connections;
 	unsigned connection_wait_ms; /* for a free one of those; 0: 5 seconds */
+	unsigned resolve_ms; /* for the outcome of a broken commit; 0: 30 seconds */
 	struct engine_schema schema[ENGINE_DB_N];
 };
 
@@ -146,6 +148,7 @@ enum rc engine_check(struct engine *e, struct err *err) MUST_CHECK;
 struct engine_stats {
 	uint64_t commits;     /* groups made durable */
 	uint64_t members;     /* write transactions in them */
+	uint64_t statements;  /* run, those of begin and commit not counted */
 	uint64_t round_trips; /* to the server; 0 where there is none */
 };
 void engine_stats(const struct engine *e, struct engine_stats *ret);

@@ -4,9 +4,9 @@
  *
  * A read is REPEATABLE READ READ ONLY: one snapshot. A write is READ COMMITTED: its first
  * statement locks a row (the account's, the directory's), and what comes after sees all
- * that those before it have committed. BEGIN goes with the first statement, SAVEPOINT and
- * RELEASE with the next, and nobody waits for the end of what is only read or undone: a
- * round trip is what a statement costs.
+ * that those before it have committed. BEGIN goes with the first statement in one message
+ * (pg_stmt.c), SAVEPOINT and RELEASE with the next, and nobody waits for the end of what
+ * is only read or undone: a round trip is what a statement costs.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -17,6 +17,9 @@
 
 #define TRIES_MAX 3
 #define WAIT_MS 5000
+/* Senders and clients wait longer than that for an answer; a restarted server is back
+ * before, and a standby that takes over as well. */
+#define RESOLVE_MS 30000
 
 static const struct engine_ops ops;
 
@@ -42,24 +45,29 @@ run(struct pg_tx *tx, const char *sql)
 }
 
 /* The server may have gone while the connection was idle: nothing is lost with that. */
+bool
+pg_tx_move(struct pg_tx *tx, unsigned *tries)
+{
+	if (++*tries == TRIES_MAX)
+		return false;
+	pg_pool_put(tx->e, TAKE(tx->conn));
+	if (pg_pool_get(tx->e, &tx->conn) != RC_OK)
+		return false;
+	tx->lost = RC_OK;
+	return true;
+}
+
 static enum rc
 start_first(struct pg_tx *tx)
 {
-	char *sql = xasprintf("%s%s", tx->base.write ? tx->db->write : tx->db->read,
-	                      tx->savepoint ? "; SAVEPOINT part" : "");
-	enum rc rc = RC_AGAIN;
+	char *sql = xasprintf("%s; %s%s", tx->base.write ? PG_BEGIN_WRITE : PG_BEGIN_READ,
+	                      tx->db->path, tx->savepoint ? "; SAVEPOINT part" : "");
+	unsigned tries = 0;
+	enum rc rc;
 
-	for (int i = 0; i < TRIES_MAX; i++) {
+	do
 		rc = run(tx, sql);
-		if (!tx->lost)
-			break;
-		pg_pool_put(tx->e, TAKE(tx->conn));
-		rc = pg_pool_get(tx->e, &tx->conn);
-		if (rc)
-			break;
-		tx->lost = RC_OK;
-		rc = RC_AGAIN;
-	}
+	while (tx->lost && pg_tx_move(tx, &tries));
 	free(sql);
 	if (rc)
 		return rc;
@@ -125,11 +133,8 @@ pg_submit(struct engine_tx *base, bool will_wait UNUSED)
 		return tx->lost;
 	if (!tx->started)
 		return RC_OK;
-	atomic_fetch_add_explicit(&tx->e->trips, 1, memory_order_relaxed);
-	if (!PQsendQuery(tx->conn->h, tx->released ? "RELEASE part; COMMIT" : "COMMIT"))
-		return RC_AGAIN;
-	tx->committing = true;
-	return RC_OK;
+	tx->committing = pg_commit_send(tx);
+	return tx->committing ? RC_OK : RC_AGAIN;
 }
 
 /* Sends the end of a transaction that nobody waits for, and frees. */
@@ -145,29 +150,6 @@ leave(struct pg_tx *tx, const char *how)
 }
 
 static enum rc
-commit_result(struct pg_tx *tx)
-{
-	enum rc rc = RC_AGAIN;
-	PGresult *r;
-	bool committed = false;
-
-	while ((r = PQgetResult(tx->conn->h)) != NULL) {
-		rc = pg_conn_rc(tx->conn, r);
-		/* COMMIT of what has failed answers ROLLBACK and no error. */
-		committed = !rc && strcmp(PQcmdStatus(r), "COMMIT") == 0;
-		PQclear(r);
-	}
-	if (pg_conn_is_lost(tx->conn)) {
-		log_error(NULL, "store.engine commit-unknown", "db=%s", tx->db->name);
-		return RC_AGAIN;
-	}
-	if (!committed)
-		return rc ? rc : RC_IO;
-	atomic_fetch_add(&tx->e->commits, 1);
-	return RC_OK;
-}
-
-static enum rc
 pg_finish(struct engine_tx *base)
 {
 	struct pg_tx *tx = pg_tx_of(base);
@@ -177,8 +159,7 @@ pg_finish(struct engine_tx *base)
 		leave(tx, "COMMIT");
 		return RC_OK;
 	}
-	rc = commit_result(tx);
-	pg_pool_put(tx->e, tx->conn);
+	rc = pg_commit_finish(tx);
 	free(tx);
 	return rc;
 }
@@ -237,6 +218,7 @@ pg_stats(const struct engine *base, struct engine_stats *ret)
 
 	ret->commits = atomic_load(&e->commits);
 	ret->members = ret->commits;
+	ret->statements = atomic_load(&e->statements);
 	ret->round_trips = atomic_load(&e->trips);
 }
 
@@ -248,8 +230,7 @@ pg_close(struct engine *base)
 	pg_pool_close(e);
 	for (size_t i = 0; i < e->n_dbs; i++) {
 		free(e->dbs[i].name);
-		free(e->dbs[i].read);
-		free(e->dbs[i].write);
+		free(e->dbs[i].path);
 	}
 	free(e->dbs);
 	pthread_cond_destroy(&e->freed);
@@ -268,12 +249,7 @@ db_init(struct engine_pg *e, size_t i)
 	db->kind = i < ENGINE_SHARD ? (enum engine_db)i : ENGINE_SHARD;
 	db->name = i < ENGINE_SHARD ? xstrdup(names[i])
 	                            : xasprintf("godwit_shard_%03zu", i - ENGINE_SHARD);
-	db->read = xasprintf("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-	                     " SET LOCAL search_path TO %s",
-	                     db->name);
-	db->write = xasprintf("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
-	                      " SET LOCAL search_path TO %s",
-	                      db->name);
+	db->path = xasprintf("SET LOCAL search_path TO %s", db->name);
 }
 
 static enum rc
@@ -304,6 +280,7 @@ engine_pg_open(const struct engine_conf *conf, struct engine **ret, struct err *
 	e->conninfo = conninfo;
 	e->n_max = conf->connections;
 	e->wait_ms = conf->connection_wait_ms ? conf->connection_wait_ms : WAIT_MS;
+	e->resolve_ms = conf->resolve_ms ? conf->resolve_ms : RESOLVE_MS;
 	memcpy(e->schema, conf->schema, sizeof(e->schema));
 	pg_pool_init(e);
 	e->n_dbs = ENGINE_SHARD + conf->shards;

@@ -2,8 +2,9 @@
  *
  * engine_pg.h - shared by the files of the PostgreSQL engine.
  *
- * engine_pg.c is transactions, pg_pool.c connections, pg_stmt.c statements, pg_schema.c
- * the steps of the schema and the check of everything.
+ * engine_pg.c is transactions, pg_commit.c the outcome of a commit whose connection
+ * broke, pg_pool.c connections, pg_stmt.c statements, pg_schema.c the steps of the schema
+ * and the check of everything.
  *
  * Each of our databases is a schema of one PostgreSQL database: godwit_directory,
  * godwit_queue, godwit_blobs, godwit_shard_000... A transaction sets its search_path, so
@@ -29,9 +30,11 @@ struct engine_pg;
 struct pg_db {
 	enum engine_db kind;
 	char *name; /* the PostgreSQL schema */
-	char *read; /* how a transaction begins */
-	char *write;
+	char *path; /* sets the search_path for a transaction */
 };
+
+#define PG_BEGIN_READ "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+#define PG_BEGIN_WRITE "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 /* A statement prepared on one connection: it belongs to a schema as well, since the same
  * text may name tables of two. */
@@ -48,6 +51,10 @@ struct pg_conn {
 	struct pg_prepared *cache[PG_BUCKETS];
 	unsigned n_prepared;
 	bool ending; /* idle: the result of COMMIT or ROLLBACK is still to be read */
+	/* Its row among the commit slots, and the number of the last commit sent. */
+	uint64_t slot;
+	uint64_t serial;
+	bool commit_prepared;
 };
 
 struct engine_pg {
@@ -63,10 +70,13 @@ struct engine_pg {
 	unsigned n_open;
 	unsigned n_max;
 	unsigned wait_ms;     /* for one of them */
+	unsigned resolve_ms;  /* for the outcome of a commit */
+	bool has_slots;       /* the table of commit slots is there */
 	uint64_t back_off_ms; /* 0: the last attempt to connect went well */
 	uint64_t retry_at_ms; /* not before that */
 
 	atomic_uint_fast64_t commits;
+	atomic_uint_fast64_t statements;
 	atomic_uint_fast64_t trips;
 };
 
@@ -133,8 +143,23 @@ void pg_pool_close(struct engine_pg *e);
 /* engine_pg.c */
 /* Sends what was put off: BEGIN, SAVEPOINT, RELEASE. */
 enum rc pg_tx_start(struct pg_tx *tx) MUST_CHECK;
+/* A connection that was idle proved to be lost before it did anything: another one.
+ * False: this was tried too often, or there is none; the transaction is lost. */
+bool pg_tx_move(struct pg_tx *tx, unsigned *tries);
 /* After a failed command: is the connection lost, and with it the transaction? */
 enum rc pg_tx_note(struct pg_tx *tx, enum rc rc);
+
+/* pg_commit.c */
+/* The table of commit slots, when the engine is opened. */
+enum rc pg_commit_make(struct pg_conn *c) MUST_CHECK;
+/* Sends the transaction's end; false: it could not be sent. */
+bool pg_commit_send(struct pg_tx *tx);
+/* The outcome of what was sent. Where the connection broke on the way it is asked for on
+ * others, for a bounded time. tx->conn is given back. */
+enum rc pg_commit_finish(struct pg_tx *tx) MUST_CHECK;
+/* What a new connection runs: slots that nobody has used for long go. */
+#define PG_COMMIT_SWEEP                                                                  \
+	"DELETE FROM godwit_engine.commit_slot WHERE touched < now() - interval '1 day'"
 
 /* pg_stmt.c */
 enum rc
@@ -152,5 +177,9 @@ void pg_conn_forget(struct pg_conn *c);
 enum rc pg_schema_upgrade(struct engine_pg *e, const struct pg_db *db,
                           struct err *err) MUST_CHECK;
 enum rc pg_check(struct engine *e, struct err *err) MUST_CHECK;
+/* Makes a PostgreSQL schema and a table in it, where they are not there; others may do
+ * the same at the same moment, for which IF NOT EXISTS alone may yet fail. */
+enum rc pg_table_make(struct pg_conn *c, const char *schema, const char *table,
+                      const char *columns) MUST_CHECK;
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/encode.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
@@ -20,6 +21,7 @@
 #define BACK_OFF_FIRST_MS 100
 #define BACK_OFF_MAX_MS 1000
 #define CONNINFO_MAX 4096
+#define SETTINGS "SET lock_timeout = '10s'; SET jit = off"
 
 static struct metric connections = METRIC_GAUGE(
 	"godwit_store_connections", "Connections to PostgreSQL that are open.");
@@ -218,6 +220,7 @@ conn_open(struct engine_pg *e, struct pg_conn **ret, struct err *err)
 	enum rc rc = RC_OK;
 
 	list_init(&c->link);
+	c->slot = random_u64() >> 1;
 	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
 		keywords[i] = pairs[i][0];
 		values[i] = pairs[i][1];
@@ -233,10 +236,11 @@ conn_open(struct engine_pg *e, struct pg_conn **ret, struct err *err)
 		PQsetNoticeProcessor(c->h, ignore_notice, NULL);
 		rc = check_server(c, err);
 	}
-	/* Nobody waits for a lock longer than for a connection; short statements gain
-	 * nothing from being compiled. */
+	/* Nobody waits for a lock much longer than for a connection; short statements
+	 * gain nothing from being compiled. */
 	if (!rc)
-		rc = pg_conn_exec(c, "SET lock_timeout = '10s'; SET jit = off");
+		rc = pg_conn_exec(c, e->has_slots ? SETTINGS "; " PG_COMMIT_SWEEP
+		                                  : SETTINGS);
 	if (rc) {
 		metric_add(&failures, 1);
 		conn_close(c);

@@ -48,19 +48,16 @@ get_number(struct pg_conn *c, const char *sql, size_t *ret)
 	return rc;
 }
 
-/* IF NOT EXISTS may yet fail when another does the same at the same moment. */
-static enum rc
-make_place(struct pg_conn *c, const struct pg_db *db)
+enum rc
+pg_table_make(struct pg_conn *c, const char *schema, const char *table,
+              const char *columns)
 {
-	char *look = xasprintf(
-		"SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = '%s' AND"
-		" tablename = 'schema_step'",
-		db->name);
-	char *make = xasprintf(
-		"CREATE SCHEMA IF NOT EXISTS %s;"
-		" CREATE TABLE IF NOT EXISTS %s.schema_step (step BIGINT NOT NULL PRIMARY KEY,"
-		" program TEXT NOT NULL, done TIMESTAMPTZ NOT NULL DEFAULT now())",
-		db->name, db->name);
+	char *look = xasprintf("SELECT count(*) FROM pg_catalog.pg_tables"
+	                       " WHERE schemaname = '%s' AND tablename = '%s'",
+	                       schema, table);
+	char *make = xasprintf("CREATE SCHEMA IF NOT EXISTS %s;"
+	                       " CREATE TABLE IF NOT EXISTS %s.%s (%s)",
+	                       schema, schema, table, columns);
 	size_t found = 0;
 	enum rc rc = get_number(c, look, &found);
 
@@ -74,6 +71,14 @@ make_place(struct pg_conn *c, const struct pg_db *db)
 	free(look);
 	free(make);
 	return rc;
+}
+
+static enum rc
+make_place(struct pg_conn *c, const struct pg_db *db)
+{
+	return pg_table_make(c, db->name, "schema_step",
+	                     "step BIGINT NOT NULL PRIMARY KEY, program TEXT NOT NULL,"
+	                     " done TIMESTAMPTZ NOT NULL DEFAULT now()");
 }
 
 static enum rc
@@ -102,8 +107,10 @@ next_step(struct pg_conn *c, const struct pg_db *db, const struct engine_schema 
           struct err *err)
 {
 	size_t version = 0;
-	enum rc rc = pg_conn_exec(c, db->write);
+	enum rc rc = pg_conn_exec(c, PG_BEGIN_WRITE);
 
+	if (!rc)
+		rc = pg_conn_exec(c, db->path);
 	if (!rc)
 		rc = pg_conn_exec(c, "SET LOCAL lock_timeout = 0;"
 		                     " LOCK TABLE schema_step IN EXCLUSIVE MODE");
@@ -140,7 +147,11 @@ pg_schema_upgrade(struct engine_pg *e, const struct pg_db *db, struct err *err)
 
 	if (rc)
 		return rc;
-	rc = make_place(c, db);
+	rc = e->has_slots ? RC_OK : pg_commit_make(c);
+	if (!rc)
+		e->has_slots = true; /* opened by one thread */
+	if (!rc)
+		rc = make_place(c, db);
 	if (rc)
 		err_set(err, rc, "PostgreSQL: %s cannot be made: %s", db->name,
 		        PQerrorMessage(c->h));

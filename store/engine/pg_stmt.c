@@ -94,39 +94,61 @@ pg_stmt_prepare(struct engine_tx *tx, const char *sql, const struct engine_arg *
 	return RC_OK;
 }
 
+static struct pg_prepared *
+find_prepared(struct pg_tx *tx, const char *sql)
+{
+	struct pg_prepared *p = tx->conn->cache[bucket_of(sql)];
+
+	while (p && (p->sql != sql || p->db != tx->db))
+		p = p->next;
+	return p;
+}
+
+static struct pg_prepared *
+new_prepared(struct pg_tx *tx, const char *sql)
+{
+	struct pg_prepared *p = xcalloc(1, sizeof(*p));
+
+	p->sql = sql;
+	p->db = tx->db;
+	snprintf(p->name, sizeof(p->name), "s%u", tx->conn->n_prepared++);
+	return p;
+}
+
+static void
+keep_prepared(struct pg_tx *tx, struct pg_prepared *p)
+{
+	struct pg_prepared **bucket = &tx->conn->cache[bucket_of(p->sql)];
+
+	p->next = *bucket;
+	*bucket = p;
+}
+
 /* The connection's prepared form of the statement. */
 static enum rc
 prepared(struct pg_tx *tx, struct pg_stmt *st, const char **ret)
 {
-	struct pg_conn *c = tx->conn;
-	unsigned b = bucket_of(st->sql);
-	struct pg_prepared *p;
+	struct pg_prepared *p = find_prepared(tx, st->sql);
 	PGresult *r;
 	char *text;
 	enum rc rc;
 
-	for (p = c->cache[b]; p; p = p->next) {
-		if (p->sql == st->sql && p->db == tx->db) {
-			*ret = p->name;
-			return RC_OK;
-		}
+	if (p) {
+		*ret = p->name;
+		return RC_OK;
 	}
-	p = xcalloc(1, sizeof(*p));
-	p->sql = st->sql;
-	p->db = tx->db;
-	snprintf(p->name, sizeof(p->name), "s%u", c->n_prepared++);
+	p = new_prepared(tx, st->sql);
 	text = text_of(st->sql, true);
 	atomic_fetch_add_explicit(&tx->e->trips, 1, memory_order_relaxed);
-	r = PQprepare(c->h, p->name, text, st->n, st->types);
-	rc = pg_conn_rc(c, r);
+	r = PQprepare(tx->conn->h, p->name, text, st->n, st->types);
+	rc = pg_conn_rc(tx->conn, r);
 	PQclear(r);
 	free(text);
 	if (rc) {
 		free(p);
 		return rc;
 	}
-	p->next = c->cache[b];
-	c->cache[b] = p;
+	keep_prepared(tx, p);
 	*ret = p->name;
 	return RC_OK;
 }
@@ -141,30 +163,141 @@ take_rows(struct pg_tx *tx, struct pg_stmt *st, PGresult *r)
 	return pg_tx_note(tx, pg_conn_rc(tx->conn, r));
 }
 
+static void
+count_changed(struct pg_tx *tx, const struct pg_stmt *st)
+{
+	uint32_t rows = 0;
+
+	/* "" for a SELECT without rows and for what changes none. */
+	if (parse_u32(span_str(PQcmdTuples(st->rows)), UINT32_MAX, &rows) != RC_OK)
+		rows = 0;
+	tx->changed = rows;
+}
+
+static const int all_binary[PG_ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	                                     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	                                     1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+
 static enum rc
 run_prepared(struct pg_tx *tx, struct pg_stmt *st)
 {
 	const char *name = NULL;
-	uint32_t rows = 0;
 	enum rc rc = pg_tx_note(tx, prepared(tx, st, &name));
 
 	if (rc)
 		return rc;
 	atomic_fetch_add_explicit(&tx->e->trips, 1, memory_order_relaxed);
-	rc = take_rows(
-		tx, st,
-		PQexecPrepared(tx->conn->h, name, st->n, st->values, st->lengths,
-	                       (const int[PG_ARGS_MAX]){ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	                                                 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	                                                 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 },
-	                       1));
-	if (rc)
-		return rc;
-	/* "" for a SELECT without rows and for what changes none. */
-	if (parse_u32(span_str(PQcmdTuples(st->rows)), UINT32_MAX, &rows) != RC_OK)
-		rows = 0;
-	tx->changed = rows;
-	return RC_OK;
+	rc = take_rows(tx, st,
+	               PQexecPrepared(tx->conn->h, name, st->n, st->values, st->lengths,
+	                              all_binary, 1));
+	if (!rc)
+		count_changed(tx, st);
+	return rc;
+}
+
+/* --- the first statement of a transaction, with BEGIN in the same message --- */
+
+static bool
+send(struct pg_tx *tx, const char *sql, unsigned *n)
+{
+	++*n;
+	return PQsendQueryParams(tx->conn->h, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+/* *ret_n: how many results come before the statement's own. */
+static bool
+send_first(struct pg_tx *tx, struct pg_stmt *st, const struct pg_prepared *p, bool is_new,
+           unsigned *ret_n)
+{
+	PGconn *h = tx->conn->h;
+	char *text = is_new ? text_of(st->sql, true) : NULL;
+	bool ok;
+
+	*ret_n = 0;
+	ok = send(tx, tx->base.write ? PG_BEGIN_WRITE : PG_BEGIN_READ, ret_n) &&
+	     send(tx, tx->db->path, ret_n) &&
+	     (!tx->savepoint || send(tx, "SAVEPOINT part", ret_n));
+	if (ok && is_new) {
+		++*ret_n;
+		ok = PQsendPrepare(h, p->name, text, st->n, st->types) == 1;
+	}
+	free(text);
+	return ok &&
+	       PQsendQueryPrepared(h, p->name, st->n, st->values, st->lengths, all_binary,
+	                           1) == 1 &&
+	       PQpipelineSync(h) == 1;
+}
+
+/* The next result that is not the end of one. */
+static PGresult *
+next_result(struct pg_conn *c)
+{
+	PGresult *r = PQgetResult(c->h);
+
+	return r || pg_conn_is_lost(c) ? r : PQgetResult(c->h);
+}
+
+/* Whatever comes yet, and the mode. */
+static void
+leave_pipeline(struct pg_conn *c)
+{
+	PGresult *r;
+	bool at_end = false;
+
+	while (!at_end && !pg_conn_is_lost(c) && (r = next_result(c)) != NULL) {
+		at_end = PQresultStatus(r) == PGRES_PIPELINE_SYNC;
+		PQclear(r);
+	}
+	(void)PQexitPipelineMode(c->h);
+}
+
+static enum rc
+run_first(struct pg_tx *tx, struct pg_stmt *st)
+{
+	struct pg_conn *c = tx->conn;
+	struct pg_prepared *p = find_prepared(tx, st->sql);
+	struct pg_prepared *made = p ? NULL : new_prepared(tx, st->sql);
+	PGresult *r = NULL;
+	unsigned n = 0;
+	enum rc rc = RC_AGAIN;
+
+	atomic_fetch_add_explicit(&tx->e->trips, 1, memory_order_relaxed);
+	if (PQenterPipelineMode(c->h) && send_first(tx, st, made ? made : p, made, &n))
+		rc = RC_OK;
+	for (unsigned i = 0; !rc && i < n; i++) {
+		r = next_result(c);
+		rc = pg_tx_note(tx, pg_conn_rc(c, r));
+		PQclear(TAKE(r));
+	}
+	if (made && !rc)
+		keep_prepared(tx, made);
+	else
+		free(made);
+	if (!rc)
+		rc = take_rows(tx, st, next_result(c));
+	leave_pipeline(c);
+	(void)pg_tx_note(tx, rc);
+	if (!rc)
+		count_changed(tx, st);
+	return rc;
+}
+
+/* The server may have gone while the connection was idle: nothing is lost with that. */
+static enum rc
+start_with(struct pg_tx *tx, struct pg_stmt *st)
+{
+	unsigned tries = 0;
+	enum rc rc;
+
+	do
+		rc = run_first(tx, st);
+	while (tx->lost && pg_tx_move(tx, &tries));
+	if (tx->lost)
+		return tx->lost;
+	tx->started = true;
+	tx->inside = tx->savepoint;
+	tx->savepoint = false;
+	return rc;
 }
 
 static enum rc
@@ -198,6 +331,20 @@ run_long(struct pg_tx *tx, struct pg_stmt *st)
 	return rc ? rc : fetch_piece(tx, st);
 }
 
+static enum rc
+run_it(struct pg_tx *tx, struct pg_stmt *st)
+{
+	enum rc rc;
+
+	atomic_fetch_add_explicit(&tx->e->statements, 1, memory_order_relaxed);
+	if (!tx->started && !tx->lost && !st->is_long)
+		return start_with(tx, st);
+	rc = pg_tx_start(tx);
+	if (rc)
+		return rc;
+	return st->is_long ? run_long(tx, st) : run_prepared(tx, st);
+}
+
 enum rc
 pg_stmt_step(struct engine_stmt *base)
 {
@@ -206,9 +353,7 @@ pg_stmt_step(struct engine_stmt *base)
 	enum rc rc;
 
 	if (!st->ran) {
-		rc = pg_tx_start(tx);
-		if (!rc)
-			rc = st->is_long ? run_long(tx, st) : run_prepared(tx, st);
+		rc = run_it(tx, st);
 		if (rc)
 			return rc;
 		st->ran = true;

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "store/store_private.h"
+#include "tests/unit/pg_proxy.h"
 #include "tests/unit/store_fixture.h"
 
 static const char *const step_1[] = {
@@ -22,6 +23,8 @@ struct bed {
 	struct engine_conf conf;
 	struct engine *e;
 	char *conninfo;
+	struct pg_proxy *proxy; /* NULL: none is between */
+	char *proxied;
 };
 
 static int
@@ -49,7 +52,9 @@ teardown(void **state)
 
 	engine_fail_after(0);
 	engine_close(b->e);
+	pg_proxy_stop(b->proxy);
 	engine_fixture_drop(b->conninfo);
+	free(b->proxied);
 	free(b);
 	return 0;
 }
@@ -158,6 +163,127 @@ a_connection_lost_within_a_transaction_says_try_again(void **state)
 	assert_rc(get(tx, 1, false, &v), RC_AGAIN);
 	engine_tx_free(tx);
 	assert_int_equal(value(b, 1), 0);
+}
+
+/* --- commits whose connection breaks --- */
+
+static void
+through_proxy(struct bed *b, unsigned resolve_ms)
+{
+	engine_close(TAKE(b->e));
+	b->proxy = pg_proxy_start(b->conninfo, &b->proxied);
+	b->conf.conninfo = b->proxied;
+	b->conf.resolve_ms = resolve_ms;
+	assert_ok(engine_pg_open(&b->conf, &b->e, NULL));
+}
+
+static enum rc
+set_and_commit(struct bed *b, int64_t v)
+{
+	struct engine_tx *tx = begin(b, true);
+
+	assert_ok(set(tx, 1, v));
+	return engine_commit(&tx);
+}
+
+static void
+a_commit_that_was_done_is_known_though_its_answer_was_lost(void **state)
+{
+	struct bed *b = *state;
+
+	through_proxy(b, 0);
+	for (int64_t v = 1; v <= 3; v++) {
+		assert_ok(set_and_commit(b, v * 10));
+		pg_proxy_cut(b->proxy, PG_CUT_AFTER);
+		assert_ok(set_and_commit(b, v));
+		assert_true(pg_proxy_has_cut(b->proxy));
+		assert_int_equal(value(b, 1), v);
+	}
+}
+
+static void
+a_commit_that_never_arrived_was_not_done(void **state)
+{
+	struct bed *b = *state;
+
+	through_proxy(b, 0);
+	assert_ok(set_and_commit(b, 1));
+	pg_proxy_cut(b->proxy, PG_CUT_BEFORE);
+	assert_rc(set_and_commit(b, 2), RC_AGAIN);
+	assert_int_equal(value(b, 1), 1);
+	/* It arrives after that was said: it must not be done any more. */
+	pg_proxy_release(b->proxy);
+	assert_int_equal(value(b, 1), 1);
+	assert_ok(set_and_commit(b, 3));
+	assert_int_equal(value(b, 1), 3);
+}
+
+static void
+the_first_commit_of_a_connection_is_no_exception(void **state)
+{
+	struct bed *b = *state;
+
+	through_proxy(b, 0);
+	pg_proxy_cut(b->proxy, PG_CUT_BEFORE);
+	assert_rc(set_and_commit(b, 1), RC_AGAIN);
+	pg_proxy_release(b->proxy);
+	assert_int_equal(value(b, 1), 0);
+	end_connections(b);
+	pg_proxy_cut(b->proxy, PG_CUT_AFTER);
+	assert_ok(set_and_commit(b, 2));
+	assert_int_equal(value(b, 1), 2);
+}
+
+static void *
+come_back(void *arg)
+{
+	struct bed *b = arg;
+
+	while (!pg_proxy_has_cut(b->proxy))
+		usleep(1000);
+	pg_proxy_away(b->proxy, true);
+	usleep(300000);
+	pg_proxy_away(b->proxy, false);
+	return NULL;
+}
+
+static void
+the_outcome_is_asked_for_until_the_server_is_back(void **state)
+{
+	struct bed *b = *state;
+	pthread_t t;
+
+	through_proxy(b, 0);
+	pg_proxy_cut(b->proxy, PG_CUT_AFTER);
+	assert_int_equal(pthread_create(&t, NULL, come_back, b), 0);
+	assert_ok(set_and_commit(b, 7));
+	pthread_join(t, NULL);
+	assert_int_equal(value(b, 1), 7);
+}
+
+static void *
+stay_away(void *arg)
+{
+	struct bed *b = arg;
+
+	while (!pg_proxy_has_cut(b->proxy))
+		usleep(1000);
+	pg_proxy_away(b->proxy, true);
+	return NULL;
+}
+
+static void
+who_waits_for_the_outcome_does_not_wait_for_ever(void **state)
+{
+	struct bed *b = *state;
+	pthread_t t;
+
+	through_proxy(b, 200);
+	pg_proxy_cut(b->proxy, PG_CUT_BEFORE);
+	assert_int_equal(pthread_create(&t, NULL, stay_away, b), 0);
+	assert_rc(set_and_commit(b, 7), RC_AGAIN);
+	pthread_join(t, NULL);
+	pg_proxy_away(b->proxy, false);
 }
 
 struct member {
@@ -403,6 +529,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(connections_that_went_while_idle_are_not_noticed),
 		TEST(a_connection_lost_within_a_transaction_says_try_again),
+		TEST(a_commit_that_was_done_is_known_though_its_answer_was_lost),
+		TEST(a_commit_that_never_arrived_was_not_done),
+		TEST(the_first_commit_of_a_connection_is_no_exception),
+		TEST(the_outcome_is_asked_for_until_the_server_is_back),
+		TEST(who_waits_for_the_outcome_does_not_wait_for_ever),
 		TEST(what_is_read_to_be_changed_is_not_lost),
 		TEST(of_a_circle_of_waiters_one_is_told_to_try_again),
 		TEST(when_all_connections_are_in_use_others_wait_and_try_again),
