@@ -135,7 +135,7 @@ note(struct job *j, struct store_tx *tx, struct store_cursor *row, struct eas_fo
 		row->prev_key = row->key;
 		row->prev_state = row->state;
 	}
-	row->key++;
+	row->key = store_cursor_next_key(row);
 	row->state = eas_folders_write(f, j->c->arena);
 	eas_pack_u64(&answer, j->hash);
 	eas_pack_u64(&answer, j->id);

@@ -251,7 +251,8 @@ sync_first(struct eas_call *c)
 	if (!same) {
 		row.prev_key = row.key;
 		row.prev_state = row.key != 0 ? row.state : SPAN("");
-		row.key = row.key != 0 ? row.key + 1 : 1000 + random_below(1000000000);
+		row.key = row.key != 0 ? store_cursor_next_key(&row)
+		                       : 1000 + random_below(1000000000);
 		row.state = eas_folders_write(&f, c->arena);
 		row.answer = SPAN("");
 		if (c->device.number != 0)
@@ -352,7 +353,7 @@ sync_more(struct eas_call *c, struct span key)
 			row.prev_key = row.key;
 			row.prev_state = row.state;
 		}
-		row.key++;
+		row.key = store_cursor_next_key(&row);
 		row.answer = SPAN("");
 		f.modseq = modseq;
 		f.n_mine = 0;

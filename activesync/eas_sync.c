@@ -84,7 +84,7 @@ match_first(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx 
 	take_options(co);
 	take_supported(co, s->c->arena);
 	co->new_key = fresh              ? co->row.key
-	              : co->row.key != 0 ? co->row.key + 1
+	              : co->row.key != 0 ? store_cursor_next_key(&co->row)
 	                                 : first_key();
 	co->save = true;
 }
@@ -229,7 +229,7 @@ serve_all(struct eas_sync *s)
 			continue;
 		serve_fetches(s, co, tx);
 		if (co->n_out > 0 || co->results || co->match == EAS_SYNC_KEY_PREVIOUS) {
-			co->new_key = co->row.key + 1;
+			co->new_key = store_cursor_next_key(&co->row);
 			co->save = true;
 		} else {
 			/* Nothing to say; what was passed over need not be seen again. */
@@ -438,6 +438,8 @@ read_request(struct eas_sync *s, unsigned *ret_status)
 		}
 	}
 	rc = eas_read(s->c, &tx);
+	if (rc == RC_OK)
+		s->restored = store_tx_restored(tx);
 	if (rc == RC_OK && (!s->c->root || s->partial)) {
 		rc = eas_sync_cache_load(s, tx);
 		if (rc == RC_NOT_FOUND || (rc == RC_OK && s->n == 0)) {

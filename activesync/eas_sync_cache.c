@@ -7,7 +7,7 @@
 #include "activesync/eas_pack.h"
 #include "activesync/eas_sync.h"
 
-#define FORMAT 1
+#define FORMAT 2
 
 void
 eas_sync_cache_write(const struct eas_sync *s, struct buf *out)
@@ -17,6 +17,7 @@ eas_sync_cache_write(const struct eas_sync *s, struct buf *out)
 	for (size_t i = 0; i < s->n; i++)
 		n += s->collections[i].id != 0 && s->collections[i].key != UINT64_MAX;
 	eas_pack_u64(out, FORMAT);
+	eas_pack_u64(out, s->restored);
 	eas_pack_u64(out, s->is_wait);
 	eas_pack_u64(out, s->wait_s);
 	eas_pack_u64(out, s->window);
@@ -93,6 +94,10 @@ eas_sync_cache_load(struct eas_sync *s, struct store_tx *tx)
 		return rc;
 	u.rest = row.state;
 	if (eas_unpack_u64(&u) != FORMAT)
+		return RC_NOT_FOUND;
+	/* Restored since: the keys here are those of the backup, and the device may have
+	 * newer ones, which it must show. */
+	if (eas_unpack_u64(&u) != store_tx_restored(tx))
 		return RC_NOT_FOUND;
 	is_wait = eas_unpack_u64(&u) != 0;
 	wait_s = eas_unpack_u32(&u);

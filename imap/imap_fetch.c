@@ -118,18 +118,7 @@ narrow(struct imap_run *r, struct store_tx *tx, struct fetch *f)
 	rc = imap_view_select_uids(r, tx, &f->wire, &asked);
 	if (rc)
 		return rc;
-	uids = (uint32_t *)(void *)gone.p;
-	size_t n_gone = 0;
-	for (size_t i = 0; i < gone.len / sizeof(*uids); i++) {
-		if (imap_seqset_has(&asked, uids[i]))
-			uids[n_gone++] = uids[i];
-	}
-	imap_sort_u32(uids, n_gone);
-	if (n_gone > 0) {
-		buf_add_str(&r->out, "* VANISHED (EARLIER) ");
-		imap_seqset_write(&r->out, uids, n_gone);
-		buf_add_str(&r->out, "\r\n");
-	}
+	imap_resync_write_gone(&r->out, &gone, &asked, r->arena);
 	return RC_OK;
 }
 
@@ -141,6 +130,9 @@ prepare(struct imap_run *r, struct store_tx *tx, struct fetch *f)
 		rc = narrow(r, tx, f);
 	if (rc)
 		return rc;
+	/* What the client remembers was lost by a restore: nothing is as it knows it. */
+	if (f->changed_since && store_tx_is_lost(tx, f->changed_since))
+		f->changed_since = 1;
 	f->next_seq = f->seqs.n > 0 ? f->seqs.v[0].lo : 0;
 	f->ready = true;
 	return RC_OK;

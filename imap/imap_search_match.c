@@ -253,7 +253,7 @@ imap_search_matches(struct search_msg *m, const struct search_key *k)
 	case SEARCH_YOUNGER:
 		return (m->now_ms - item->received_ms) / 1000 < (int64_t)k->number;
 	case SEARCH_MODSEQ:
-		return item->modseq >= k->number;
+		return item->modseq >= k->number || store_tx_is_lost(m->tx, k->number);
 	case SEARCH_FROM:
 	case SEARCH_TO:
 	case SEARCH_CC:

@@ -138,13 +138,7 @@ write_answers(struct imap_run *r, const struct select *sel,
 	}
 }
 
-/* Whom the client knows, as a set that can be asked. */
-static bool
-is_known(const struct imap_seqset *known, uint32_t uid)
-{
-	return known->n == 0 || imap_seqset_has(known, uid);
-}
-
+/* Of the messages, those that the client knows. */
 static size_t
 keep_known(struct buf *b, const struct imap_seqset *known)
 {
@@ -152,7 +146,7 @@ keep_known(struct buf *b, const struct imap_seqset *known)
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->len / sizeof(*v); i++) {
-		if (is_known(known, v[i]))
+		if (!known || imap_seqset_has(known, v[i]))
 			v[n++] = v[i];
 	}
 	imap_sort_u32(v, n);
@@ -167,6 +161,7 @@ resync(struct imap_run *r, struct store_tx *tx, const struct select *sel,
 	AUTO_DONE(buf) struct buf gone = BUF_INIT(0);
 	AUTO_DONE(buf) struct buf changed = BUF_INIT(0);
 	struct imap_seqset known = { 0 };
+	const struct imap_seqset *among = NULL;
 
 	if (!sel->qresync || sel->epoch != c->epoch)
 		return RC_OK;
@@ -174,15 +169,12 @@ resync(struct imap_run *r, struct store_tx *tx, const struct select *sel,
 	                                 &changed);
 	if (rc)
 		return rc;
-	if (sel->known.n > 0)
+	if (sel->known.n > 0) {
 		imap_seqset_resolve(&sel->known, c->uid_next - 1, r->arena, &known);
-	size_t n = keep_known(&gone, &known);
-	if (n > 0) {
-		buf_add_str(&r->out, "* VANISHED (EARLIER) ");
-		imap_seqset_write(&r->out, (uint32_t *)(void *)gone.p, n);
-		buf_add_str(&r->out, "\r\n");
+		among = &known;
 	}
-	n = keep_known(&changed, &known);
+	imap_resync_write_gone(&r->out, &gone, among, r->arena);
+	size_t n = keep_known(&changed, among);
 	if (n > 0) {
 		v->updates = xreallocarray(NULL, n, sizeof(*v->updates));
 		memcpy(v->updates, changed.p, n * sizeof(*v->updates));

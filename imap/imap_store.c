@@ -133,7 +133,8 @@ store_one(struct imap_run *r, struct store_tx *tx, struct store_cmd *c, uint32_t
 	}
 	if (rc)
 		return rc;
-	if (c->conditional && item.modseq > c->unchanged_since) {
+	if (c->conditional && (item.modseq > c->unchanged_since ||
+	                       store_tx_is_lost(tx, c->unchanged_since))) {
 		uint32_t n = r->by_uid ? uid : seq;
 		buf_add(&c->modified, &n, sizeof(n));
 		return RC_OK;

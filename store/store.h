@@ -55,6 +55,7 @@ struct store_actor {
  * A read transaction sees one snapshot. A write transaction has the user (on SQLite: the
  * user's shard) to itself until it ends (they are short: no waiting for anything inside),
  * and is committed in a group with others. user: from store_directory.h; must exist.
+ * RC_AGAIN while a restore replaces the user's data.
  */
 enum rc store_read(struct store *s, uint64_t user, struct store_tx **ret) MUST_CHECK;
 enum rc store_write(struct store *s, uint64_t user, const struct store_actor *who,
@@ -74,6 +75,16 @@ void store_tx_set_actor(struct store_tx *tx, const struct store_actor *who);
 uint64_t store_tx_user(const struct store_tx *tx);
 /* The user's counter: in a read the snapshot's, in a write the last number given. */
 uint64_t store_tx_modseq(struct store_tx *tx);
+
+/*
+ * A restore from a backup loses what came after it, and numbers go on far above all that
+ * were given out (docs/decisions/store-archive.md). True for a modseq of what was lost:
+ * who remembers it may know of changes that never were, and starts afresh.
+ */
+bool store_tx_is_lost(const struct store_tx *tx, uint64_t modseq);
+/* The modseq with which the last restore of the user's data began, 0: never. What a
+ * protocol remembers of the life before (a cached request) is void in the next. */
+uint64_t store_tx_restored(const struct store_tx *tx);
 
 /* What a commit moved. collection 0 means the folder tree. */
 struct store_moved {

@@ -148,7 +148,7 @@ make_bounds(struct store_tx *tx, const struct store_change_query *q, struct boun
 			I(tx->user), I(q->collection));
 	if (rc)
 		return rc;
-	if (q->since > 0 && q->since < col_u64(st, 0))
+	if ((q->since > 0 && q->since < col_u64(st, 0)) || store_tx_is_lost(tx, q->since))
 		return RC_CONFLICT;
 	*ret = (struct bounds){
 		.collection = q->collection,

@@ -41,7 +41,7 @@ struct store_change_query {
  * complete; pass it as since to go on. *ret_more: there is more before until. An add
  * stands where the item came in, also when it changed later; modseq is the place in the
  * log, item.modseq the item's own. RC_CONFLICT: since lies before what the log still
- * knows (retention): start afresh.
+ * knows (retention), or in what a restore has lost: start afresh.
  */
 enum rc store_changes(struct store_tx *tx, const struct store_change_query *q,
                       struct arena *a, struct store_change **ret, size_t *ret_n,

@@ -19,7 +19,7 @@ store_cursor_load(struct store_tx *tx, uint32_t device, const char *name, struct
 	struct engine_stmt *st = NULL;
 	enum rc rc = sql_one(
 		tx->etx, &st,
-		"SELECT sync_key, state, prev_key, prev_state, answer"
+		"SELECT sync_key, state, prev_key, prev_state, answer, key_floor"
 		" FROM sync_cursor WHERE owner = $1 AND device = $2 AND name = $3",
 		I(tx->user), I(device), T(span_str(name)));
 
@@ -31,6 +31,7 @@ store_cursor_load(struct store_tx *tx, uint32_t device, const char *name, struct
 		.prev_key = col_u64(st, 2),
 		.prev_state = arena_span(a, engine_bytes(st, 3)),
 		.answer = arena_span(a, engine_bytes(st, 4)),
+		.key_floor = col_u64(st, 5),
 	};
 	return RC_OK;
 }
@@ -44,13 +45,20 @@ store_cursor_save(struct store_tx *tx, uint32_t device, const char *name,
 	return sql_run(
 		tx->etx,
 		"INSERT INTO sync_cursor (owner, device, name, sync_key, state, prev_key,"
-		" prev_state, answer) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" prev_state, answer, key_floor)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 		" ON CONFLICT (owner, device, name) DO UPDATE SET"
 		" sync_key = excluded.sync_key, state = excluded.state,"
 		" prev_key = excluded.prev_key, prev_state = excluded.prev_state,"
-		" answer = excluded.answer",
+		" answer = excluded.answer, key_floor = excluded.key_floor",
 		I(tx->user), I(device), T(span_str(name)), I(c->key), B(c->state),
-		I(c->prev_key), B(c->prev_state), B(c->answer));
+		I(c->prev_key), B(c->prev_state), B(c->answer), I(c->key_floor));
+}
+
+uint64_t
+store_cursor_next_key(const struct store_cursor *c)
+{
+	return c->key + 1 > c->key_floor ? c->key + 1 : c->key_floor;
 }
 
 enum rc

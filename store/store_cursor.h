@@ -19,7 +19,12 @@ struct store_cursor {
 	uint64_t prev_key; /* 0: none */
 	struct span prev_state;
 	struct span answer;
+	/* Keys below were given out and lost by a restore; loaded and saved as it is. */
+	uint64_t key_floor;
 };
+
+/* The number to hand out after c->key; never one that was handed out before. */
+uint64_t store_cursor_next_key(const struct store_cursor *c);
 
 /* name: "sync/12", "folders", ...; at most 200 bytes. Spans in a. */
 enum rc store_cursor_load(struct store_tx *tx, uint32_t device, const char *name,

@@ -75,6 +75,20 @@ col_u32(struct engine_stmt *st, unsigned i)
 	return (uint32_t)engine_int(st, i);
 }
 
+/* Modseqs above from and below to were given out and are lost. */
+struct lost_span {
+	uint64_t from;
+	uint64_t to;
+};
+#define LOST_MAX 8
+
+/* store_lost.c: in the account's row 16 bytes a span, in rising order. RC_IO: damaged. */
+enum rc lost_read(struct span bytes, struct lost_span *ret, size_t *ret_n) MUST_CHECK;
+/* bytes with one more span, above all others; when there are LOST_MAX, the two lowest
+ * become one. */
+enum rc
+lost_add(struct span bytes, uint64_t from, uint64_t to, struct buf *out) MUST_CHECK;
+
 /* store_schema.c */
 extern const struct engine_schema store_schemas[ENGINE_DB_N];
 
@@ -107,6 +121,9 @@ struct store_tx {
 	uint32_t device_next;
 	uint32_t epoch_last;
 	uint64_t content_next;
+	uint64_t swept;
+	struct lost_span lost[LOST_MAX];
+	size_t n_lost;
 	bool account_dirty;
 
 	struct tx_counters *counters;

@@ -179,6 +179,18 @@ static const char *const shard_2[] = {
 	NULL,
 };
 
+/* hold: not 0 while a restore replaces the user's rows; nobody else may look then.
+ * swept: moves when the sweep takes rows away, which no modseq tells. lost: the spans of
+ * modseqs that were given out and lost again (store_lost.c). key_floor: the next key is
+ * at least this one. */
+static const char *const shard_3[] = {
+	"ALTER TABLE account ADD COLUMN hold BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE account ADD COLUMN swept BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE account ADD COLUMN lost BYTEA NOT NULL DEFAULT ''",
+	"ALTER TABLE sync_cursor ADD COLUMN key_floor BIGINT NOT NULL DEFAULT 0",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -291,7 +303,7 @@ static const char *const blobs_1[] = {
 	NULL,
 };
 
-static const char *const *const shard_steps[] = { shard_1, shard_2 };
+static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3 };
 static const char *const *const directory_steps[] = { directory_1, directory_2 };
 static const char *const *const queue_steps[] = { queue_1 };
 static const char *const *const blobs_steps[] = { blobs_1 };

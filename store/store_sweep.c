@@ -134,8 +134,12 @@ remove_batch(struct sweep *w, uint64_t user, uint32_t collection, select_fn *sel
 	for (size_t i = 0; !rc && i < n; i++)
 		rc = remove(tx, &list[i]);
 	*ret_more = n == BATCH;
-	if (!rc && n > 0)
+	if (!rc && n > 0) {
+		/* No modseq tells of it: an incremental backup asks for this. */
+		tx->swept++;
+		tx->account_dirty = true;
 		rc = store_commit(&tx);
+	}
 	if (!rc)
 		w->removed += n;
 	return rc;
@@ -299,22 +303,30 @@ load_collection_ids(struct sweep *w, uint64_t user, struct arena *a, uint32_t **
 	struct store_tx *tx = NULL;
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	uint32_t max;
+	uint32_t *list = NULL;
 	size_t n = 0;
+	size_t cap = 0;
 	enum rc rc = store_read(w->s, user, &tx);
 
-	if (rc)
-		return rc;
-	max = tx->collection_next;
-	*ret = arena_array(a, max, uint32_t);
-	rc = sql_each(tx->etx, &st,
-	              "SELECT id FROM collection WHERE owner = $1"
-	              " UNION ALL SELECT id FROM collection_gone WHERE owner = $1",
-	              I(user));
-	while (!rc && n < max && (rc = engine_step(st)) == RC_OK)
-		(*ret)[n++] = col_u32(st, 0);
-	*ret_n = n;
-	return sql_end(rc);
+	if (!rc)
+		rc = sql_each(
+			tx->etx, &st,
+			"SELECT id FROM collection WHERE owner = $1"
+			" UNION ALL SELECT id FROM collection_gone WHERE owner = $1",
+			I(user));
+	while (!rc && (rc = engine_step(st)) == RC_OK) {
+		list = grow(list, n, &cap, sizeof(*list));
+		list[n++] = col_u32(st, 0);
+	}
+	rc = sql_end(rc);
+	if (!rc) {
+		*ret = arena_array(a, n, uint32_t);
+		if (n > 0)
+			memcpy(*ret, list, n * sizeof(*list));
+		*ret_n = n;
+	}
+	free(list);
+	return rc;
 }
 
 /* A user who was removed and whose time has passed: everything. */
@@ -422,17 +434,19 @@ read_marks(struct engine_stmt *st, struct marks *m)
 	return sql_end(rc);
 }
 
+/* Also of one whose rows a restore is just replacing. */
 static enum rc
 mark_user(struct store *s, uint64_t user, struct marks *m)
 {
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	enum rc rc = store_read(s, user, &tx);
+	enum rc rc = engine_begin(s->engine, ENGINE_SHARD, store_shard_of(s, user), false,
+	                          &etx);
 
 	if (!rc)
-		rc = sql_each(tx->etx, &st,
+		rc = sql_each(etx, &st,
 		              "SELECT sha256 FROM content WHERE owner = $1 AND form = 2"
 		              " /* long */",
 		              I(user));
@@ -484,11 +498,8 @@ sweep_blobs(struct sweep *w)
 	size_t n = 0;
 	enum rc rc = load_people(w->s, &people, &n);
 
-	for (size_t i = 0; !rc && i < n; i++) {
+	for (size_t i = 0; !rc && i < n; i++)
 		rc = mark_user(w->s, people[i].id, &m);
-		if (rc == RC_NOT_FOUND)
-			rc = RC_OK;
-	}
 	if (!rc)
 		rc = mark_queue(w->s, &m);
 	if (m.n > 0)
@@ -520,7 +531,9 @@ store_sweep(struct store *s, uint64_t *ret_removed)
 		else if (people[i].removed_ms < w.before_ms &&
 		         people[i].removed_ms < clock_wall_ms() - MAKING_MS)
 			rc = purge_user(&w, people[i].id);
-		if (rc == RC_NOT_FOUND) /* purged meanwhile */
+		/* Purged meanwhile; held by a restore, or in the way of another node: the
+		 * next sweep. */
+		if (rc == RC_NOT_FOUND || rc == RC_AGAIN)
 			rc = RC_OK;
 	}
 	if (!rc)

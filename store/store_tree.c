@@ -85,7 +85,7 @@ store_tree_changes(struct store_tx *tx, uint64_t since, struct arena *a,
 	struct tree_list l = { 0 };
 	enum rc rc;
 
-	if (since > 0 && since < tx->tree_floor)
+	if ((since > 0 && since < tx->tree_floor) || store_tx_is_lost(tx, since))
 		return RC_CONFLICT;
 	if (since >= tx->tree_modseq) {
 		*ret = NULL;

@@ -24,7 +24,8 @@ store_shard_of(const struct store *s, uint64_t user)
 
 #define ACCOUNT                                                                          \
 	"SELECT modseq, tree_modseq, tree_floor, collection_next,"                       \
-	" content_next, device_next, epoch_last FROM account WHERE owner = $1"
+	" content_next, device_next, epoch_last, hold, swept, lost"                      \
+	" FROM account WHERE owner = $1"
 
 /* The first statement of each transaction. A writer locks the row: those of one user run
  * one after the other on any engine. */
@@ -48,7 +49,10 @@ account_load(struct store_tx *tx)
 	tx->content_next = col_u64(st, 4);
 	tx->device_next = col_u32(st, 5);
 	tx->epoch_last = col_u32(st, 6);
-	return RC_OK;
+	if (engine_int(st, 7) != 0)
+		return RC_AGAIN;
+	tx->swept = col_u64(st, 8);
+	return lost_read(engine_bytes(st, 9), tx->lost, &tx->n_lost);
 }
 
 static enum rc
@@ -58,10 +62,10 @@ account_save(struct store_tx *tx)
 		tx->etx,
 		"UPDATE account SET modseq = $2, tree_modseq = $3, tree_floor = $4,"
 		" collection_next = $5, content_next = $6, device_next = $7,"
-		" epoch_last = $8 WHERE owner = $1",
+		" epoch_last = $8, swept = $9 WHERE owner = $1",
 		I(tx->user), I(tx->modseq), I(tx->tree_modseq), I(tx->tree_floor),
 		I(tx->collection_next), I(tx->content_next), I(tx->device_next),
-		I(tx->epoch_last));
+		I(tx->epoch_last), I(tx->swept));
 }
 
 static struct store_tx *
