@@ -35,7 +35,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 os.environ.setdefault("GODWIT_BUILD", os.path.join(ROOT, "build", "release"))
 sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 sys.path.insert(0, HERE)
-from bench_push import CONF, PASSWORD, make_users  # noqa: E402
+from bench_server import CONF, PASSWORD, make_users  # noqa: E402
 from dovecot_peer import Dovecot  # noqa: E402
 from harness import Godwit, free_port, wait_until  # noqa: E402
 from peers import Postfix, answers  # noqa: E402

@@ -1,134 +1,58 @@
 /* SPDX-License-Identifier: ISC
  *
- * bench_push.c - N phones in Ping and M desktops in IDLE over TLS; then mail comes in.
+ * bench_push.c - the load client: does what lines on standard input say, one JSON object
+ * a line is the answer. tests/bench/push starts as many of them as it takes.
  *
- * Prints one JSON object: memory of the server for each waiting client (PSS), its CPU
- * while idle, and the time from SMTP's 250, and from the final dot, to the wake at the
- * client. bench_push.py starts the server and makes the accounts.
+ *   grow N PARALLEL [PATIENCE_S]   until N devices wait
+ *   cut N PARALLEL [PATIENCE_S]    N of them lose their connection; until all wait again
+ *   gather PATIENCE_S              until all wait again, whatever became of them
+ *   mail COUNT RATE                messages a second; latencies in microseconds
+ *   sync COUNT RATE                plain Syncs of other devices; the same
+ *   hands COUNT PARALLEL           TLS handshakes and nothing else
+ *   status
+ *   quit                           as does the end of the input
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
-
 #include "base/clock.h"
-#include "base/encode.h"
 #include "base/mem.h"
-#include "tests/bench/load.h"
-
-struct sample {
-	double *v;
-	size_t n;
-};
-
-struct bench {
-	struct load load;
-	struct load_conf conf;
-	struct load_client *phones;
-	struct load_client *desktops;
-	unsigned started;
-	unsigned waiting;
-	unsigned lost;
-	struct load_sender *sender;
-	unsigned sent;
-	struct loop_timer tick;
-	struct loop_timer patience;
-	uint64_t begin_us;
-	uint64_t sent_us;     /* when the current message was written */
-	uint64_t accepted_us; /* 0: no 250 yet */
-	unsigned target;      /* user of the current message */
-	struct sample phone_after_250, phone_after_dot, desktop_after_250,
-		desktop_after_dot, accept;
-	uint64_t pss_before, pss_after;
-	double ramp_s, idle_cpu;
-	uint64_t cpu_at;
-};
+#include "tests/bench/bench_push.h"
 
 void
-load_address(struct load *l, uint16_t port, struct sockaddr_in *ret)
-{
-	*ret = l->to;
-	ret->sin_port = htons(port);
-}
-
-void
-load_user(const struct load *l, unsigned n, char *ret, size_t size)
+load_user(const struct load *l, unsigned user, char *ret, size_t size)
 {
 	char number[16];
-	const char *at = strstr(l->conf->user_pattern, "%");
-	snprintf(number, sizeof(number), "%05u", n);
+	const char *at = strchr(l->conf->user_pattern, '%');
+	snprintf(number, sizeof(number), "%05u", l->conf->first_user + user);
 	snprintf(ret, size, "%.*s%s%s", (int)(at - l->conf->user_pattern),
 	         l->conf->user_pattern, number, at + 1);
 }
 
-/* Kilobytes of "Pss:" of the process. */
-static uint64_t
-pss_kb(int pid)
+void
+load_sample_add(struct load_sample *s, int64_t us)
 {
-	char path[64], line[256];
-	uint64_t kb = 0;
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-	FILE *f = fopen(path, "r");
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "Pss: %" SCNu64, &kb) == 1)
-			break;
+	if (s->n == s->cap) {
+		s->cap = s->cap ? s->cap * 2 : 256;
+		s->us = xreallocarray(s->us, s->cap, sizeof(*s->us));
 	}
-	fclose(f);
-	return kb;
+	s->us[s->n++] = us > INT32_MAX ? INT32_MAX : (int32_t)us;
 }
 
-/* User and system time of the process, in clock ticks. */
-static uint64_t
-cpu_ticks(int pid)
+void
+load_sample_print(const char *name, struct load_sample *s)
 {
-	char path[64];
-	unsigned long user = 0, sys = 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	FILE *f = fopen(path, "r");
-	if (!f)
-		return 0;
-	if (fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-	           &user, &sys) != 2)
-		user = sys = 0;
-	fclose(f);
-	return user + sys;
-}
-
-static void
-add(struct sample *s, double ms)
-{
-	s->v = xreallocarray(s->v, s->n + 1, sizeof(*s->v));
-	s->v[s->n++] = ms;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
-static void
-print_sample(const char *name, struct sample *s)
-{
-	if (s->n == 0)
-		return;
-	qsort(s->v, s->n, sizeof(*s->v), compare);
-	printf(", \"%s\": {\"n\": %zu, \"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"max\": %.3f}",
-	       name, s->n, s->v[s->n / 2], s->v[s->n * 9 / 10],
-	       s->v[s->n * 99 / 100 < s->n ? s->n * 99 / 100 : s->n - 1], s->v[s->n - 1]);
-}
-
-static unsigned
-total(const struct bench *b)
-{
-	return b->conf.phones + b->conf.desktops;
+	printf(",\"%s\":[", name);
+	for (size_t i = 0; i < s->n; i++)
+		printf("%s%" PRId32, i ? "," : "", s->us[i]);
+	printf("]");
+	free(s->us);
+	*s = (struct load_sample){ 0 };
 }
 
 static struct bench *
@@ -137,296 +61,277 @@ bench_of(struct load *l)
 	return container_of(l, struct bench, load);
 }
 
-static void start_more(struct bench *b);
-static void send_next(void *arg);
+/* -- waiting for the crowd -- */
 
 static void
-finish(struct bench *b)
+tell_crowd(struct bench *b, const char *what, bool done)
 {
-	loop_stop(b->load.loop);
-}
-
-/* -- deliveries -- */
-
-static bool
-is_done(const struct bench *b)
-{
-	bool phone = b->target >= b->conf.phones || b->phones[b->target].done_us;
-	bool desktop = b->target >= b->conf.desktops || b->desktops[b->target].done_us;
-	return b->accepted_us && phone && desktop;
+	printf("{\"%s\":{\"done\":%s,\"seconds\":%.3f,", what, done ? "true" : "false",
+	       (double)(clock_mono_us() - b->begin_us) / 1e6);
+	load_crowd_print(&b->load);
+	printf("}}\n");
+	fflush(stdout);
 }
 
 static void
-note(struct bench *b, struct load_client *c, struct sample *after_250,
-     struct sample *after_dot)
+stop_waiting(struct bench *b, bool done)
 {
-	add(after_dot, (double)(int64_t)(c->done_us - b->sent_us) / 1000.0);
-	add(after_250, (double)(int64_t)(c->done_us - b->accepted_us) / 1000.0);
-	c->done_us = 0;
+	const char *what = b->waits_for;
+	b->waits_for = NULL;
+	load_timer_clear(&b->load.loop, &b->patience);
+	tell_crowd(b, what, done);
 }
 
 static void
-try_next(struct bench *b)
+on_change(struct load *l)
 {
-	if (!is_done(b))
-		return;
-	add(&b->accept, (double)(b->accepted_us - b->sent_us) / 1000.0);
-	if (b->target < b->conf.phones)
-		note(b, &b->phones[b->target], &b->phone_after_250, &b->phone_after_dot);
-	if (b->target < b->conf.desktops)
-		note(b, &b->desktops[b->target], &b->desktop_after_250,
-		     &b->desktop_after_dot);
-	b->accepted_us = 0;
-	loop_timer_clear(&b->patience);
-	if (++b->sent == b->conf.deliveries) {
-		finish(b);
-		return;
-	}
-	/* Evenly spread, and never before the one before it has been seen. */
-	uint64_t due = b->begin_us + (uint64_t)b->sent * 1000000 / b->conf.rate;
-	uint64_t now = clock_mono_us();
-	loop_timer_set(&b->tick, due > now ? (due - now) / 1000 : 0);
-}
-
-static void
-on_accepted(void *arg, uint64_t at_us)
-{
-	struct bench *b = arg;
-	b->accepted_us = at_us;
-	try_next(b);
+	struct bench *b = bench_of(l);
+	/* A command that is being carried out may still begin with some of them. */
+	if (b->waits_for && !b->starting && l->crowd.waiting == l->crowd.want)
+		stop_waiting(b, true);
 }
 
 static void
 on_impatient(void *arg)
 {
-	struct bench *b = arg;
-	fprintf(stderr, "bench: user %u was not woken within 30 s\n", b->target);
-	exit(1);
+	stop_waiting(arg, false);
 }
 
 static void
-send_next(void *arg)
+wait_for_crowd(struct bench *b, const char *what, unsigned patience_s)
 {
-	struct bench *b = arg;
-	unsigned most =
-		b->conf.phones > b->conf.desktops ? b->conf.phones : b->conf.desktops;
-	b->target = (unsigned)random_below(most);
-	b->sent_us = clock_mono_us();
-	loop_timer_set(&b->patience, 30000);
-	load_sender_send(b->sender, b->target, on_accepted, b);
-}
-
-static void
-on_sender(void *arg, uint64_t at_us)
-{
-	struct bench *b = arg;
-	b->begin_us = at_us;
-	send_next(b);
-}
-
-static void
-on_measured(void *arg)
-{
-	struct bench *b = arg;
-	double ticks = (double)(cpu_ticks(b->conf.server_pid) - b->cpu_at);
-	b->idle_cpu = b->conf.idle_s ? ticks / (double)sysconf(_SC_CLK_TCK) /
-	                                       b->conf.idle_s * 100
-	                             : 0;
-	if (b->conf.deliveries == 0) {
-		finish(b);
-		return;
-	}
-	loop_timer_init(&b->tick, b->load.loop, send_next, b);
-	b->sender = load_sender_new(&b->load, on_sender, b);
-}
-
-static void
-on_settled(void *arg)
-{
-	struct bench *b = arg;
-	b->pss_after = pss_kb(b->conf.server_pid);
-	b->cpu_at = cpu_ticks(b->conf.server_pid);
-	loop_timer_init(&b->tick, b->load.loop, on_measured, b);
-	loop_timer_set(&b->tick, (uint64_t)b->conf.idle_s * 1000);
-}
-
-/* -- clients -- */
-
-static void
-on_waiting(struct load *l, struct load_client *c UNUSED)
-{
-	struct bench *b = bench_of(l);
-	if (++b->waiting < total(b)) {
-		start_more(b);
-		return;
-	}
-	b->ramp_s = (double)(clock_mono_us() - b->begin_us) / 1e6;
-	loop_timer_init(&b->tick, l->loop, on_settled, b);
-	loop_timer_set(&b->tick, (uint64_t)b->conf.settle_s * 1000);
-}
-
-static void
-on_woken(struct load *l, struct load_client *c, uint64_t at_us)
-{
-	struct bench *b = bench_of(l);
-	if (c->user != b->target || c->done_us || !b->sent_us)
-		return;
-	c->done_us = at_us;
-	try_next(b);
-}
-
-static void
-on_lost(struct load *l UNUSED, struct load_client *c, const char *why)
-{
-	fprintf(stderr, "bench: client of user %u was lost: %s\n", c->user, why);
-	exit(1);
-}
-
-static const struct load_events events = { on_waiting, on_woken, on_lost };
-
-static void
-start_more(struct bench *b)
-{
-	while (b->started < total(b) && b->started - b->waiting < b->conf.parallel) {
-		unsigned i = b->started++;
-		struct load_client *c = i < b->conf.phones
-		                                ? &b->phones[i]
-		                                : &b->desktops[i - b->conf.phones];
-		*c = (struct load_client){ .load = &b->load, .events = &events };
-		c->user = i < b->conf.phones ? i : i - b->conf.phones;
-		if (i < b->conf.phones)
-			load_phone_start(c);
-		else
-			load_desktop_start(c);
-	}
-}
-
-static void
-print_result(struct bench *b)
-{
-	printf("{\"phones\": %u, \"desktops\": %u, \"ramp_s\": %.2f, \"pss_before_kb\": %" PRIu64
-	       ", \"pss_after_kb\": %" PRIu64
-	       ", \"pss_each_kb\": %.2f, \"idle_cpu_percent\": %.2f",
-	       b->conf.phones, b->conf.desktops, b->ramp_s, b->pss_before, b->pss_after,
-	       ((double)b->pss_after - (double)b->pss_before) / (total(b) ? total(b) : 1),
-	       b->idle_cpu);
-	print_sample("smtp_accept_ms", &b->accept);
-	print_sample("phone_after_250_ms", &b->phone_after_250);
-	print_sample("phone_after_dot_ms", &b->phone_after_dot);
-	print_sample("desktop_after_250_ms", &b->desktop_after_250);
-	print_sample("desktop_after_dot_ms", &b->desktop_after_dot);
-	printf("}\n");
-}
-
-static void
-run(struct bench *b)
-{
-	struct err err = { "" };
-	b->load.conf = &b->conf;
-	b->load.to = (struct sockaddr_in){ .sin_family = AF_INET };
-	b->load.to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (loop_new("load", &b->load.loop) != RC_OK ||
-	    tls_client_new(NULL, false, &b->load.tls, &err) != RC_OK) {
-		fprintf(stderr, "bench: %s\n", err.text);
-		exit(1);
-	}
-	b->phones = xcalloc(b->conf.phones + 1, sizeof(*b->phones));
-	b->desktops = xcalloc(b->conf.desktops + 1, sizeof(*b->desktops));
-	b->pss_before = pss_kb(b->conf.server_pid);
+	b->waits_for = what;
 	b->begin_us = clock_mono_us();
-	loop_timer_init(&b->patience, b->load.loop, on_impatient, b);
-	start_more(b);
-	loop_run(b->load.loop);
-	print_result(b);
+	b->patience = (struct load_timer){ .fn = on_impatient, .arg = b };
+	load_timer_set(&b->load.loop, &b->patience, patience_s * 1000000ull);
 }
 
-static unsigned
-number(const char *s)
+/* -- commands -- */
+
+struct command {
+	const char *name;
+	unsigned args;
+	void (*run)(struct bench *b, const unsigned *args);
+};
+
+static void
+run_grow(struct bench *b, const unsigned *args)
 {
-	uint32_t v;
-	if (parse_u32(span_str(s), 10000000, &v) != RC_OK) {
-		fprintf(stderr, "bench: \"%s\" is not a number\n", s);
+	wait_for_crowd(b, "grow", args[2] ? args[2] : 600);
+	b->starting = true;
+	load_crowd_grow(&b->load, args[0], args[1]);
+	b->starting = false;
+	on_change(&b->load);
+}
+
+static void
+run_cut(struct bench *b, const unsigned *args)
+{
+	wait_for_crowd(b, "cut", args[2] ? args[2] : 600);
+	b->starting = true;
+	load_crowd_cut(&b->load, args[0], args[1]);
+	b->starting = false;
+	on_change(&b->load);
+}
+
+static void
+run_gather(struct bench *b, const unsigned *args)
+{
+	wait_for_crowd(b, "gather", args[0]);
+	on_change(&b->load);
+}
+
+static void
+run_mail(struct bench *b, const unsigned *args)
+{
+	load_mail_run(b->load.mail, args[0], args[1]);
+}
+
+static void
+run_sync(struct bench *b, const unsigned *args)
+{
+	bench_probe_run(b, args[0], args[1]);
+}
+
+static void
+run_hands(struct bench *b, const unsigned *args)
+{
+	bench_hands_run(b, args[0], args[1]);
+}
+
+static void
+run_status(struct bench *b, const unsigned *args UNUSED)
+{
+	tell_crowd(b, "status", true);
+}
+
+static void
+run_quit(struct bench *b, const unsigned *args UNUSED)
+{
+	b->load.loop.stopped = true;
+}
+
+static const struct command commands[] = {
+	{ "grow", 2, run_grow },     { "cut", 2, run_cut },   { "gather", 1, run_gather },
+	{ "mail", 2, run_mail },     { "sync", 2, run_sync }, { "hands", 2, run_hands },
+	{ "status", 0, run_status }, { "quit", 0, run_quit },
+};
+
+static void
+run_line(struct bench *b, struct span line)
+{
+	struct span name, word;
+	unsigned args[4] = { 0 };
+	unsigned n = 0;
+	if (!span_cut(&line, ' ', &name))
+		return;
+	while (n < ARRAY_LEN(args) && span_cut(&line, ' ', &word)) {
+		if (parse_u32(word, 100000000, &args[n]) != RC_OK)
+			break;
+		n++;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (!span_is(name, commands[i].name) || n < commands[i].args)
+			continue;
+		commands[i].run(b, args);
+		return;
+	}
+	printf("{\"error\":\"no such command\"}\n");
+	fflush(stdout);
+}
+
+static void
+on_stdin(void *arg, uint32_t events UNUSED)
+{
+	struct bench *b = arg;
+	for (;;) {
+		ssize_t n = read(STDIN_FILENO, buf_reserve(&b->input, 4096), 4096);
+		if (n < 0)
+			return;
+		if (n == 0) {
+			b->load.loop.stopped = true;
+			return;
+		}
+		buf_commit(&b->input, (size_t)n);
+		for (;;) {
+			struct span in = buf_span(&b->input);
+			size_t end = span_find(in, 0, '\n');
+			if (end == in.n)
+				break;
+			run_line(b, span_trim(span_sub(in, 0, end)));
+			buf_drop(&b->input, end + 1);
+		}
+	}
+}
+
+/* -- start -- */
+
+enum option_type { OPTION_NUMBER, OPTION_PORT, OPTION_TEXT, OPTION_BOOL };
+
+#define AT(member) offsetof(struct load_conf, member)
+#define OPTIONS 18
+
+static const struct {
+	const char *name;
+	enum option_type type;
+	size_t at;
+} option_table[OPTIONS] = {
+	{ "https", OPTION_PORT, AT(https) },
+	{ "imaps", OPTION_PORT, AT(imaps) },
+	{ "smtp", OPTION_PORT, AT(smtp) },
+	{ "user", OPTION_TEXT, AT(user_pattern) },
+	{ "password", OPTION_TEXT, AT(password) },
+	{ "first-user", OPTION_NUMBER, AT(first_user) },
+	{ "users", OPTION_NUMBER, AT(users) },
+	{ "first-device", OPTION_NUMBER, AT(first_device) },
+	{ "devices", OPTION_NUMBER, AT(devices) },
+	{ "per-source", OPTION_NUMBER, AT(per_source) },
+	{ "sync", OPTION_NUMBER, AT(sync_percent) },
+	{ "idle", OPTION_NUMBER, AT(idle_percent) },
+	{ "h2", OPTION_NUMBER, AT(h2_percent) },
+	{ "heartbeat", OPTION_NUMBER, AT(heartbeat_s) },
+	{ "spread", OPTION_BOOL, AT(spread) },
+	{ "resume", OPTION_BOOL, AT(resume) },
+	{ "size", OPTION_NUMBER, AT(size) },
+	{ "senders", OPTION_NUMBER, AT(senders) },
+};
+
+static void
+set_option(struct load_conf *conf, size_t i, const char *text)
+{
+	char *to = (char *)conf + option_table[i].at;
+	uint32_t v = 1;
+	if (option_table[i].type == OPTION_TEXT) {
+		*(const char **)to = text;
+		return;
+	}
+	if (text && parse_u32(span_str(text), 10000000, &v) != RC_OK) {
+		fprintf(stderr, "bench: --%s: \"%s\" is not a number\n",
+		        option_table[i].name, text);
 		exit(64);
 	}
-	return v;
+	if (option_table[i].type == OPTION_NUMBER)
+		*(unsigned *)to = v;
+	else if (option_table[i].type == OPTION_PORT)
+		*(uint16_t *)to = (uint16_t)v;
+	else
+		*(bool *)to = true;
+}
+
+static void
+read_options(struct load_conf *conf, int argc, char **argv)
+{
+	struct option options[OPTIONS + 1] = { 0 };
+	int c;
+	for (size_t i = 0; i < OPTIONS; i++)
+		options[i] = (struct option){ option_table[i].name,
+			                      option_table[i].type != OPTION_BOOL, NULL,
+			                      256 + (int)i };
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c < 256)
+			exit(64);
+		set_option(conf, (size_t)c - 256, optarg);
+	}
+	if (conf->devices == 0 || conf->users == 0 || conf->per_source == 0 ||
+	    conf->senders == 0 || !strchr(conf->user_pattern, '%') ||
+	    conf->idle_percent + conf->sync_percent > 100) {
+		fprintf(stderr, "bench: --devices N --users N, and a %% in --user\n");
+		exit(64);
+	}
 }
 
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "https", 1, NULL, 'h' },      { "imaps", 1, NULL, 'i' },
-		{ "smtp", 1, NULL, 's' },       { "phones", 1, NULL, 'n' },
-		{ "desktops", 1, NULL, 'm' },   { "parallel", 1, NULL, 'p' },
-		{ "deliveries", 1, NULL, 'd' }, { "rate", 1, NULL, 'r' },
-		{ "settle", 1, NULL, 't' },     { "idle", 1, NULL, 'w' },
-		{ "heartbeat", 1, NULL, 'b' },  { "server-pid", 1, NULL, 'P' },
-		{ "users", 1, NULL, 'u' },      { "password", 1, NULL, 'k' },
-		{ "size", 1, NULL, 'z' },       { NULL, 0, NULL, 0 },
-	};
 	struct bench b = { .conf = { .user_pattern = "u%@bench.test",
 		                     .password = "bench password",
-		                     .parallel = 32,
-		                     .rate = 20,
-		                     .settle_s = 3,
+		                     .per_source = 50,
 		                     .heartbeat_s = 900,
-		                     .size = 10240 } };
-	int c;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			b.conf.https = (uint16_t)number(optarg);
-			break;
-		case 'i':
-			b.conf.imaps = (uint16_t)number(optarg);
-			break;
-		case 's':
-			b.conf.smtp = (uint16_t)number(optarg);
-			break;
-		case 'n':
-			b.conf.phones = number(optarg);
-			break;
-		case 'm':
-			b.conf.desktops = number(optarg);
-			break;
-		case 'p':
-			b.conf.parallel = number(optarg);
-			break;
-		case 'd':
-			b.conf.deliveries = number(optarg);
-			break;
-		case 'r':
-			b.conf.rate = number(optarg);
-			break;
-		case 't':
-			b.conf.settle_s = number(optarg);
-			break;
-		case 'w':
-			b.conf.idle_s = number(optarg);
-			break;
-		case 'b':
-			b.conf.heartbeat_s = number(optarg);
-			break;
-		case 'P':
-			b.conf.server_pid = (int)number(optarg);
-			break;
-		case 'u':
-			b.conf.user_pattern = optarg;
-			break;
-		case 'k':
-			b.conf.password = optarg;
-			break;
-		case 'z':
-			b.conf.size = number(optarg);
-			break;
-		default:
-			return 64;
-		}
+		                     .size = 10240,
+		                     .senders = 8 } };
+	read_options(&b.conf, argc, argv);
+	b.load.conf = &b.conf;
+	b.load.on_change = on_change;
+	b.load.on_probe = bench_probe_on_answer;
+	signal(SIGPIPE, SIG_IGN);
+	load_loop_init(&b.load.loop);
+	b.load.tls = load_tls_new();
+	b.io = (struct load_io){ on_stdin, &b };
+	buf_init(&b.input, 0);
+	if (!b.load.tls || fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK) != 0 ||
+	    !load_loop_watch(&b.load.loop, STDIN_FILENO, &b.io)) {
+		fprintf(stderr, "bench: standard input must be a pipe\n");
+		return 1;
 	}
-	if (total(&b) == 0 || !strstr(b.conf.user_pattern, "%") || b.conf.rate == 0) {
-		fprintf(stderr, "bench: --phones or --desktops, and a %% in --users\n");
-		return 64;
-	}
-	run(&b);
+	load_crowd_init(&b.load);
+	b.load.mail = load_mail_new(&b.load);
+	load_loop_run(&b.load.loop);
+	bench_probe_free(&b);
+	bench_hands_free(&b);
+	load_mail_free(b.load.mail);
+	load_crowd_done(&b.load);
+	SSL_CTX_free(b.load.tls);
+	load_loop_done(&b.load.loop);
+	buf_done(&b.input);
 	return 0;
 }

@@ -1,39 +1,47 @@
 /* SPDX-License-Identifier: ISC
  *
- * load_phone.c - a phone: FolderSync, Sync until all is there, then Ping for ever.
+ * load_phone.c - a phone: FolderSync and Sync until all is there, then Ping, or Sync with
+ * a heartbeat, for ever. After a cut it goes on with what it knows, as phones do.
  */
-#include <inttypes.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/encode.h"
 #include "format/wbxml.h"
-#include "format/wbxml_tags.h"
 #include "tests/bench/load.h"
 
-enum phone_state { PHONE_FOLDERS, PHONE_SYNC, PHONE_PING };
+enum phone_step { PHONE_FOLDERS, PHONE_SYNC, PHONE_PING, PHONE_WAIT, PHONE_PROBE };
+
+#define HEARTBEAT_MIN_S 60
 
 static void
 post(struct load_client *c, const char *cmd, struct buf *body)
 {
 	char user[128];
-	AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf target = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf plain = BUF_INIT(0);
 	AUTO_DONE(buf) struct buf basic = BUF_INIT(0);
-	load_user(c->load, c->user, user, sizeof(user));
-	buf_addf(&basic, "%s:%s", user, c->load->conf->password);
-	buf_addf(&out,
-	         "POST /Microsoft-Server-ActiveSync?Cmd=%s&User=%s&DeviceId=BENCH%05u&"
-	         "DeviceType=Bench HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic ",
-	         cmd, user, c->user);
-	base64_encode(buf_span(&basic), &out);
-	buf_addf(
-		&out,
-		"\r\nMS-ASProtocolVersion: 16.1\r\nUser-Agent: godwit-load\r\n"
-		"Content-Type: application/vnd.ms-sync.wbxml\r\nContent-Length: %zu\r\n\r\n",
-		body->len);
-	buf_move(&out, body);
-	stream_write_buf(c->stream, &out);
+	AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+	struct load *l = c->conn.load;
+	load_user(l, c->user, user, sizeof(user));
+	buf_addf(&plain, "%s:%s", user, l->conf->password);
+	base64_encode(buf_span(&plain), &basic);
+	buf_addf(&target,
+	         "/Microsoft-Server-ActiveSync?Cmd=%s&User=%s&DeviceId=%s%06u&"
+	         "DeviceType=Bench",
+	         cmd, user, c->probe ? "PROBE" : "BENCH", c->number);
+	const struct load_post p = { buf_span(&target), buf_span(&basic),
+		                     buf_span(body) };
+	c->asked_us = clock_mono_us();
+	if (!c->use_h2)
+		load_http_write(&out, &p);
+	else if (!load_h2_write(&c->h2, &out, &p)) {
+		load_client_lost(c, "the server opens no HTTP/2 window");
+		return;
+	}
+	load_conn_write(&c->conn, buf_span(&out));
 }
 
 static void
@@ -45,12 +53,13 @@ ask_folders(struct load_client *c)
 	wbxml_start(&w, WBXML_FOLDERHIERARCHY_FOLDERSYNC);
 	wbxml_str(&w, WBXML_FOLDERHIERARCHY_SYNCKEY, "0");
 	wbxml_end(&w);
-	c->state = PHONE_FOLDERS;
+	c->step = PHONE_FOLDERS;
 	post(c, "FolderSync", &b);
 }
 
+/* heartbeat_s 0: answer at once. */
 static void
-ask_sync(struct load_client *c)
+ask_sync(struct load_client *c, enum phone_step step, unsigned heartbeat_s)
 {
 	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
 	struct wbxml_writer w;
@@ -62,19 +71,21 @@ ask_sync(struct load_client *c)
 	wbxml_str(&w, WBXML_AIRSYNC_COLLECTIONID, c->inbox);
 	wbxml_end(&w);
 	wbxml_end(&w);
+	if (heartbeat_s)
+		wbxml_u64(&w, WBXML_AIRSYNC_HEARTBEATINTERVAL, heartbeat_s);
 	wbxml_end(&w);
-	c->state = PHONE_SYNC;
+	c->step = (uint8_t)step;
 	post(c, "Sync", &b);
 }
 
 static void
-ask_ping(struct load_client *c)
+ask_ping(struct load_client *c, unsigned heartbeat_s)
 {
 	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
 	struct wbxml_writer w;
 	wbxml_writer_init(&w, &b);
 	wbxml_start(&w, WBXML_PING_PING);
-	wbxml_u64(&w, WBXML_PING_HEARTBEATINTERVAL, c->load->conf->heartbeat_s);
+	wbxml_u64(&w, WBXML_PING_HEARTBEATINTERVAL, heartbeat_s);
 	wbxml_start(&w, WBXML_PING_FOLDERS);
 	wbxml_start(&w, WBXML_PING_FOLDER);
 	wbxml_str(&w, WBXML_PING_ID, c->inbox);
@@ -82,13 +93,35 @@ ask_ping(struct load_client *c)
 	wbxml_end(&w);
 	wbxml_end(&w);
 	wbxml_end(&w);
-	c->state = PHONE_PING;
+	c->step = PHONE_PING;
 	post(c, "Ping", &b);
-	if (!c->waits) {
-		c->waits = true;
-		c->events->waiting(c->load, c);
-	}
 }
+
+static void
+ask_wait(struct load_client *c)
+{
+	const struct load_conf *conf = c->conn.load->conf;
+	unsigned s = conf->heartbeat_s;
+	if (c->probe) {
+		c->parked = true;
+		load_client_waits(c);
+		return;
+	}
+	/* What is left of a heartbeat, when one looks at a phone at any moment. */
+	if (!c->waits && conf->spread && s > HEARTBEAT_MIN_S)
+		s = HEARTBEAT_MIN_S + (unsigned)random_below(s - HEARTBEAT_MIN_S);
+	if (c->kind == LOAD_KIND_PING)
+		ask_ping(c, s);
+	else
+		ask_sync(c, PHONE_WAIT, s);
+	if (c->conn.state != LOAD_OPEN)
+		return;
+	c->parked = true;
+	if (!c->waits)
+		load_client_waits(c);
+}
+
+/* -- answers -- */
 
 static void
 copy_text(struct span s, char *ret, size_t size)
@@ -114,15 +147,18 @@ take_folders(struct load_client *c, struct wbxml_node *root)
 	return false;
 }
 
-/* True when the answer could be read; *more: ask again before the Ping. */
+/* False: refused. *news: it brought items; *more: ask again before waiting. */
 static bool
-take_sync(struct load_client *c, struct wbxml_node *root, bool *more)
+take_sync(struct load_client *c, struct wbxml_node *root, bool *news, bool *more)
 {
 	struct wbxml_node *l = wbxml_child(root, WBXML_AIRSYNC_COLLECTIONS);
 	struct wbxml_node *one = wbxml_child(l, WBXML_AIRSYNC_COLLECTION);
 	struct span key = wbxml_child_text(one, WBXML_AIRSYNC_SYNCKEY);
-	if (!one || key.n == 0)
+	if (!root) /* an empty answer: nothing new (MS-ASCMD 2.2.1.21) */
+		return true;
+	if (key.n == 0 || !span_is(wbxml_child_text(one, WBXML_AIRSYNC_STATUS), "1"))
 		return false;
+	*news = wbxml_child(one, WBXML_AIRSYNC_COMMANDS) != NULL;
 	*more = span_is(span_str(c->sync_key), "0") ||
 	        wbxml_child(one, WBXML_AIRSYNC_MOREAVAILABLE);
 	copy_text(key, c->sync_key, sizeof(c->sync_key));
@@ -130,108 +166,169 @@ take_sync(struct load_client *c, struct wbxml_node *root, bool *more)
 }
 
 static void
-on_answer(struct load_client *c, struct span body)
+on_sync(struct load_client *c, struct wbxml_node *root, uint64_t now)
 {
-	AUTO(arena)
-	struct arena *a = arena_new();
-	struct wbxml_node *root = NULL;
+	enum phone_step step = c->step;
+	bool news = false;
 	bool more = false;
-	uint64_t now = clock_mono_us();
-
-	if (body.n > 0 && wbxml_parse(body, NULL, a, &root) != RC_OK) {
-		c->events->lost(c->load, c, "the answer is no WBXML");
+	if (!take_sync(c, root, &news, &more)) {
+		c->inbox[0] = '\0'; /* it starts over */
+		load_client_lost(c, "Sync was refused");
 		return;
 	}
-	switch ((enum phone_state)c->state) {
+	if (step == PHONE_PROBE) {
+		c->parked = true;
+		load_client_probed(c, now);
+		return;
+	}
+	if (step == PHONE_WAIT && news)
+		load_client_woken(c, now);
+	else if (step == PHONE_WAIT)
+		c->conn.load->crowd.beats++;
+	if (more)
+		ask_sync(c, PHONE_SYNC, 0);
+	else
+		ask_wait(c);
+}
+
+static void
+on_ping(struct load_client *c, struct wbxml_node *root, uint64_t now)
+{
+	struct span status = wbxml_child_text(root, WBXML_PING_STATUS);
+	if (span_is(status, "2")) {
+		load_client_woken(c, now);
+		ask_sync(c, PHONE_SYNC, 0);
+	} else if (span_is(status, "1")) {
+		c->conn.load->crowd.beats++;
+		ask_wait(c);
+	} else {
+		load_client_lost(c, "Ping was refused");
+	}
+}
+
+static void
+ask_again(void *arg)
+{
+	struct load_client *c = arg;
+	if (c->conn.state != LOAD_OPEN)
+		return;
+	if (!c->inbox[0])
+		ask_folders(c);
+	else if (c->step == PHONE_SYNC || c->step == PHONE_FOLDERS)
+		ask_sync(c, PHONE_SYNC, 0);
+	else
+		ask_wait(c);
+}
+
+static void
+on_answer(void *owner, const struct load_answer *a)
+{
+	struct load_client *c = owner;
+	AUTO(arena)
+	struct arena *arena = arena_new();
+	struct wbxml_node *root = NULL;
+	uint64_t now = clock_mono_us();
+	char text[64];
+
+	c->parked = false;
+	if (a->status == 503 && a->retry_after_s > 0) {
+		load_client_put_off(c, a->retry_after_s, ask_again);
+		return;
+	}
+	if (a->status != 200) {
+		snprintf(text, sizeof(text), "HTTP status %u", a->status);
+		load_client_lost(c, text);
+		return;
+	}
+	if (a->body.n > 0 && wbxml_parse(a->body, NULL, arena, &root) != RC_OK) {
+		load_client_lost(c, "the answer is no WBXML");
+		return;
+	}
+	switch ((enum phone_step)c->step) {
 	case PHONE_FOLDERS:
-		if (!take_folders(c, root))
-			c->events->lost(c->load, c, "FolderSync shows no inbox");
+		if (take_folders(c, root))
+			ask_sync(c, PHONE_SYNC, 0);
 		else
-			ask_sync(c);
+			load_client_lost(c, "FolderSync shows no inbox");
 		return;
 	case PHONE_SYNC:
-		/* An empty answer means that there is nothing new. */
-		if (root && !take_sync(c, root, &more))
-			c->events->lost(c->load, c, "Sync was refused");
-		else if (more)
-			ask_sync(c);
-		else
-			ask_ping(c);
+	case PHONE_WAIT:
+	case PHONE_PROBE:
+		on_sync(c, root, now);
 		return;
 	case PHONE_PING:
-		if (span_is(wbxml_child_text(root, WBXML_PING_STATUS), "2")) {
-			c->events->woken(c->load, c, now);
-			ask_sync(c);
-		} else if (span_is(wbxml_child_text(root, WBXML_PING_STATUS), "1")) {
-			ask_ping(c);
-		} else {
-			c->events->lost(c->load, c, "Ping was refused");
-		}
+		on_ping(c, root, now);
 		return;
 	}
 }
+
+/* -- the connection -- */
 
 static void
 on_open(void *owner)
 {
 	struct load_client *c = owner;
-	if (stream_is_tls(c->stream))
-		ask_folders(c);
-	else
-		stream_starttls_client(c->stream, c->load->tls, "localhost");
-}
-
-static void
-on_input(void *owner)
-{
-	struct load_client *c = owner;
-	struct span in = stream_input(c->stream);
-	size_t head = span_ifind(in, SPAN("\r\n\r\n"));
-	if (head == in.n)
-		return;
-	struct span header = span_sub(in, 0, head);
-	if (!span_starts(header, "HTTP/1.1 200")) {
-		char line[128];
-		copy_text(span_sub(in, 0, span_find(in, 0, '\r')), line, sizeof(line));
-		c->events->lost(c->load, c, line);
-		return;
-	}
-	size_t at = span_ifind(header, SPAN("\r\ncontent-length:"));
-	uint64_t n = 0;
-	if (at < header.n) {
-		struct span v =
-			span_sub(header, at + 17, span_find(header, at + 17, '\r'));
-		if (parse_u64(span_trim(v), 1 << 30, &n) != RC_OK) {
-			c->events->lost(c->load, c, "bad Content-Length");
+	AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+	const unsigned char *alpn;
+	unsigned n;
+	if (c->use_h2) {
+		SSL_get0_alpn_selected(c->conn.ssl, &alpn, &n);
+		if (n != 2) {
+			load_client_lost(c, "the server speaks no HTTP/2");
 			return;
 		}
+		load_h2_open(&c->h2, &out);
+		load_conn_write(&c->conn, buf_span(&out));
 	}
-	if (in.n < head + 4 + n)
-		return;
-	AUTO_DONE(buf) struct buf body = BUF_INIT(0);
-	buf_add(&body, in.p + head + 4, n);
-	stream_consume(c->stream, head + 4 + n);
-	on_answer(c, buf_span(&body));
+	if (c->inbox[0])
+		ask_wait(c);
+	else
+		ask_folders(c);
+}
+
+static size_t
+on_input(void *owner, struct span in)
+{
+	struct load_client *c = owner;
+	AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+	const char *bad = NULL;
+	size_t used;
+	unsigned life = c->conn.life;
+	if (c->use_h2)
+		used = load_h2_read(&c->h2, in, &out, on_answer, c, &bad);
+	else
+		used = load_http_read(in, on_answer, c, &bad);
+	if (c->conn.life != life)
+		return used;
+	if (bad)
+		load_client_lost(c, bad);
+	else if (out.len > 0)
+		load_conn_write(&c->conn, buf_span(&out));
+	return used;
 }
 
 static void
-on_end(void *owner, enum stream_end why, const char *detail)
+on_end(void *owner, const char *why)
 {
-	struct load_client *c = owner;
-	c->events->lost(c->load, c, detail && *detail ? detail : stream_end_str(why));
+	load_client_lost(owner, why);
 }
 
-static const struct stream_ops ops = { .on_open = on_open,
-	                               .on_input = on_input,
-	                               .on_end = on_end };
-static const struct stream_limits limits = { .input_max = 16 << 20,
-	                                     .handshake_ms = 120000 };
+static const struct load_conn_ops ops = { .on_open = on_open,
+	                                  .on_input = on_input,
+	                                  .on_end = on_end };
 
 void
-load_phone_start(struct load_client *c)
+load_phone_open(struct load_client *c)
 {
-	struct sockaddr_in to;
-	load_address(c->load, c->load->conf->https, &to);
-	c->stream = stream_connect(c->load->loop, (struct sockaddr *)&to, sizeof(to),
-	                           &limits, &ops, c);
+	c->conn.ops = &ops;
+	if (!load_conn_open(&c->conn, load_client_source(c), c->conn.load->conf->https,
+	                    c->use_h2 ? LOAD_TLS_H2 : LOAD_TLS))
+		load_client_lost(c, strerror(errno));
+}
+
+void
+load_phone_sync(struct load_client *c)
+{
+	c->parked = false;
+	ask_sync(c, PHONE_PROBE, 0);
 }

@@ -3,15 +3,14 @@
  * load_sender.c - one SMTP connection that hands in a message when told.
  */
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "tests/bench/load.h"
 
-enum sender_state {
+enum sender_step {
 	SENDER_GREETING,
 	SENDER_HELO,
 	SENDER_READY,
@@ -19,21 +18,10 @@ enum sender_state {
 	SENDER_DATA
 };
 
-struct load_sender {
-	struct load *load;
-	struct stream *stream;
-	enum sender_state state;
-	int replies; /* still to come of a pipelined group */
-	load_sent_fn *fn;
-	void *arg;
-	struct buf message;
-	uint64_t count;
-};
-
 static void
 say(struct load_sender *s, const char *line)
 {
-	stream_write(s->stream, span_str(line));
+	load_conn_write(&s->conn, span_str(line));
 }
 
 static void
@@ -65,24 +53,22 @@ on_reply(struct load_sender *s, struct span line)
 		fprintf(stderr, "bench: SMTP said %.*s\n", SPAN_FMT(line));
 		exit(1);
 	}
-	switch (s->state) {
+	switch ((enum sender_step)s->step) {
 	case SENDER_GREETING:
-		s->state = SENDER_HELO;
+		s->step = SENDER_HELO;
 		say(s, "EHLO bench.example.org\r\n");
-		return;
-	case SENDER_HELO:
-		s->state = SENDER_READY;
-		s->fn(s->arg, now);
 		return;
 	case SENDER_ENVELOPE:
 		if (--s->replies > 0)
 			return;
-		s->state = SENDER_DATA;
-		stream_write(s->stream, buf_span(&s->message));
+		s->step = SENDER_DATA;
+		load_conn_write(&s->conn, buf_span(&s->message));
 		return;
+	case SENDER_HELO:
 	case SENDER_DATA:
-		s->state = SENDER_READY;
-		s->fn(s->arg, now);
+		s->step = SENDER_READY;
+		s->idle = true;
+		s->fn(s, now);
 		return;
 	case SENDER_READY:
 		return;
@@ -90,57 +76,51 @@ on_reply(struct load_sender *s, struct span line)
 }
 
 static void
-on_input(void *owner)
+on_open(void *owner UNUSED)
 {
-	struct load_sender *s = owner;
-	for (;;) {
-		struct span in = stream_input(s->stream);
-		size_t end = span_find(in, 0, '\n');
-		if (end == in.n)
-			return;
-		char line[1024];
-		size_t n = end < sizeof(line) ? end : sizeof(line) - 1;
-		memcpy(line, in.p, n);
-		stream_consume(s->stream, end + 1);
-		on_reply(s, span_trim(span_of(line, n)));
-	}
+}
+
+static size_t
+on_input(void *owner, struct span in)
+{
+	size_t end = span_find(in, 0, '\n');
+	if (end == in.n)
+		return 0;
+	on_reply(owner, span_trim(span_sub(in, 0, end)));
+	return end + 1;
 }
 
 static void
-on_end(void *owner UNUSED, enum stream_end why, const char *detail)
+on_end(void *owner UNUSED, const char *why)
 {
-	fprintf(stderr, "bench: SMTP ended: %s %s\n", stream_end_str(why),
-	        detail ? detail : "");
+	fprintf(stderr, "bench: SMTP ended: %s\n", why);
 	exit(1);
 }
 
-static const struct stream_ops ops = { .on_input = on_input, .on_end = on_end };
-static const struct stream_limits limits = { .input_max = 1 << 20 };
+static const struct load_conn_ops ops = { .on_open = on_open,
+	                                  .on_input = on_input,
+	                                  .on_end = on_end };
 
-struct load_sender *
-load_sender_new(struct load *l, load_sent_fn *ready, void *arg)
+void
+load_sender_open(struct load_sender *s, struct load *l, load_sent_fn *fn)
 {
-	struct load_sender *s = xcalloc(1, sizeof(*s));
-	struct sockaddr_in to;
-	s->load = l;
-	s->fn = ready;
-	s->arg = arg;
+	*s = (struct load_sender){ .load = l, .fn = fn };
 	buf_init(&s->message, 0);
-	load_address(l, l->conf->smtp, &to);
-	s->stream = stream_connect(l->loop, (struct sockaddr *)&to, sizeof(to), &limits,
-	                           &ops, s);
-	return s;
+	load_conn_init(&s->conn, l, &ops, s);
+	if (!load_conn_open(&s->conn, INADDR_LOOPBACK, l->conf->smtp, LOAD_PLAIN)) {
+		perror("bench: SMTP");
+		exit(1);
+	}
 }
 
 void
-load_sender_send(struct load_sender *s, unsigned user, load_sent_fn *fn, void *arg)
+load_sender_send(struct load_sender *s, unsigned user)
 {
 	char line[300], to[128];
 	load_user(s->load, user, to, sizeof(to));
 	fill_message(s);
-	s->fn = fn;
-	s->arg = arg;
-	s->state = SENDER_ENVELOPE;
+	s->idle = false;
+	s->step = SENDER_ENVELOPE;
 	s->replies = 3;
 	snprintf(line, sizeof(line),
 	         "MAIL FROM:<bench@example.org>\r\nRCPT TO:<%s>\r\nDATA\r\n", to);
@@ -148,9 +128,8 @@ load_sender_send(struct load_sender *s, unsigned user, load_sent_fn *fn, void *a
 }
 
 void
-load_sender_free(struct load_sender *s)
+load_sender_done(struct load_sender *s)
 {
-	stream_free(s->stream);
+	load_conn_done(&s->conn);
 	buf_done(&s->message);
-	free(s);
 }

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: ISC
+"""bench_server.py - what the benches share: a server's configuration, its users, its figures.
+
+BenchGodwit is the harness' daemon of the release build; Figures reads what a process and
+the kernel hold at a moment.
+"""
+import os
+import resource
+import socket
+import sys
+import threading
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+os.environ.setdefault("GODWIT_BUILD", os.path.join(ROOT, "build", "release"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
+from harness import BUILD, Godwit  # noqa: E402,F401
+
+PASSWORD = "bench password"
+CONF = {
+    "log": ["level = warn"],
+    "policy": ["enforce = false"],
+    "server": ["workers = 32"],
+    "smtp": ["connections_peer_max = 100000"],
+    "access": ["password_cost = 1"],
+}
+PAGE = resource.getpagesize()
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def raise_file_limit():
+    """As high as the machine allows; the number of descriptors a process may have."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def conf_with(more):
+    """CONF and more options over it."""
+    conf = {k: list(v) for k, v in CONF.items()}
+    for section, lines in more.items():
+        conf.setdefault(section, []).extend(lines)
+    return conf
+
+
+def make_users(g, n, pattern="u%05d@bench.test", password=PASSWORD, connections=32):
+    """Over several connections to the control socket, so that their commits are shared."""
+    failed = []
+
+    def ask(f, *words):
+        f.write((" ".join(w.replace("%", "%25").replace(" ", "%20") for w in words) + "\n").encode())
+        f.flush()
+        line = f.readline().decode()
+        if line != "OK\n":
+            raise RuntimeError("%s: %s" % (words, line))
+
+    def make(numbers):
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(g.control)
+                with s.makefile("rwb") as f:
+                    for i in numbers:
+                        ask(f, "user", "add", pattern % i, password)
+        except (OSError, RuntimeError) as e:
+            failed.append(e)
+
+    g.ctl("domain", "add", pattern.split("@")[1])
+    threads = [threading.Thread(target=make, args=(range(k, n, connections),)) for k in range(connections)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if failed:
+        raise failed[0]
+
+
+def pss_kb(pid):
+    with open("/proc/%d/smaps_rollup" % pid) as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("Pss:"))
+
+
+def cpu_s(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def kernel_kb():
+    """What the kernel holds in slabs (sockets among it) and in pages of TCP buffers."""
+    with open("/proc/meminfo") as f:
+        slab = next(int(line.split()[1]) for line in f if line.startswith("Slab:"))
+    with open("/proc/net/sockstat") as f:
+        words = next(line for line in f if line.startswith("TCP:")).split()
+    return {"slab_kb": slab, "tcp_kb": int(words[words.index("mem") + 1]) * PAGE // 1024,
+            "sockets": int(words[words.index("inuse") + 1])}
