@@ -4,7 +4,7 @@
  *
  * A strand exists while it has a job queued or running. Strands that may run stand in one
  * ready queue; a strand goes to its end after each job, so that a user with a thousand
- * jobs delays the others by one.
+ * jobs delays the others by one. Bulk jobs have a queue of their own.
  */
 #include "base/job.h"
 
@@ -23,6 +23,11 @@
 #else
 #define STACK_SIZE (512 * 1024)
 #endif
+
+/* So many other jobs at most are taken while a bulk job waits. */
+#define BULK_EVERY 64
+/* Of the workers one in so many may run bulk jobs at a time. */
+#define BULK_SHARE 4
 
 struct job {
 	struct list link;
@@ -44,6 +49,10 @@ struct jobs {
 	pthread_cond_t work;
 	struct htab strands;
 	struct list ready;
+	struct list bulk; /* of jobs */
+	size_t bulk_running;
+	size_t bulk_max;
+	unsigned passed; /* jobs taken since a bulk job could have been */
 	size_t pending;
 	bool stop;
 	size_t n;
@@ -105,6 +114,42 @@ run_job(struct job *job)
 	free(job);
 }
 
+static bool
+bulk_is_free(const struct jobs *j)
+{
+	return !list_is_empty(&j->bulk) && j->bulk_running < j->bulk_max;
+}
+
+/* With the lock, which is given up meanwhile. */
+static void
+run_next_of_strand(struct jobs *j)
+{
+	struct strand *s = list_first(&j->ready, struct strand, ready);
+	struct job *job = list_first(&s->queue, struct job, link);
+
+	list_remove(&s->ready);
+	list_remove(&job->link);
+	j->passed = bulk_is_free(j) ? j->passed + 1 : 0;
+	pthread_mutex_unlock(&j->lock);
+	run_job(job);
+	pthread_mutex_lock(&j->lock);
+	requeue(j, s);
+}
+
+static void
+run_next_bulk(struct jobs *j)
+{
+	struct job *job = list_first(&j->bulk, struct job, link);
+
+	list_remove(&job->link);
+	j->bulk_running++;
+	j->passed = 0;
+	pthread_mutex_unlock(&j->lock);
+	run_job(job);
+	pthread_mutex_lock(&j->lock);
+	j->bulk_running--;
+}
+
 static void *
 worker(void *arg)
 {
@@ -112,22 +157,17 @@ worker(void *arg)
 
 	pthread_mutex_lock(&j->lock);
 	for (;;) {
-		struct strand *s;
-		struct job *job;
-
-		while (list_is_empty(&j->ready) && !j->stop)
+		while (list_is_empty(&j->ready) && !bulk_is_free(j) && !j->stop)
 			pthread_cond_wait(&j->work, &j->lock);
-		if (list_is_empty(&j->ready))
+		/* What is left of the bulk then is for those who run bulk jobs now. */
+		if (list_is_empty(&j->ready) && !bulk_is_free(j))
 			break;
-		s = list_first(&j->ready, struct strand, ready);
-		list_remove(&s->ready);
-		job = list_first(&s->queue, struct job, link);
-		list_remove(&job->link);
-		pthread_mutex_unlock(&j->lock);
-		run_job(job);
-		pthread_mutex_lock(&j->lock);
+		if (bulk_is_free(j) &&
+		    (list_is_empty(&j->ready) || j->passed >= BULK_EVERY))
+			run_next_bulk(j);
+		else
+			run_next_of_strand(j);
 		j->pending--;
-		requeue(j, s);
 	}
 	pthread_mutex_unlock(&j->lock);
 	return NULL;
@@ -142,6 +182,8 @@ jobs_new(size_t n, struct jobs **ret)
 	pthread_cond_init(&j->work, NULL);
 	htab_init(&j->strands);
 	list_init(&j->ready);
+	list_init(&j->bulk);
+	j->bulk_max = n / BULK_SHARE > 0 ? n / BULK_SHARE : 1;
 	for (size_t i = 0; i < n; i++) {
 		char name[32];
 
@@ -184,6 +226,19 @@ job_run(struct jobs *j, uint64_t strand, struct loop *l, job_fn *work, job_fn *d
 	pthread_mutex_lock(&j->lock);
 	j->pending++;
 	enqueue(j, strand, job);
+	pthread_mutex_unlock(&j->lock);
+}
+
+void
+job_run_bulk(struct jobs *j, struct loop *l, job_fn *work, job_fn *done, void *arg)
+{
+	struct job *job = xmalloc(sizeof(*job));
+
+	*job = (struct job){ .work = work, .done = done, .arg = arg, .loop = l };
+	pthread_mutex_lock(&j->lock);
+	j->pending++;
+	list_push_back(&j->bulk, &job->link);
+	pthread_cond_signal(&j->work);
 	pthread_mutex_unlock(&j->lock);
 }
 

@@ -5,6 +5,11 @@
  * Work runs in a worker, as straight-line C that may block on the store. Jobs of one
  * strand (a user's id) run one after the other in the order of submission; jobs of
  * different strands side by side; strand 0 orders nothing.
+ *
+ * Bulk jobs are the slices of large pieces of work. A quarter of the workers at most run
+ * them at a time, and only while nothing else is ready, or after BULK_EVERY other jobs:
+ * whoever waits for an answer is not kept waiting by work that nobody waits for, and that
+ * work gets on nevertheless.
  */
 #ifndef BASE_JOB_H
 #define BASE_JOB_H
@@ -25,6 +30,9 @@ void job_submit(struct jobs *j, uint64_t strand, job_fn *work, void *arg);
 /* work(arg) in a worker, then done(arg) in l's thread. */
 void job_run(struct jobs *j, uint64_t strand, struct loop *l, job_fn *work, job_fn *done,
              void *arg);
+
+/* The same for a slice of a large piece of work: short, and of no strand. */
+void job_run_bulk(struct jobs *j, struct loop *l, job_fn *work, job_fn *done, void *arg);
 
 /* Submitted and not finished, for metrics and draining. */
 size_t jobs_pending(const struct jobs *j);

@@ -207,6 +207,8 @@ queue_list(struct control_request *r, const struct span *args UNUSED, size_t n U
 				buf_add_char(&r->out, ',');
 			cell(r, e->rcpts[j].address);
 		}
+		if (e->n_members)
+			buf_addf(&r->out, " (%zu of its members)", e->n_members);
 		tab(r);
 		cell(r, e->last_error.n ? e->last_error : SPAN("-"));
 		end_row(r);

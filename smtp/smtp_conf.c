@@ -54,6 +54,10 @@ static const struct conf_option options[] = {
 	       "Port of the servers that MX names. Other than 25 in tests only."),
 	OPTION(dns_server, CONF_STRING, "", 0, 0,
 	       "DNS server, \"127.0.0.1@5353\"; empty: the system's."),
+	OPTION(direct_max, CONF_INT, "100", 1, 100000,
+	       "Users of ours that a message is written to before its 250. For more of them it "
+	       "is queued, durably, and written a slice at a time, so that a large group does "
+	       "not delay other mail."),
 	OPTION(queue_parallel, CONF_INT, "20", 1, 10000,
 	       "Outgoing connections at a time."),
 	TIMED(retry_min_ms, "retry_min", "5m", 10, DAY,

@@ -5,8 +5,11 @@
 #include "smtp/smtp_deliver.h"
 
 #include "base/clock.h"
+#include "base/encode.h"
+#include "base/htab.h"
 #include "base/log.h"
 #include "smtp/smtp_bounce.h"
+#include "smtp/smtp_group.h"
 #include "smtp/smtp_message.h"
 #include "smtp/smtp_private.h"
 #include "smtp/smtp_reply.h"
@@ -17,6 +20,7 @@
 
 /* One place where a recipient's mail goes; several recipients may share one. */
 struct target {
+	struct hnode node;
 	uint64_t user; /* 0: foreign */
 	struct span address;
 	size_t rcpt; /* the first that leads here */
@@ -27,8 +31,10 @@ struct plan {
 	struct smtp *smtp;
 	struct smtp_mail *mail;
 	struct arena *a;
-	struct target *targets;
+	struct target **targets;
 	size_t n, cap;
+	struct htab found; /* the targets, by user or address */
+	uint64_t token;    /* of what goes into the queue */
 };
 
 struct span
@@ -40,23 +46,46 @@ smtp_domain_of(struct span address)
 	return i ? span_sub(address, i, address.n) : span_of("", 0);
 }
 
+/* Addresses are compared without case. */
+static uint64_t
+hash_address(struct plan *p, struct span address)
+{
+	char *low = arena_strndup(p->a, address);
+	for (size_t i = 0; i < address.n; i++)
+		if (low[i] >= 'A' && low[i] <= 'Z')
+			low[i] += 'a' - 'A';
+	return hash_bytes(span_of(low, address.n));
+}
+
+static struct target *
+find_target(const struct plan *p, uint64_t user, struct span address, uint64_t hash)
+{
+	for (struct hnode *n = htab_find(&p->found, hash); n; n = htab_next(n)) {
+		struct target *t = container_of(n, struct target, node);
+		if (user ? t->user == user : !t->user && span_ieq(t->address, address))
+			return t;
+	}
+	return NULL;
+}
+
 static void
 add_target(struct plan *p, uint64_t user, struct span address, size_t rcpt)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		struct target *t = &p->targets[i];
-		if (user ? t->user == user : !t->user && span_ieq(t->address, address))
-			return;
-	}
+	uint64_t hash = user ? hash_u64(user) : hash_address(p, address);
+	if (find_target(p, user, address, hash))
+		return;
 	if (p->n == p->cap) {
 		size_t cap = p->cap ? p->cap * 2 : 8;
-		struct target *grown = arena_array(p->a, cap, struct target);
+		struct target **grown = arena_array(p->a, cap, struct target *);
 		if (p->n)
 			memcpy(grown, p->targets, p->n * sizeof(*grown));
 		p->targets = grown;
 		p->cap = cap;
 	}
-	p->targets[p->n++] = (struct target){ user, address, rcpt, RC_OK };
+	struct target *t = arena_new_of(p->a, struct target);
+	*t = (struct target){ .user = user, .address = address, .rcpt = rcpt };
+	htab_add(&p->found, &t->node, hash);
+	p->targets[p->n++] = t;
 }
 
 /* RFC 5321 4.5.1: "<Postmaster>" without a domain is ours. */
@@ -118,7 +147,7 @@ queue_targets(struct plan *p, bool (*pick)(const struct plan *, const struct tar
 	struct span out =
 		span_sub(p->mail->content, p->mail->return_path_len, p->mail->content.n);
 	for (size_t i = 0; i < p->n; i++) {
-		struct target *t = &p->targets[i];
+		struct target *t = p->targets[i];
 		if (!pick(p, t))
 			continue;
 		struct span hop = hop_of(p, t->address);
@@ -139,6 +168,8 @@ queue_targets(struct plan *p, bool (*pick)(const struct plan *, const struct tar
 				.queued_ms = now,
 				.next_ms = now,
 				.held = p->mail->held,
+				.token = p->token,
+				.junk = p->mail->junk,
 			};
 		}
 		entries[e].rcpts[entries[e].n_rcpts++] = (struct store_queue_rcpt){
@@ -166,39 +197,76 @@ queue_targets(struct plan *p, bool (*pick)(const struct plan *, const struct tar
 	return rc;
 }
 
+static size_t
+count_local(const struct plan *p)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < p->n; i++)
+		n += !goes_to_queue(p, p->targets[i]);
+	return n;
+}
+
+/* The result is that of all users. */
+static enum rc
+give_to_group(struct plan *p, size_t n)
+{
+	struct smtp_group_member *list = arena_array(p->a, n, struct smtp_group_member);
+	struct smtp_group g = {
+		.mail = p->mail,
+		.members = list,
+		.token = p->token,
+	};
+	for (size_t i = 0; i < p->n; i++) {
+		const struct target *t = p->targets[i];
+		if (!goes_to_queue(p, t))
+			list[g.n++] = (struct smtp_group_member){ t->user, t->rcpt };
+	}
+	enum rc rc = smtp_group_queue(p->smtp, &g, p->a);
+	for (size_t i = 0; i < p->n; i++)
+		if (!goes_to_queue(p, p->targets[i]))
+			p->targets[i]->rc = rc;
+	if (rc == RC_OK)
+		p->mail->n_local = n;
+	return rc;
+}
+
 static enum rc
 write_folders(struct plan *p)
 {
-	struct store_delivery *to = arena_array(p->a, p->n, struct store_delivery);
-	size_t n = 0;
+	size_t n_local = count_local(p), n = 0;
+	if (!n_local)
+		return RC_OK;
+	if (n_local > (size_t)p->smtp->conf.direct_max)
+		return give_to_group(p, n_local);
+	struct store_delivery *to = arena_array(p->a, n_local, struct store_delivery);
 	for (size_t i = 0; i < p->n; i++) {
-		if (goes_to_queue(p, &p->targets[i]))
+		if (goes_to_queue(p, p->targets[i]))
 			continue;
 		to[n++] = (struct store_delivery){
-			.user = p->targets[i].user,
+			.user = p->targets[i]->user,
 			.folder = p->mail->junk ? STORE_ROLE_JUNK : STORE_ROLE_INBOX,
+			.token = p->mail->token,
 		};
 	}
-	if (!n)
-		return RC_OK;
 	/* A device's number means another device to another user: mail is nobody's. */
 	struct store_actor who = { .protocol = p->mail->protocol };
 	AUTO(store_content)
 	struct store_content *content = NULL;
-	enum rc rc =
-		store_content_new_mail(p->smtp->deps.store, p->mail->content, &content);
+	enum rc rc = store_content_new_mail_copies(p->smtp->deps.store, p->mail->content,
+	                                           n, &content);
 	bool tried = rc == RC_OK;
 	if (tried)
 		rc = store_deliver(p->smtp->deps.store, content, &who, clock_wall_ms(),
 		                   to, n);
 	for (size_t i = 0, k = 0; i < p->n; i++) {
-		struct target *t = &p->targets[i];
+		struct target *t = p->targets[i];
 		if (goes_to_queue(p, t))
 			continue;
 		t->rc = tried ? to[k].rc : rc;
 		p->mail->n_local += t->rc == RC_OK;
 		k++;
 	}
+	metric_add(&smtp_metric_local, (int64_t)p->mail->n_local);
 	return rc;
 }
 
@@ -222,8 +290,8 @@ queue_the_rest(struct plan *p)
 	if (queue_targets(p, failed_for_now))
 		return;
 	for (size_t i = 0; i < p->n; i++)
-		if (is_temporary(p->targets[i].rc))
-			p->targets[i].rc = RC_OK;
+		if (is_temporary(p->targets[i]->rc))
+			p->targets[i]->rc = RC_OK;
 }
 
 static enum rc
@@ -276,7 +344,7 @@ tell_success(struct plan *p)
 		arena_array(p->a, env->n_rcpts, struct smtp_bounce_rcpt);
 	size_t n = 0;
 	for (size_t i = 0; i < p->n; i++) {
-		struct target *t = &p->targets[i];
+		struct target *t = p->targets[i];
 		struct smtp_rcpt *r = &env->rcpts[t->rcpt];
 		if (goes_to_queue(p, t) || t->rc ||
 		    !smtp_notify_has(r->notify, "SUCCESS"))
@@ -313,45 +381,55 @@ tell_success(struct plan *p)
 		         LOG_STR(span_str(rc_str(rc))));
 }
 
+static enum rc
+deliver(struct plan *p)
+{
+	struct smtp_mail *m = p->mail;
+	struct smtp_envelope *env = m->env;
+	enum rc first = RC_OK;
+	for (size_t i = 0; i < env->n_rcpts; i++) {
+		env->rcpts[i].rc = route_one(p, i);
+		/* The store could not look: nothing has happened yet, so nothing is
+		 * taken. */
+		if (is_temporary(env->rcpts[i].rc) && !m->each)
+			return env->rcpts[i].rc;
+	}
+	enum rc rc = queue_targets(p, goes_to_queue);
+	if (rc) {
+		for (size_t i = 0; i < p->n; i++)
+			if (goes_to_queue(p, p->targets[i]))
+				p->targets[i]->rc = rc;
+		if (!m->each)
+			return rc;
+	}
+	if (write_folders(p) && m->n_local + m->n_queued && !m->each)
+		queue_the_rest(p);
+	for (size_t i = 0; i < p->n; i++)
+		if (p->targets[i]->rc)
+			env->rcpts[p->targets[i]->rcpt].rc = p->targets[i]->rc;
+	for (size_t i = 0; i < env->n_rcpts; i++) {
+		enum rc one = env->rcpts[i].rc;
+		if (one && (!first || (is_temporary(one) && !is_temporary(first))))
+			first = one;
+	}
+	if ((!m->n_local && !m->n_queued) || (is_temporary(first) && !m->each))
+		return first;
+	tell_success(p);
+	if (first && !m->each)
+		return bounce_unknown(p);
+	return RC_OK;
+}
+
 enum rc
 smtp_deliver(struct smtp *s, struct smtp_mail *m)
 {
 	AUTO(arena)
 	struct arena *a = arena_new();
 	struct plan p = { .smtp = s, .mail = m, .a = a };
-	struct smtp_envelope *env = m->env;
-	enum rc first = RC_OK;
+	p.token = m->token ? m->token : random_u64() >> 1 | 1;
+	htab_init(&p.found);
 	m->n_local = m->n_queued = 0;
-	for (size_t i = 0; i < env->n_rcpts; i++) {
-		env->rcpts[i].rc = route_one(&p, i);
-		/* The store could not look: nothing has happened yet, so nothing is
-		 * taken. */
-		if (is_temporary(env->rcpts[i].rc) && !m->each)
-			return env->rcpts[i].rc;
-	}
-	enum rc rc = queue_targets(&p, goes_to_queue);
-	if (rc) {
-		for (size_t i = 0; i < p.n; i++)
-			if (goes_to_queue(&p, &p.targets[i]))
-				p.targets[i].rc = rc;
-		if (!m->each)
-			return rc;
-	}
-	if (write_folders(&p) && m->n_local + m->n_queued && !m->each)
-		queue_the_rest(&p);
-	for (size_t i = 0; i < p.n; i++)
-		if (p.targets[i].rc)
-			env->rcpts[p.targets[i].rcpt].rc = p.targets[i].rc;
-	for (size_t i = 0; i < env->n_rcpts; i++) {
-		enum rc one = env->rcpts[i].rc;
-		if (one && (!first || (is_temporary(one) && !is_temporary(first))))
-			first = one;
-	}
-	metric_add(&smtp_metric_local, (int64_t)m->n_local);
-	if ((!m->n_local && !m->n_queued) || (is_temporary(first) && !m->each))
-		return first;
-	tell_success(&p);
-	if (first && !m->each)
-		return bounce_unknown(&p);
-	return RC_OK;
+	enum rc rc = deliver(&p);
+	htab_done(&p.found);
+	return rc;
 }

@@ -11,26 +11,40 @@
 #include "base/encode.h"
 #include "base/mem.h"
 #include "smtp/smtp_delivery.h"
+#include "smtp/smtp_group.h"
 #include "smtp/smtp_private.h"
 #include "smtp/smtp_settle.h"
 
 #define LEASE_MS (INT64_C(30) * 60 * 1000)
+#define LEASE_BULK_MS (INT64_C(2) * 60 * 1000) /* a slice takes milliseconds */
 #define DEADLINE_MS (INT64_C(25) * 60 * 1000)  /* of an attempt: within the lease */
 #define FAULT_MS 5000                          /* pause after the store failed */
 #define SLEEP_MAX_MS (INT64_C(60) * 60 * 1000) /* look at the wall clock again */
+
+/* Two kinds of entries that do not wait for each other. */
+enum lane_kind { LANE_OUT, LANE_BULK };
+#define LANES 2
+/* Slices of groups at a time; as jobs they get a part of the workers only. */
+#define BULK_PARALLEL 4
+
+struct lane {
+	struct smtp_queue *queue;
+	enum lane_kind kind;
+	struct loop_timer timer;
+	size_t active; /* runs, and the lease under way */
+	bool leasing;
+	bool again; /* something became due while a lease was under way */
+};
 
 struct smtp_queue {
 	struct smtp *smtp;
 	struct dns *dns;
 	struct smtp_delivery_conf conf;
-	struct loop_timer timer;
+	struct lane lanes[LANES];
 	struct list runs; /* being delivered */
-	size_t active;    /* runs, and the lease under way */
 	bool started;
 	bool draining;
 	bool stopped;
-	bool leasing;
-	bool again; /* something became due while a lease was under way */
 	_Atomic bool woken;
 };
 
@@ -38,6 +52,7 @@ struct smtp_queue {
 struct run {
 	struct list link;
 	struct smtp_queue *queue;
+	struct lane *lane;
 	struct smtp_settle what;
 	struct smtp_delivery *delivery;
 	struct log_ctx log;
@@ -46,7 +61,8 @@ struct run {
 	enum rc rc;
 };
 
-static void kick(struct smtp_queue *q);
+static void kick(struct lane *lane);
+static void on_change(void *arg);
 
 uint64_t
 smtp_queue_pause_ms(uint64_t min_ms, uint64_t max_ms, uint32_t attempts)
@@ -70,12 +86,13 @@ run_free(struct run *r)
 }
 
 static struct run *
-run_new(struct smtp_queue *q)
+run_new(struct lane *lane)
 {
 	struct run *r = xcalloc(1, sizeof(*r));
-	r->queue = q;
+	r->queue = lane->queue;
+	r->lane = lane;
 	list_init(&r->link);
-	smtp_settle_init(&r->what, q->smtp);
+	smtp_settle_init(&r->what, r->queue->smtp);
 	return r;
 }
 
@@ -90,10 +107,10 @@ static void
 settle_done(void *arg)
 {
 	struct run *r = arg;
-	struct smtp_queue *q = r->queue;
+	struct lane *lane = r->lane;
 	run_free(r);
-	q->active--;
-	kick(q);
+	lane->active--;
+	kick(lane);
 }
 
 static void
@@ -112,11 +129,19 @@ lease_work(void *arg)
 	struct run *r = arg;
 	struct smtp_settle *w = &r->what;
 	struct store *store = r->queue->smtp->deps.store;
-	r->rc = store_queue_lease(store, clock_wall_ms(), LEASE_MS, w->arena, &w->entry,
+	bool bulk = r->lane->kind == LANE_BULK;
+	r->rc = store_queue_lease(store, bulk, clock_wall_ms(),
+	                          bulk ? LEASE_BULK_MS : LEASE_MS, w->arena, &w->entry,
 	                          &r->next_ms);
 	if (r->rc)
 		return;
 	log_ctx_init(&r->log, NULL, "queue=%" PRIu64, w->entry.id);
+	if (bulk) {
+		on_change(r->queue); /* the next slice beside this one */
+		r->rc = smtp_group_run(w, &r->log);
+		r->settled = true;
+		return;
+	}
 	r->rc = store_queue_content(store, w->entry.id, &w->content);
 	if (r->rc)
 		return;
@@ -131,12 +156,12 @@ lease_work(void *arg)
 }
 
 static void
-sleep_until(struct smtp_queue *q, int64_t when_ms)
+sleep_until(struct lane *lane, int64_t when_ms)
 {
 	int64_t pause = when_ms - clock_wall_ms();
 	if (when_ms == INT64_MAX || pause > SLEEP_MAX_MS)
 		pause = SLEEP_MAX_MS;
-	loop_timer_set(&q->timer, pause > 0 ? (uint64_t)pause : 0);
+	loop_timer_set(&lane->timer, pause > 0 ? (uint64_t)pause : 0);
 }
 
 static void
@@ -144,51 +169,68 @@ lease_done(void *arg)
 {
 	struct run *r = arg;
 	struct smtp_queue *q = r->queue;
-	q->leasing = false;
+	struct lane *lane = r->lane;
+	lane->leasing = false;
 	if (r->rc == RC_OK && !r->settled && !q->stopped) {
 		list_push_back(&q->runs, &r->link);
 		r->delivery = smtp_delivery_new(&q->conf, r->what.entry.hop, &r->what.job,
 		                                on_delivered, r);
-		kick(q);
+		kick(lane);
 		return;
 	}
 	enum rc rc = r->rc;
 	int64_t next_ms = r->next_ms;
 	run_free(r);
-	q->active--;
+	lane->active--;
 	if (q->stopped)
 		return;
 	if (rc == RC_NOT_FOUND) {
-		sleep_until(q, next_ms);
-		if (!q->again)
+		sleep_until(lane, next_ms);
+		if (!lane->again)
 			return;
 	} else if (rc) {
 		log_warn(NULL, "smtp.queue fault", "rc=%s",
 		         LOG_STR(span_str(rc_str(rc))));
-		loop_timer_set(&q->timer, FAULT_MS);
+		loop_timer_set(&lane->timer, FAULT_MS);
 		return;
 	}
-	kick(q);
+	kick(lane);
 }
 
-/* Leases what is due, one at a time, while there is room for another attempt. */
+/* Leases what is due, one at a time, while there is room for another attempt. In the lane
+ * of bulk the lease and the attempt are one job, and who has leased calls for the next.
+ */
 static void
-kick(struct smtp_queue *q)
+kick(struct lane *lane)
 {
+	struct smtp_queue *q = lane->queue;
+	struct jobs *jobs = q->smtp->deps.jobs;
+	struct loop *loop = q->smtp->deps.loop;
+	bool bulk = lane->kind == LANE_BULK;
+	size_t max = bulk ? BULK_PARALLEL : (size_t)q->smtp->conf.queue_parallel;
 	if (!q->started || q->draining || q->stopped)
 		return;
-	if (q->leasing) {
-		q->again = true;
+	if (lane->leasing && !bulk) {
+		lane->again = true;
 		return;
 	}
-	if (q->active >= (size_t)q->smtp->conf.queue_parallel)
+	if (lane->active >= max)
 		return;
-	q->again = false;
-	q->leasing = true;
-	q->active++;
-	loop_timer_clear(&q->timer);
-	job_run(q->smtp->deps.jobs, 0, q->smtp->deps.loop, lease_work, lease_done,
-	        run_new(q));
+	lane->again = false;
+	lane->leasing = true;
+	lane->active++;
+	loop_timer_clear(&lane->timer);
+	if (bulk)
+		job_run_bulk(jobs, loop, lease_work, lease_done, run_new(lane));
+	else
+		job_run(jobs, 0, loop, lease_work, lease_done, run_new(lane));
+}
+
+static void
+kick_all(struct smtp_queue *q)
+{
+	for (int i = 0; i < LANES; i++)
+		kick(&q->lanes[i]);
 }
 
 static void
@@ -202,7 +244,7 @@ wake_in_loop(void *arg)
 {
 	struct smtp_queue *q = arg;
 	atomic_store(&q->woken, false);
-	kick(q);
+	kick_all(q);
 }
 
 /* The store's hook; any thread. */
@@ -220,6 +262,8 @@ smtp_queue_new(struct smtp *s, struct smtp_queue **ret)
 	struct smtp_queue *q = xcalloc(1, sizeof(*q));
 	q->smtp = s;
 	list_init(&q->runs);
+	for (int i = 0; i < LANES; i++)
+		q->lanes[i] = (struct lane){ .queue = q, .kind = (enum lane_kind)i };
 	q->conf = (struct smtp_delivery_conf){
 		.loop = s->deps.loop,
 		.hostname = s->conf.hostname,
@@ -249,7 +293,7 @@ reclaim_done(void *arg)
 {
 	struct smtp_queue *q = arg;
 	q->started = true;
-	kick(q);
+	kick_all(q);
 }
 
 void
@@ -259,7 +303,9 @@ smtp_queue_start(struct smtp_queue *q)
 		                                   ? q->smtp->conf.dns_server
 		                                   : NULL };
 	struct err err;
-	loop_timer_init(&q->timer, q->smtp->deps.loop, on_timer, q);
+	for (int i = 0; i < LANES; i++)
+		loop_timer_init(&q->lanes[i].timer, q->smtp->deps.loop, on_timer,
+		                &q->lanes[i]);
 	if (dns_new(q->smtp->deps.loop, &conf, &q->dns, &err))
 		log_error(NULL, "smtp.dns fault", "why=%s", LOG_STR(span_str(err.text)));
 	q->conf.dns = q->dns;
@@ -278,8 +324,9 @@ smtp_queue_stop(struct smtp_queue *q)
 	if (q->stopped)
 		return;
 	q->stopped = true;
-	if (q->timer.fn)
-		loop_timer_clear(&q->timer);
+	for (int i = 0; i < LANES; i++)
+		if (q->lanes[i].timer.fn)
+			loop_timer_clear(&q->lanes[i].timer);
 	/* Their leases end when the next process starts. */
 	list_each_safe(r, &q->runs, struct run, link)
 		run_free(r);

@@ -264,7 +264,9 @@ rcpt_found(struct smtp_session *x, enum rc rc)
 		smtp_session_reply(x, SMTP_REPLY_RCPT_OK);
 		return;
 	}
-	smtp_session_refuse(x, smtp_reply_from_rc(rc), to->address);
+	smtp_session_refuse(
+		x, rc == RC_TOO_BIG ? SMTP_REPLY_GROUP_TOO_BIG : smtp_reply_from_rc(rc),
+		to->address);
 }
 
 static void

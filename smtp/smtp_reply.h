@@ -53,6 +53,7 @@
 	X(TOO_BIG, 552, "5.3.4", "Message too big")                                      \
 	X(NOT_ASCII, 553, "5.6.7", "Address needs SMTPUTF8")                             \
 	X(ALIAS_LOOP, 554, "5.4.6", "Address expands to itself")                         \
+	X(GROUP_TOO_BIG, 554, "5.2.4", "The group has too many members")                 \
 	X(MAIL_LOOP, 554, "5.4.6", "Too many hops")                                      \
 	X(UNKNOWN_PARAM, 555, "5.5.4", "Parameter not recognised")
 

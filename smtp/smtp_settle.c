@@ -78,6 +78,8 @@ smtp_settle_deliver_here(struct smtp_settle *w)
 		               .return_path_len = skip,
 		               .id = smtp_message_new_id(id),
 		               .protocol = "smtp",
+		               .junk = w->entry.junk,
+		               .token = w->entry.token,
 		               .each = true };
 	enum rc rc = smtp_deliver(w->smtp, &m);
 	for (size_t i = 0; i < w->job.n_rcpts; i++) {

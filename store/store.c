@@ -50,6 +50,10 @@ static const struct conf_option options[] = {
 	{ "retention", CONF_TIME, offsetof(struct store_conf, retention_ms), "30d", 0, 0,
 	  NULL,
 	  "What was deleted is kept so long; a device that was away longer starts afresh." },
+	{ "group_max", CONF_INT, offsetof(struct store_conf, group_max), "20000", 1,
+	  1000000, NULL,
+	  "Members that the group behind one address may have, groups within groups "
+	  "counted; mail to a larger one is refused." },
 	{ "readers", CONF_INT, offsetof(struct store_conf, readers), "4", 1, 64, NULL,
 	  "Read connections kept open for each SQLite file." },
 };

@@ -32,6 +32,8 @@ struct store_conf {
 	                         files */
 	uint64_t message_max; /* bytes of one item's content */
 	uint64_t retention_ms; /* tombstones and deleted things are kept so long */
+	int64_t group_max;     /* users and addresses that one address may lead to; 0:
+	                          20,000 */
 	int64_t readers;       /* read connections of a shard */
 	int engine;            /* enum store_engine */
 	int blobs;             /* enum store_blobs */

@@ -10,11 +10,27 @@
 #include "store/blobs.h"
 #include "store/store_private.h"
 
-#define PACK_MIN 256 /* below, a frame's head eats the gain */
+#define PACK_MIN 256          /* below, a frame's head eats the gain */
+#define COPIES_MAX (1U << 20) /* bytes that the rows of one content may take together */
+
+static bool
+lies_apart(const struct store *s, uint64_t size, size_t copies)
+{
+	if (size > s->conf.inline_max)
+		return true;
+	return copies > 1 && size > COPIES_MAX / copies;
+}
 
 enum rc
 store_content_new(struct store *s, struct span raw, struct span meta,
                   struct store_content **ret)
+{
+	return store_content_new_copies(s, raw, meta, 1, ret);
+}
+
+enum rc
+store_content_new_copies(struct store *s, struct span raw, struct span meta,
+                         size_t copies, struct store_content **ret)
 {
 	AUTO(store_content)
 	struct store_content *c = NULL;
@@ -26,7 +42,7 @@ store_content_new(struct store *s, struct span raw, struct span meta,
 	sha256_of(raw, &c->hash);
 	c->size = raw.n;
 	buf_add_span(&c->meta, meta);
-	if (raw.n > s->conf.inline_max) {
+	if (lies_apart(s, raw.n, copies)) {
 		c->form = CONTENT_BLOB;
 		rc = blobs_put(s->blobs, &c->hash, raw);
 	} else if (raw.n >= PACK_MIN && codec_pack(s->codec, raw, &c->stored)) {

@@ -23,11 +23,19 @@ struct store_content;
  */
 enum rc store_content_new(struct store *s, struct span raw, struct span meta,
                           struct store_content **ret) MUST_CHECK;
+/*
+ * The same for a content that so many users get: it is kept apart from their rows, once,
+ * where their copies would take more than a megabyte together.
+ */
+enum rc store_content_new_copies(struct store *s, struct span raw, struct span meta,
+                                 size_t copies, struct store_content **ret) MUST_CHECK;
 void store_content_free(struct store_content *c);
 AUTO_DEFINE(store_content);
 /* The usual case: mail bytes (CRLF line ends expected), parsed here. */
 enum rc store_content_new_mail(struct store *s, struct span raw,
                                struct store_content **ret) MUST_CHECK;
+enum rc store_content_new_mail_copies(struct store *s, struct span raw, size_t copies,
+                                      struct store_content **ret) MUST_CHECK;
 uint64_t store_content_size(const struct store_content *c);
 
 /* Reading what an item names; the ids are in struct store_item. Bytes in a. */

@@ -8,10 +8,17 @@
 enum rc
 store_content_new_mail(struct store *s, struct span raw, struct store_content **ret)
 {
+	return store_content_new_mail_copies(s, raw, 1, ret);
+}
+
+enum rc
+store_content_new_mail_copies(struct store *s, struct span raw, size_t copies,
+                              struct store_content **ret)
+{
 	AUTO(arena)
 	struct arena *a = arena_new();
 	AUTO_DONE(buf) struct buf meta = BUF_INIT(0);
 
 	mime_meta_write(mime_parse(raw, NULL, a), &meta);
-	return store_content_new(s, raw, buf_span(&meta), ret);
+	return store_content_new_copies(s, raw, buf_span(&meta), copies, ret);
 }

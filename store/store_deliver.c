@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/store_private.h"
 
@@ -45,6 +46,20 @@ compare(const void *pa, const void *pb)
 	return a->index < b->index ? -1 : a->index > b->index;
 }
 
+/* RC_EXISTS: the user has the message of this token. */
+static enum rc
+take_token(struct store_tx *tx, uint64_t token)
+{
+	uint64_t rows = 0;
+	enum rc rc = sql_run_rows(tx->etx, &rows,
+	                          "INSERT INTO delivered (owner, token, done_ms)"
+	                          " VALUES ($1, $2, $3)"
+	                          " ON CONFLICT (owner, token) DO NOTHING",
+	                          I(tx->user), I(token), I(clock_wall_ms()));
+
+	return !rc && rows == 0 ? RC_EXISTS : rc;
+}
+
 static enum rc
 add_to_folder(struct deliver *d, struct store_tx *tx, struct store_delivery *one,
               uint32_t *ret_uid)
@@ -56,8 +71,12 @@ add_to_folder(struct deliver *d, struct store_tx *tx, struct store_delivery *one
 		.received_ms = d->received_ms,
 	};
 	struct store_collection c;
-	enum rc rc = store_collection_find_role(tx, one->folder, a, &c);
+	enum rc rc = one->token != 0 ? take_token(tx, one->token) : RC_OK;
 
+	if (rc == RC_EXISTS)
+		return RC_OK;
+	if (!rc)
+		rc = store_collection_find_role(tx, one->folder, a, &c);
 	if (!rc)
 		rc = store_item_add(tx, c.id, d->content, &item, ret_uid, NULL);
 	return rc ? rc : store_tx_flush(tx);
@@ -142,6 +161,12 @@ finish_batch(struct deliver *d, struct batch *b)
 		fail_batch(d, b, rc);
 	else if (d->s->on_commit)
 		d->s->on_commit(b->moved, b->n_moved, d->s->on_commit_arg);
+}
+
+unsigned
+store_deliver_group(const struct store *s, uint64_t user)
+{
+	return store_shard_of(s, user);
 }
 
 enum rc

@@ -11,8 +11,9 @@ struct store_delivery {
 	uint64_t user;
 	enum store_role folder; /* INBOX, JUNK */
 	uint32_t flags;
-	enum rc rc;   /* out: how it went for this user */
-	uint32_t uid; /* out */
+	uint64_t token; /* not 0: of the message; a user who had it gets it no more */
+	enum rc rc;     /* out: how it went for this user */
+	uint32_t uid;   /* out; 0 with RC_OK: had it before */
 };
 
 /*
@@ -23,5 +24,8 @@ struct store_delivery {
 enum rc store_deliver(struct store *s, const struct store_content *content,
                       const struct store_actor *who, int64_t received_ms,
                       struct store_delivery *deliveries, size_t n) MUST_CHECK;
+
+/* Users with the same number share a commit. */
+unsigned store_deliver_group(const struct store *s, uint64_t user);
 
 #endif

@@ -66,7 +66,7 @@ struct store_route {
 	struct span address; /* of the user, or the foreign address */
 };
 /* RC_NOT_FOUND: our domain, no such address; RC_DENIED: not our domain; RC_CONFLICT: a
- * loop. */
+ * loop; RC_TOO_BIG: more than group_max. */
 enum rc store_route_find(struct store *s, struct span address, struct arena *a,
                          struct store_route **ret, size_t *ret_n) MUST_CHECK;
 

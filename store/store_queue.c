@@ -4,6 +4,7 @@
  */
 #include "store/store_queue.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -12,7 +13,7 @@
 
 #define COLUMNS                                                                          \
 	"id, sender, hop, envelope_id, ret, smtputf8, body_8bit, queued_ms, next_ms,"    \
-	" due_ms, attempts, last_error, delay_warned, held, lease"
+	" due_ms, attempts, last_error, delay_warned, held, lease, token, junk, members"
 #define FROM " FROM entry"
 
 static enum rc
@@ -58,27 +59,53 @@ insert_content(struct engine_tx *etx, const struct store_content *c, size_t refs
 	if (rc)
 		return rc;
 	return sql_run(etx,
-	               "INSERT INTO content (id, refs, form, size, sha256, stored)"
-	               " VALUES ($1, $2, $3, $4, $5, $6)",
+	               "INSERT INTO content (id, refs, form, size, sha256, stored, meta)"
+	               " VALUES ($1, $2, $3, $4, $5, $6, $7)",
 	               I(*ret_id), I(refs), I(c->form), I(c->size),
 	               B(span_of((const char *)c->hash.b, sizeof(c->hash.b))),
-	               B(buf_span(&c->stored)));
+	               B(buf_span(&c->stored)), B(buf_span(&c->meta)));
+}
+
+static void
+write_members(const uint64_t *members, size_t n, struct buf *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t le = htole64(members[i]);
+
+		buf_add(out, &le, sizeof(le));
+	}
+}
+
+static void
+read_members(struct span packed, struct arena *a, struct store_queue_entry *e)
+{
+	e->n_members = packed.n / sizeof(uint64_t);
+	e->members = arena_array(a, e->n_members, uint64_t);
+	for (size_t i = 0; i < e->n_members; i++) {
+		uint64_t le;
+
+		memcpy(&le, packed.p + i * sizeof(le), sizeof(le));
+		e->members[i] = le64toh(le);
+	}
 }
 
 static enum rc
 insert_entry(struct engine_tx *etx, const struct store_queue_entry *e, uint64_t id,
              uint64_t content)
 {
+	AUTO_DONE(buf) struct buf members = BUF_INIT(0);
 	enum rc rc;
 
-	rc = sql_run(
-		etx,
-		"INSERT INTO entry (" COLUMNS ", content) VALUES"
-		" ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, 0, $14)",
-		I(id), B(e->sender), B(e->hop), B(e->envelope_id), B(e->ret),
-		I(e->smtputf8), I(e->body_8bit), I(e->queued_ms), I(e->next_ms),
-		I(e->attempts), B(e->last_error), I(e->delay_warned), I(e->held),
-		I(content));
+	write_members(e->members, e->n_members, &members);
+	rc = sql_run(etx,
+	             "INSERT INTO entry (" COLUMNS ", content, bulk) VALUES"
+	             " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, 0,"
+	             " $14, $15, $16, $17, $18)",
+	             I(id), B(e->sender), B(e->hop), B(e->envelope_id), B(e->ret),
+	             I(e->smtputf8), I(e->body_8bit), I(e->queued_ms), I(e->next_ms),
+	             I(e->attempts), B(e->last_error), I(e->delay_warned), I(e->held),
+	             I(e->token), I(e->junk), B(buf_span(&members)), I(content),
+	             I(e->n_members > 0));
 	for (size_t i = 0; !rc && i < e->n_rcpts; i++)
 		rc = sql_run(etx,
 		             "INSERT INTO rcpt (entry, seq, address, notify, orcpt)"
@@ -135,8 +162,12 @@ from_row(struct engine_stmt *st, struct arena *a, struct store_queue_entry *ret)
 		.delay_warned = engine_int(st, 12) != 0,
 		.held = engine_int(st, 13) != 0,
 		.lease = col_u64(st, 14),
-		.size = col_u64(st, 15),
+		.token = col_u64(st, 15),
+		.junk = engine_int(st, 16) != 0,
+		/* 17: members */
+		.size = col_u64(st, 18),
 	};
+	read_members(engine_bytes(st, 17), a, ret);
 }
 
 static enum rc
@@ -171,13 +202,15 @@ load_rcpts(struct engine_tx *etx, struct arena *a, struct store_queue_entry *e)
 
 /* The earliest entry that is not held. */
 static enum rc
-find_due(struct engine_tx *etx, int64_t now_ms, uint64_t *ret_id, int64_t *ret_next_ms)
+find_due(struct engine_tx *etx, bool bulk, int64_t now_ms, uint64_t *ret_id,
+         int64_t *ret_next_ms)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
 	enum rc rc = sql_one(etx, &st,
-	                     "SELECT id, due_ms FROM entry WHERE held = 0"
-	                     " ORDER BY due_ms LIMIT 1");
+	                     "SELECT id, due_ms FROM entry WHERE bulk = $1 AND held = 0"
+	                     " ORDER BY due_ms LIMIT 1",
+	                     I(bulk));
 
 	if (rc == RC_NOT_FOUND)
 		*ret_next_ms = INT64_MAX;
@@ -209,8 +242,8 @@ load_entry(struct engine_tx *etx, uint64_t id, struct arena *a,
 }
 
 enum rc
-store_queue_lease(struct store *s, int64_t now_ms, uint64_t lease_ms, struct arena *a,
-                  struct store_queue_entry *ret, int64_t *ret_next_ms)
+store_queue_lease(struct store *s, bool bulk, int64_t now_ms, uint64_t lease_ms,
+                  struct arena *a, struct store_queue_entry *ret, int64_t *ret_next_ms)
 {
 	AUTO(engine_tx)
 	struct engine_tx *look = NULL;
@@ -224,13 +257,13 @@ store_queue_lease(struct store *s, int64_t now_ms, uint64_t lease_ms, struct are
 
 	/* Mostly there is nothing: no write for that. */
 	if (!rc)
-		rc = find_due(look, now_ms, &id, ret_next_ms);
+		rc = find_due(look, bulk, now_ms, &id, ret_next_ms);
 	engine_tx_free(TAKE(look));
 	if (!rc)
 		rc = queue_begin(s, true, &etx);
 	/* Another node may take the same one: who comes second changes no row. */
 	while (!rc && rows == 0) {
-		rc = find_due(etx, now_ms, &id, ret_next_ms);
+		rc = find_due(etx, bulk, now_ms, &id, ret_next_ms);
 		if (!rc)
 			rc = sql_run_rows(etx, &rows,
 			                  "UPDATE entry SET lease = $2, due_ms = $3"
@@ -265,6 +298,38 @@ store_queue_content(struct store *s, uint64_t id, struct buf *out)
 		return rc;
 	return content_open(s, (enum content_form)engine_int(st, 0), col_u64(st, 1),
 	                    engine_bytes(st, 2), engine_bytes(st, 3), 0, UINT64_MAX, out);
+}
+
+enum rc
+store_queue_content_get(struct store *s, uint64_t id, struct store_content **ret)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	struct store_content *c;
+	struct span hash;
+	enum rc rc = queue_begin(s, false, &etx);
+
+	if (!rc)
+		rc = sql_one(
+			etx, &st,
+			"SELECT form, size, sha256, stored, meta FROM content"
+			" WHERE id = (SELECT content FROM entry WHERE entry.id = $1)",
+			I(id));
+	if (rc)
+		return rc;
+	hash = engine_bytes(st, 2);
+	if (hash.n != sizeof(c->hash.b))
+		return RC_IO;
+	c = xcalloc(1, sizeof(*c));
+	c->form = (enum content_form)engine_int(st, 0);
+	c->size = col_u64(st, 1);
+	memcpy(c->hash.b, hash.p, hash.n);
+	buf_add_span(&c->stored, engine_bytes(st, 3));
+	buf_add_span(&c->meta, engine_bytes(st, 4));
+	*ret = c;
+	return RC_OK;
 }
 
 /* RC_CONFLICT when e's lease does not hold the entry any more. */
@@ -336,6 +401,26 @@ store_queue_done(struct store *s, const struct store_queue_entry *e,
 		rc = has_rcpts(etx, e->id);
 	if (rc == RC_NOT_FOUND)
 		rc = delete_entry(etx, e->id);
+	return rc ? rc : engine_commit(&etx);
+}
+
+enum rc
+store_queue_members(struct store *s, const struct store_queue_entry *e,
+                    const uint64_t *left, size_t n)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	AUTO_DONE(buf) struct buf packed = BUF_INIT(0);
+	enum rc rc = queue_begin(s, true, &etx);
+
+	write_members(left, n, &packed);
+	if (!rc)
+		rc = check_lease(etx, e);
+	if (!rc && n == 0)
+		rc = delete_entry(etx, e->id);
+	else if (!rc)
+		rc = sql_run(etx, "UPDATE entry SET members = $2 WHERE id = $1", I(e->id),
+		             B(buf_span(&packed)));
 	return rc ? rc : engine_commit(&etx);
 }
 

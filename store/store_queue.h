@@ -34,17 +34,33 @@ struct store_queue_entry {
 	bool delay_warned;
 	bool held;      /* by an admin or a filter: not tried */
 	uint64_t lease; /* 0, or the lease that holds it */
+	uint64_t token; /* of the message, for store_delivery.token; 0: none */
+	bool junk;      /* for users of ours: into Junk */
+	/*
+	 * Users of ours that it is for, in the order of their numbers: a slice of a large
+	 * group. rcpts is then only what to show: the group's address, or nothing.
+	 */
+	uint64_t *members;
+	size_t n_members;
 };
 
 /* All entries in one durable commit; ids are filled in. hooks: store_queue_on_change. */
 enum rc store_queue_add(struct store *s, struct store_queue_entry *entries, size_t n,
                         const struct store_content *content) MUST_CHECK;
-/* The earliest entry due by now_ms without a live lease, leased until lease_ms later.
- * RC_NOT_FOUND: none; *ret_next_ms is then when the next falls due (INT64_MAX: never). */
-enum rc
-store_queue_lease(struct store *s, int64_t now_ms, uint64_t lease_ms, struct arena *a,
-                  struct store_queue_entry *ret, int64_t *ret_next_ms) MUST_CHECK;
+/* The earliest entry due by now_ms without a live lease, leased until lease_ms later;
+ * bulk: of those with members, otherwise of those without. RC_NOT_FOUND: none;
+ * *ret_next_ms is then when the next falls due (INT64_MAX: never). */
+enum rc store_queue_lease(struct store *s, bool bulk, int64_t now_ms, uint64_t lease_ms,
+                          struct arena *a, struct store_queue_entry *ret,
+                          int64_t *ret_next_ms) MUST_CHECK;
 enum rc store_queue_content(struct store *s, uint64_t id, struct buf *out) MUST_CHECK;
+/* The content as it was handed in, for store_deliver(). */
+enum rc store_queue_content_get(struct store *s, uint64_t id,
+                                struct store_content **ret) MUST_CHECK;
+/* Done with all members but these (any of the entry's, in their order); the entry goes
+ * with the last. RC_CONFLICT: the lease was lost meanwhile. */
+enum rc store_queue_members(struct store *s, const struct store_queue_entry *e,
+                            const uint64_t *left, size_t n) MUST_CHECK;
 /* Done with these recipients (delivered or bounced): they are removed; the entry goes
  * with the last. RC_CONFLICT: the lease was lost meanwhile. */
 enum rc store_queue_done(struct store *s, const struct store_queue_entry *e,

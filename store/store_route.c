@@ -4,12 +4,12 @@
  */
 #include <stdlib.h>
 
-#include "base/clock.h"
+#include "base/htab.h"
 #include "base/mem.h"
 #include "store/store_directory_private.h"
 
 #define DEPTH_MAX 10
-#define ROUTES_MAX 10000 /* recipients of one address, lists in lists counted */
+#define GROUP_MAX 20000 /* of the option group_max */
 
 /* "@example.org" is the catch-all of a domain. */
 static enum rc
@@ -135,56 +135,99 @@ store_alias_list(struct store *s, struct span domain, struct arena *a,
 	return rc;
 }
 
-/* One search: what was found, and the addresses met on the way. */
+/* One search: what was found, and the addresses met on the way. What it makes lies in a.
+ */
 struct search {
 	struct engine_tx *etx;
 	struct arena *a;
+	size_t max;
 	struct store_route *routes;
 	size_t n;
 	size_t cap;
-	struct met {
-		struct span address;
-		bool open; /* on the path to where we are: meeting it again is a loop */
-	} * met;
-	size_t n_met;
-	size_t cap_met;
+	struct htab found; /* struct known, by the address of a route */
+	struct htab met;   /* struct known, by the address of an alias */
 };
+
+struct known {
+	struct hnode node;
+	struct span address;
+	bool open; /* on the path to where we are: meeting it again is a loop */
+};
+
+static struct known *
+find_known(const struct htab *t, struct span address)
+{
+	for (struct hnode *n = htab_find(t, hash_bytes(address)); n; n = htab_next(n)) {
+		struct known *k = container_of(n, struct known, node);
+
+		if (span_eq(k->address, address))
+			return k;
+	}
+	return NULL;
+}
+
+static struct known *
+add_known(struct search *f, struct htab *t, struct span address)
+{
+	struct known *k = arena_new_of(f->a, struct known);
+
+	k->address = address;
+	htab_add(t, &k->node, hash_bytes(address));
+	return k;
+}
 
 static enum rc
 add_route(struct search *f, uint64_t user, struct span address)
 {
-	for (size_t i = 0; i < f->n; i++) {
-		if (span_eq(f->routes[i].address, address))
-			return RC_OK;
-	}
-	if (f->n == ROUTES_MAX)
+	if (find_known(&f->found, address))
+		return RC_OK;
+	if (f->n == f->max)
 		return RC_TOO_BIG;
+	(void)add_known(f, &f->found, address);
 	f->routes = grow(f->routes, f->n, &f->cap, sizeof(*f->routes));
 	f->routes[f->n++] = (struct store_route){ user, address };
 	return RC_OK;
 }
 
-/* RC_NOT_FOUND: no such alias. */
+struct target {
+	struct span address;
+	uint64_t user; /* of ours with this address, or 0 */
+	bool is_alias; /* too */
+};
+
+/* RC_NOT_FOUND: no such alias. One statement tells all of a group's plain members. */
 static enum rc
-load_targets(struct search *f, struct span address, struct span **ret, size_t *ret_n)
+load_targets(struct search *f, struct span address, struct target **ret, size_t *ret_n)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	struct span *list = NULL;
+	struct target *list = NULL;
 	size_t n = 0;
 	size_t cap = 0;
-	enum rc rc = sql_each(f->etx, &st,
-	                      "SELECT target FROM mail_alias WHERE address = $1"
-	                      " ORDER BY target",
-	                      T(address));
+	enum rc rc = sql_each(
+		f->etx, &st,
+		"SELECT target, coalesce((SELECT id FROM mail_user"
+		" WHERE mail_user.address = mail_alias.target AND removed_ms = 0), 0),"
+		" coalesce((SELECT 1 FROM mail_alias b"
+		" WHERE b.address = mail_alias.target LIMIT 1), 0)"
+		" FROM mail_alias WHERE address = $1 ORDER BY target",
+		T(address));
 
 	while (!rc && (rc = engine_step(st)) == RC_OK) {
+		if (n > f->max) {
+			free(list);
+			return RC_TOO_BIG;
+		}
 		list = grow(list, n, &cap, sizeof(*list));
-		list[n++] = arena_span(f->a, engine_bytes(st, 0));
+		list[n++] = (struct target){
+			.address = arena_span(f->a, engine_bytes(st, 0)),
+			.user = col_u64(st, 1),
+			.is_alias = engine_int(st, 2) != 0,
+		};
 	}
 	if (rc == RC_NOT_FOUND && n > 0) {
 		rc = RC_OK;
-		*ret = arena_array(f->a, n, struct span);
+		*ret = arena_array(f->a, n, struct target);
 		memcpy(*ret, list, n * sizeof(*list));
 		*ret_n = n;
 	}
@@ -194,51 +237,54 @@ load_targets(struct search *f, struct span address, struct span **ret, size_t *r
 
 /* RC_NOT_FOUND: not yet met. RC_CONFLICT: a loop. RC_OK: done already. */
 static enum rc
-meet(struct search *f, struct span address, size_t *ret_place)
+meet(struct search *f, struct span address, struct known **ret)
 {
-	for (size_t i = 0; i < f->n_met; i++) {
-		if (span_eq(f->met[i].address, address))
-			return f->met[i].open ? RC_CONFLICT : RC_OK;
-	}
-	if (f->n_met == ROUTES_MAX)
+	struct known *k = find_known(&f->met, address);
+
+	if (k)
+		return k->open ? RC_CONFLICT : RC_OK;
+	if (f->met.count == f->max)
 		return RC_TOO_BIG;
-	f->met = grow(f->met, f->n_met, &f->cap_met, sizeof(*f->met));
-	f->met[f->n_met] = (struct met){ address, true };
-	*ret_place = f->n_met++;
+	k = add_known(f, &f->met, address);
+	k->open = true;
+	*ret = k;
 	return RC_NOT_FOUND;
 }
 
 static enum rc follow(struct search *f, struct span address, unsigned depth);
 
 static enum rc
+follow_target(struct search *f, struct span alias, const struct target *t, unsigned depth)
+{
+	/* An alias that names its own address keeps a copy for the user of it. */
+	if (span_eq(t->address, alias))
+		return t->user != 0 ? add_route(f, t->user, alias) : RC_NOT_FOUND;
+	if (t->user != 0 && !t->is_alias)
+		return depth < DEPTH_MAX ? add_route(f, t->user, t->address)
+		                         : RC_CONFLICT;
+	return follow(f, t->address, depth + 1);
+}
+
+static enum rc
 follow_alias(struct search *f, struct span alias, unsigned depth)
 {
-	struct span *targets;
-	size_t place;
+	struct target *targets;
+	struct known *here;
 	size_t n;
 	enum rc rc = load_targets(f, alias, &targets, &n);
 
 	if (rc)
 		return rc;
-	rc = meet(f, alias, &place);
+	rc = meet(f, alias, &here);
 	if (rc != RC_NOT_FOUND)
 		return rc;
 	rc = RC_OK;
 	for (size_t i = 0; !rc && i < n; i++) {
-		uint64_t user;
-
-		/* An alias that names its own address keeps a copy for the user of it. */
-		if (span_eq(targets[i], alias)) {
-			rc = directory_find_user(f->etx, alias, &user);
-			if (!rc)
-				rc = add_route(f, user, alias);
-		} else {
-			rc = follow(f, targets[i], depth + 1);
-		}
+		rc = follow_target(f, alias, &targets[i], depth);
 		if (rc == RC_NOT_FOUND) /* one dead target does not harm the others */
 			rc = RC_OK;
 	}
-	f->met[place].open = false;
+	here->open = false;
 	return rc;
 }
 
@@ -294,9 +340,13 @@ store_route_find(struct store *s, struct span address, struct arena *a,
 {
 	AUTO(engine_tx)
 	struct engine_tx *etx = NULL;
-	struct search f = { .a = a };
+	struct search f = { .a = a,
+		            .max = s->conf.group_max > 0 ? (size_t)s->conf.group_max
+		                                         : GROUP_MAX };
 	enum rc rc = directory_begin(s, false, &etx);
 
+	htab_init(&f.found);
+	htab_init(&f.met);
 	if (!rc) {
 		f.etx = etx;
 		rc = follow(&f, address, 0);
@@ -309,6 +359,7 @@ store_route_find(struct store *s, struct span address, struct arena *a,
 		*ret_n = f.n;
 	}
 	free(f.routes);
-	free(f.met);
+	htab_done(&f.found);
+	htab_done(&f.met);
 	return rc;
 }

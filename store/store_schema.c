@@ -191,6 +191,18 @@ static const char *const shard_3[] = {
 	NULL,
 };
 
+static const char *const shard_4[] = {
+	/* Messages that a user has got, of those whose delivery may be tried again: each
+	 * once. */
+	"CREATE TABLE delivered ("
+	" owner BIGINT NOT NULL,"
+	" token BIGINT NOT NULL,"
+	" done_ms BIGINT NOT NULL,"
+	" PRIMARY KEY (owner, token)"
+	") /* clustered */",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -287,6 +299,21 @@ static const char *const queue_1[] = {
 	NULL,
 };
 
+static const char *const queue_2[] = {
+	/* token: of the message, for shard.delivered; members: users' numbers, eight
+	 * bytes each, the lowest first; bulk: it has members. */
+	"ALTER TABLE entry ADD COLUMN token BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE entry ADD COLUMN junk BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE entry ADD COLUMN bulk BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE entry ADD COLUMN members BYTEA NOT NULL DEFAULT ''",
+	"CREATE INDEX entry_due_bulk ON entry (bulk, held, due_ms)",
+	"DROP INDEX entry_due",
+	"CREATE INDEX entry_queued ON entry (queued_ms)",
+	/* Of mail for members: what the users' rows say of it. */
+	"ALTER TABLE content ADD COLUMN meta BYTEA NOT NULL DEFAULT ''",
+	NULL,
+};
+
 static const char *const blobs_1[] = {
 	"CREATE TABLE blob ("
 	" sha256 BYTEA NOT NULL PRIMARY KEY,"
@@ -303,9 +330,9 @@ static const char *const blobs_1[] = {
 	NULL,
 };
 
-static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3 };
+static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4 };
 static const char *const *const directory_steps[] = { directory_1, directory_2 };
-static const char *const *const queue_steps[] = { queue_1 };
+static const char *const *const queue_steps[] = { queue_1, queue_2 };
 static const char *const *const blobs_steps[] = { blobs_1 };
 
 const struct engine_schema store_schemas[ENGINE_DB_N] = {

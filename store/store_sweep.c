@@ -14,12 +14,14 @@
 
 #define BATCH 200
 #define GRACE_MS UINT64_C(86400000)
+#define CLOCKS_MS INT64_C(3600000) /* what two nodes' clocks may be apart */
 /* A user who is just being made looks like one removed (store_user_add). */
 #define MAKING_MS INT64_C(3600000)
 
 struct sweep {
 	struct store *s;
-	int64_t before_ms; /* gone before: to be taken away */
+	int64_t before_ms;        /* gone before: to be taken away */
+	int64_t tokens_before_ms; /* of deliveries that nobody will try again */
 	uint64_t removed;
 };
 
@@ -237,6 +239,8 @@ look_at_user(struct sweep *w, uint64_t user, bool *ret)
 	struct engine_stmt *gone = NULL;
 	AUTO(engine_stmt)
 	struct engine_stmt *adds = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *tokens = NULL;
 	enum rc rc = store_read(w->s, user, &tx);
 
 	if (rc)
@@ -251,6 +255,12 @@ look_at_user(struct sweep *w, uint64_t user, bool *ret)
 			"SELECT uid FROM client_add WHERE owner = $1 AND added_ms < $2"
 			" LIMIT 1",
 			I(user), I(w->before_ms));
+	if (rc == RC_NOT_FOUND)
+		rc = sql_one(
+			tx->etx, &tokens,
+			"SELECT token FROM delivered WHERE owner = $1 AND done_ms < $2"
+			" LIMIT 1",
+			I(user), I(w->tokens_before_ms));
 	if (rc && rc != RC_NOT_FOUND)
 		return rc;
 	*ret = rc == RC_OK;
@@ -258,7 +268,7 @@ look_at_user(struct sweep *w, uint64_t user, bool *ret)
 }
 
 static enum rc
-sweep_client_adds(struct sweep *w, uint64_t user)
+sweep_notes(struct sweep *w, uint64_t user)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = NULL;
@@ -268,6 +278,10 @@ sweep_client_adds(struct sweep *w, uint64_t user)
 		rc = sql_run(tx->etx,
 		             "DELETE FROM client_add WHERE owner = $1 AND added_ms < $2",
 		             I(user), I(w->before_ms));
+	if (!rc)
+		rc = sql_run(tx->etx,
+		             "DELETE FROM delivered WHERE owner = $1 AND done_ms < $2",
+		             I(user), I(w->tokens_before_ms));
 	return rc ? rc : store_commit(&tx);
 }
 
@@ -280,13 +294,14 @@ sweep_living(struct sweep *w, uint64_t user)
 	if (!rc && has_work) {
 		rc = remove_all(w, user, 0, select_tombstones, remove_tombstone);
 		if (!rc)
-			rc = sweep_client_adds(w, user);
+			rc = sweep_notes(w, user);
 	}
 	return rc ? rc : sweep_collections(w, user);
 }
 
 static const char *const account_rows[] = {
 	"DELETE FROM client_add WHERE owner = $1",
+	"DELETE FROM delivered WHERE owner = $1",
 	"DELETE FROM sync_cursor WHERE owner = $1",
 	"DELETE FROM device WHERE owner = $1",
 	"DELETE FROM collection_gone WHERE owner = $1",
@@ -512,6 +527,26 @@ sweep_blobs(struct sweep *w)
 	return rc;
 }
 
+/* A delivery is noted after its entry was queued: notes older than the oldest entry are
+ * of entries that are gone. */
+static enum rc
+find_oldest_entry(struct sweep *w)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = engine_begin(w->s->engine, ENGINE_QUEUE, 0, false, &etx);
+
+	w->tokens_before_ms = clock_wall_ms() - (int64_t)GRACE_MS;
+	if (!rc)
+		rc = sql_one(etx, &st,
+		             "SELECT queued_ms FROM entry ORDER BY queued_ms LIMIT 1");
+	if (!rc && engine_int(st, 0) - CLOCKS_MS < w->tokens_before_ms)
+		w->tokens_before_ms = engine_int(st, 0) - CLOCKS_MS;
+	return sql_end(rc);
+}
+
 enum rc
 store_sweep(struct store *s, uint64_t *ret_removed)
 {
@@ -524,7 +559,9 @@ store_sweep(struct store *s, uint64_t *ret_removed)
 	enum rc rc;
 
 	pthread_mutex_lock(&s->sweep_mutex);
-	rc = load_people(s, &people, &n);
+	rc = find_oldest_entry(&w);
+	if (!rc)
+		rc = load_people(s, &people, &n);
 	for (size_t i = 0; !rc && i < n; i++) {
 		if (people[i].removed_ms == 0)
 			rc = sweep_living(&w, people[i].id);

@@ -13,6 +13,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/job.h"
 #include "base/mem.h"
@@ -109,7 +110,8 @@ strand_zero_orders_nothing(void **state UNUSED)
 
 struct order {
 	sem_t gate;
-	char text[16];
+	sem_t there; /* posted by who waits at the gate */
+	char *text;
 	size_t n;
 };
 
@@ -127,6 +129,15 @@ wait_at_gate(void *arg)
 }
 
 static void
+arrive_and_wait(void *arg)
+{
+	struct order *o = arg;
+
+	sem_post(&o->there);
+	sem_wait(&o->gate);
+}
+
+static void
 write_letter(void *arg)
 {
 	struct letter *l = arg;
@@ -138,7 +149,8 @@ static void
 a_busy_strand_delays_another_by_one_job_only(void **state UNUSED)
 {
 	struct jobs *j = new_jobs(1);
-	struct order o = { 0 };
+	char text[16] = "";
+	struct order o = { .text = text };
 	struct letter a = { &o, 'a' }, b = { &o, 'b' };
 
 	sem_init(&o.gate, 0, 0);
@@ -151,6 +163,81 @@ a_busy_strand_delays_another_by_one_job_only(void **state UNUSED)
 	jobs_free(j);
 	assert_string_equal(o.text, "ababaa");
 	sem_destroy(&o.gate);
+}
+
+static void
+bulk_waits_for_others_but_not_for_ever(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(1);
+	struct order o = { 0 };
+	struct letter small = { &o, 's' }, bulk = { &o, 'B' };
+
+	o.text = xcalloc(1, 300);
+	sem_init(&o.gate, 0, 0);
+	sem_init(&o.there, 0, 0);
+	job_submit(j, 9, arrive_and_wait, &o);
+	sem_wait(&o.there);
+	for (int i = 0; i < 3; i++)
+		job_run_bulk(j, NULL, write_letter, NULL, &bulk);
+	for (int i = 0; i < 150; i++)
+		job_submit(j, 1, write_letter, &small);
+	sem_post(&o.gate);
+	jobs_free(j);
+	assert_int_equal(o.n, 153);
+	assert_int_equal(strcspn(o.text, "B"), 64);
+	assert_int_equal(strcspn(o.text + 65, "B"), 64);
+	assert_string_equal(o.text + 152, "B");
+	sem_destroy(&o.gate);
+	sem_destroy(&o.there);
+	free(o.text);
+}
+
+struct crowd {
+	pthread_mutex_t lock;
+	unsigned now;
+	unsigned most;
+	unsigned bulk_left;
+	sem_t others;
+};
+
+static void
+be_one_of_many(void *arg)
+{
+	struct crowd *c = arg;
+
+	pthread_mutex_lock(&c->lock);
+	if (++c->now > c->most)
+		c->most = c->now;
+	pthread_mutex_unlock(&c->lock);
+	sem_wait(&c->others);
+	pthread_mutex_lock(&c->lock);
+	c->now--;
+	c->bulk_left--;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void
+let_one_go(void *arg)
+{
+	sem_post(&((struct crowd *)arg)->others);
+}
+
+/* Of eight workers two: the others are there for small jobs, which these wait for. */
+static void
+bulk_has_a_part_of_the_workers_only(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(8);
+	struct crowd c = { .lock = PTHREAD_MUTEX_INITIALIZER, .bulk_left = 40 };
+
+	sem_init(&c.others, 0, 0);
+	for (int i = 0; i < 40; i++)
+		job_run_bulk(j, NULL, be_one_of_many, NULL, &c);
+	for (int i = 0; i < 40; i++)
+		job_submit(j, 0, let_one_go, &c);
+	jobs_free(j);
+	assert_int_equal(c.bulk_left, 0);
+	assert_in_range(c.most, 1, 2);
+	sem_destroy(&c.others);
 }
 
 struct answer {
@@ -198,7 +285,8 @@ static void
 pending_counts_what_is_not_finished(void **state UNUSED)
 {
 	struct jobs *j = new_jobs(1);
-	struct order o = { 0 };
+	char text[16] = "";
+	struct order o = { .text = text };
 	struct letter a = { &o, 'a' };
 
 	sem_init(&o.gate, 0, 0);
@@ -248,6 +336,8 @@ main(void)
 		cmocka_unit_test(different_strands_run_side_by_side),
 		cmocka_unit_test(strand_zero_orders_nothing),
 		cmocka_unit_test(a_busy_strand_delays_another_by_one_job_only),
+		cmocka_unit_test(bulk_waits_for_others_but_not_for_ever),
+		cmocka_unit_test(bulk_has_a_part_of_the_workers_only),
 		cmocka_unit_test(done_runs_in_the_loop_after_the_work),
 		cmocka_unit_test(pending_counts_what_is_not_finished),
 		cmocka_unit_test(jobs_that_jobs_submit_run_before_the_pool_is_gone),

@@ -126,8 +126,8 @@ a_dead_process_lease_does_not_hold_the_next_up(void **state)
 	int64_t next;
 	begin(&f, state);
 	submit(&f, "<x@far.example>");
-	assert_ok(store_queue_lease(f.rig->store, clock_wall_ms(), HOUR, f.rig->a, &e,
-	                            &next));
+	assert_ok(store_queue_lease(f.rig->store, false, clock_wall_ms(), HOUR, f.rig->a,
+	                            &e, &next));
 	smtp_start(f.rig->smtp);
 	RIG_UNTIL(f.rig, !entry(&f));
 	assert_int_equal(f.remote.messages, 1);

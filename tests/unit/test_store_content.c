@@ -227,6 +227,25 @@ a_large_content_is_kept_once_for_all(void **state)
 	free(p);
 }
 
+/* Not the size alone counts, but what all the copies would take. */
+static void
+a_content_of_many_copies_lies_apart_from_their_rows(void **state)
+{
+	struct fixture *f = *state;
+	char text[2001];
+	struct span raw = span_of(text, 2000);
+	struct store_content *few = NULL;
+	struct store_content *many = NULL;
+
+	memset(text, 'x', 2000);
+	assert_ok(store_content_new_copies(f->s, raw, SPAN(""), 500, &few));
+	assert_ok(store_content_new_copies(f->s, raw, SPAN(""), 600, &many));
+	assert_int_equal(few->form, CONTENT_INLINE_ZSTD);
+	assert_int_equal(many->form, CONTENT_BLOB);
+	store_content_free(few);
+	store_content_free(many);
+}
+
 static void
 text_is_packed_where_that_pays(void **state)
 {
@@ -332,6 +351,7 @@ main(void)
 		TEST(what_is_over_the_limit_is_refused),
 		TEST(mail_is_parsed_on_its_way_in),
 		TEST(a_large_content_is_kept_once_for_all),
+		TEST(a_content_of_many_copies_lies_apart_from_their_rows),
 		TEST(text_is_packed_where_that_pays),
 		TEST(a_damaged_or_missing_blob_is_an_error_not_other_bytes),
 		TEST(the_readers_limit_holds),

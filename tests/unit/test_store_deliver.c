@@ -184,6 +184,40 @@ a_failure_anywhere_is_told_truly(void **state)
 	store_content_free(content);
 }
 
+static void
+deliver_as(struct fixture *f, uint64_t token, struct store_delivery *d, size_t n)
+{
+	struct store_content *content = fixture_content(f, "to all");
+
+	for (size_t i = 0; i < n; i++)
+		d[i].token = token;
+	assert_ok(store_deliver(f->s, content, NULL, 777, d, n));
+	store_content_free(content);
+}
+
+static void
+under_one_token_each_user_gets_it_once(void **state)
+{
+	struct fixture *f = *state;
+	struct store_delivery d[USERS];
+	struct heard h = { .n = 0 };
+
+	make_users(f, d);
+	deliver_as(f, 4711, d, 5);
+	fixture_close(f);
+	fixture_open(f);
+	store_on_commit(f->s, hear, &h);
+	deliver_as(f, 4711, d, USERS);
+	assert_int_equal(h.n, USERS - 5);
+	for (int i = 0; i < USERS; i++) {
+		assert_int_equal(d[i].uid, i < 5 ? 0 : 1);
+		assert_int_equal(delivered(f, &d[i]), 1);
+	}
+	deliver_as(f, 4712, d, USERS);
+	for (int i = 0; i < USERS; i++)
+		assert_int_equal(delivered(f, &d[i]), 2);
+}
+
 int
 main(void)
 {
@@ -194,6 +228,7 @@ main(void)
 		TEST(round_trips_are_few),
 		TEST(nobody_and_only_unknown_users_are_fine),
 		TEST(a_failure_anywhere_is_told_truly),
+		TEST(under_one_token_each_user_gets_it_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

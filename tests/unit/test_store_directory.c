@@ -245,6 +245,42 @@ loops_of_aliases_end(void **state)
 }
 
 static void
+a_group_has_each_member_once_and_has_a_limit(void **state)
+{
+	struct fixture *f = *state;
+	struct store_route *list;
+	char name[32];
+	size_t n;
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "m%02d", i);
+		(void)fixture_user(f, name);
+		snprintf(name, sizeof(name), "m%02d@example.org", i);
+		if (i < 30)
+			alias(f, "low@example.org", name);
+		if (i >= 20)
+			alias(f, "high@example.org", name);
+	}
+	alias(f, "all@example.org", "high@example.org");
+	alias(f, "all@example.org", "low@example.org");
+	alias(f, "all@example.org", "m07@example.org");
+	assert_ok(store_route_find(f->s, SPAN("all@example.org"), f->a, &list, &n));
+	assert_int_equal(n, 40);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_not_equal(list[i].user, 0);
+		for (size_t k = 0; k < i; k++)
+			assert_int_not_equal(list[i].user, list[k].user);
+	}
+	fixture_close(f);
+	f->conf.group_max = 39;
+	fixture_open(f);
+	assert_rc(store_route_find(f->s, SPAN("all@example.org"), f->a, &list, &n),
+	          RC_TOO_BIG);
+	assert_ok(store_route_find(f->s, SPAN("low@example.org"), f->a, &list, &n));
+	assert_int_equal(n, 30);
+}
+
+static void
 aliases_are_listed_and_removed(void **state)
 {
 	struct fixture *f = *state;
@@ -281,6 +317,7 @@ main(void)
 		TEST(a_removed_user_is_gone_and_the_address_free),
 		TEST(mail_finds_its_way),
 		TEST(loops_of_aliases_end),
+		TEST(a_group_has_each_member_once_and_has_a_limit),
 		TEST(aliases_are_listed_and_removed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ add(struct fixture *f, int64_t next_ms, const char *text)
 static enum rc
 lease(struct fixture *f, int64_t now, struct store_queue_entry *ret, int64_t *ret_next)
 {
-	return store_queue_lease(f->s, now, 1000, f->a, ret, ret_next);
+	return store_queue_lease(f->s, false, now, 1000, f->a, ret, ret_next);
 }
 
 static void
@@ -236,6 +236,67 @@ entries_of_one_message_share_its_bytes(void **state)
 	free(big);
 }
 
+static void
+slices_of_groups_have_a_lane_of_their_own(void **state)
+{
+	struct fixture *f = *state;
+	struct store_content *content = fixture_content(f, "to all");
+	struct store_content *got = NULL;
+	uint64_t members[] = { 3, 1ULL << 60, 7 };
+	struct store_queue_entry slice = an_entry(10), e;
+	uint64_t other = add(f, 20, "to one");
+	int64_t next = 0;
+
+	slice.members = members;
+	slice.n_members = 3;
+	slice.token = INT64_MAX;
+	slice.junk = true;
+	assert_ok(store_queue_add(f->s, &slice, 1, content));
+	assert_ok(lease(f, 100, &e, &next));
+	assert_int_equal(e.id, other);
+	assert_int_equal(e.n_members, 0);
+	assert_rc(lease(f, 100, &e, &next), RC_NOT_FOUND);
+	assert_int_equal(next, 1100);
+	assert_ok(store_queue_lease(f->s, true, 100, 1000, f->a, &e, &next));
+	assert_int_equal(e.id, slice.id);
+	assert_int_equal(e.token, INT64_MAX);
+	assert_true(e.junk);
+	assert_int_equal(e.n_members, 3);
+	assert_memory_equal(e.members, members, sizeof(members));
+	assert_ok(store_queue_content_get(f->s, e.id, &got));
+	assert_int_equal(store_content_size(got), store_content_size(content));
+	store_content_free(got);
+	store_content_free(content);
+}
+
+static void
+members_are_done_bit_by_bit(void **state)
+{
+	struct fixture *f = *state;
+	struct store_content *content = fixture_content(f, "to all");
+	uint64_t members[] = { 1, 2, 3 };
+	struct store_queue_entry slice = an_entry(10), e, late;
+	struct store_queue_entry *list;
+	int64_t next;
+	size_t n;
+
+	slice.members = members;
+	slice.n_members = 3;
+	assert_ok(store_queue_add(f->s, &slice, 1, content));
+	store_content_free(content);
+	assert_ok(store_queue_lease(f->s, true, 100, 1000, f->a, &late, &next));
+	assert_ok(store_queue_lease(f->s, true, 1200, 1000, f->a, &e, &next));
+	assert_rc(store_queue_members(f->s, &late, members, 0), RC_CONFLICT);
+	assert_ok(store_queue_members(f->s, &e, members + 1, 1));
+	assert_ok(store_queue_retry(f->s, &e, 5000, SPAN("x"), false));
+	assert_ok(store_queue_lease(f->s, true, 5000, 1000, f->a, &e, &next));
+	assert_int_equal(e.n_members, 1);
+	assert_int_equal(e.members[0], 2);
+	assert_ok(store_queue_members(f->s, &e, NULL, 0));
+	assert_ok(store_queue_list(f->s, f->a, &list, &n));
+	assert_int_equal(n, 0);
+}
+
 int
 main(void)
 {
@@ -249,6 +310,8 @@ main(void)
 		TEST(what_is_held_waits_for_release),
 		TEST(the_runner_is_told_of_what_is_due_earlier),
 		TEST(entries_of_one_message_share_its_bytes),
+		TEST(slices_of_groups_have_a_lane_of_their_own),
+		TEST(members_are_done_bit_by_bit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

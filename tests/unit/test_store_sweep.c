@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/store_deliver.h"
 #include "store/store_private.h"
 #include "tests/unit/store_fixture.h"
 
@@ -315,6 +316,33 @@ a_failure_in_the_sweep_leaves_a_whole_store(void **state)
 	assert_int_equal(rows(f, "SELECT count(*) FROM content WHERE owner = $1"), 3);
 }
 
+static void
+notes_of_deliveries_go_when_nobody_will_repeat_them(void **state)
+{
+	struct fixture *f = *state;
+	struct store_content *content = fixture_content(f, "x");
+	struct store_queue_entry e = { .sender = SPAN("x") };
+	struct store_delivery d = { .user = f->user,
+		                    .folder = STORE_ROLE_INBOX,
+		                    .token = 4711 };
+
+	e.queued_ms = clock_wall_ms();
+	assert_ok(store_queue_add(f->s, &e, 1, content));
+	clock_fake_advance(1000);
+	assert_ok(store_deliver(f->s, content, NULL, 1, &d, 1));
+	clock_fake_advance(20 * DAY_MS);
+	(void)sweep(f);
+	assert_int_equal(rows(f, "SELECT count(*) FROM delivered WHERE owner = $1"), 1);
+	assert_ok(store_queue_remove(f->s, e.id));
+	d.token = 4712;
+	assert_ok(store_deliver(f->s, content, NULL, 1, &d, 1));
+	(void)sweep(f);
+	assert_int_equal(rows(f, "SELECT count(*) FROM delivered WHERE owner = $1"), 1);
+	assert_int_equal(rows(f, "SELECT token FROM delivered WHERE owner = $1 LIMIT 1"),
+	                 4712);
+	store_content_free(content);
+}
+
 int
 main(void)
 {
@@ -327,6 +355,7 @@ main(void)
 		                                setup_files, teardown),
 		cmocka_unit_test_setup_teardown(blobs_go_when_nothing_names_them,
 		                                setup_database, teardown),
+		TEST(notes_of_deliveries_go_when_nobody_will_repeat_them),
 		TEST(a_failure_in_the_sweep_leaves_a_whole_store),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
