@@ -245,6 +245,19 @@ work_command(void *arg)
 	eas_command_run(c);
 }
 
+/* A device that asks to be held again has most likely lost the line on which it waits. */
+static void
+end_older(struct eas_request *q)
+{
+	struct eas_call *c = q->call;
+
+	if (!c->wait || c->resumed || c->device.number == 0)
+		return;
+	q->user = c->user.id;
+	q->device = c->device.number;
+	eas_waits_end_older(q);
+}
+
 static void
 done_command(void *arg)
 {
@@ -257,6 +270,7 @@ done_command(void *arg)
 	} else if (q->call->waiting) {
 		park(q);
 	} else {
+		end_older(q);
 		respond(q);
 		finish(q);
 	}

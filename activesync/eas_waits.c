@@ -20,20 +20,18 @@ on_superseded(void *arg)
 	eas_request_unref(q);
 }
 
-void
-eas_waits_add(struct eas_request *q)
+/* With the lock held: takes the device's listed request off the table, with a reference.
+ */
+static struct eas_request *
+take_older(struct eas *e, const struct eas_request *q)
 {
-	struct eas *e = q->eas;
 	struct eas_request *old = NULL;
 	uint64_t hash = key_of(q);
 
-	if (q->listed)
-		return;
-	pthread_mutex_lock(&e->lock);
 	for (struct hnode *n = htab_find(&e->waits, hash); n; n = htab_next(n)) {
 		struct eas_request *i = container_of(n, struct eas_request, node);
 
-		if (i->user == q->user && i->device == q->device)
+		if (i != q && i->user == q->user && i->device == q->device)
 			old = i;
 	}
 	if (old) {
@@ -41,12 +39,39 @@ eas_waits_add(struct eas_request *q)
 		old->listed = false;
 		atomic_fetch_add(&old->refs, 1);
 	}
-	htab_add(&e->waits, &q->node, hash);
-	q->listed = true;
+	return old;
+}
+
+static void
+replace_older(struct eas_request *q, bool list)
+{
+	struct eas *e = q->eas;
+	struct eas_request *old;
+
+	pthread_mutex_lock(&e->lock);
+	old = take_older(e, q);
+	if (list) {
+		htab_add(&e->waits, &q->node, key_of(q));
+		q->listed = true;
+	}
 	e->waiting = e->waits.count;
 	pthread_mutex_unlock(&e->lock);
 	if (old) /* in its own thread: nobody else touches it */
 		loop_post(old->loop, on_superseded, old);
+}
+
+void
+eas_waits_add(struct eas_request *q)
+{
+	if (!q->listed)
+		replace_older(q, true);
+}
+
+void
+eas_waits_end_older(struct eas_request *q)
+{
+	if (!q->listed)
+		replace_older(q, false);
 }
 
 void

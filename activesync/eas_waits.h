@@ -38,6 +38,8 @@ struct eas_request {
 /* Lists q as its device's long poll; the one before is ended in its own loop. q's loop.
  */
 void eas_waits_add(struct eas_request *q);
+/* The same without listing q, which asked to wait and was answered at once. */
+void eas_waits_end_older(struct eas_request *q);
 void eas_waits_remove(struct eas_request *q);
 /* In the loop: answers q as if its time had run out. */
 void eas_request_end(struct eas_request *q);

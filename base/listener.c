@@ -20,7 +20,10 @@
 #include "base/mem.h"
 #include "base/span.h"
 
-#define BACKLOG 4096
+/* The system cuts it down to net.core.somaxconn: who waits there costs us nothing. */
+#define BACKLOG 65535
+#define PROBE_S 30
+#define PROBES 3
 /* Connections taken in one turn of a loop, so that the others get theirs. */
 #define ACCEPTS_A_TURN 64
 #define PAUSE_MS 100
@@ -177,9 +180,38 @@ is_taken(const struct address *a)
 	return taken;
 }
 
+enum rc
+listener_tcp_check(const struct listener_tcp *tcp, struct err *err)
+{
+	/* tcp_keepalive_timer() of the kernel gives up on the first probe that is not
+	 * answered when TCP_USER_TIMEOUT has passed since the last byte: one lost packet
+	 * would be the end. */
+	if (tcp->keepalive_ms > 0 && tcp->dead_ms > 0 &&
+	    tcp->dead_ms < tcp->keepalive_ms + UINT64_C(1000) * PROBE_S * PROBES)
+		return err_set(err, RC_INVALID,
+		               "tcp_dead_after must be %d seconds more than "
+		               "tcp_keepalive, or one lost packet ends a connection",
+		               PROBE_S * PROBES);
+	return RC_OK;
+}
+
+static void
+set_tcp(int fd, const struct listener_tcp *tcp)
+{
+	set_on(fd, SOL_SOCKET, SO_KEEPALIVE, tcp->keepalive_ms > 0);
+	if (tcp->keepalive_ms > 0) {
+		uint64_t s = (tcp->keepalive_ms + 999) / 1000;
+
+		set_on(fd, IPPROTO_TCP, TCP_KEEPIDLE, s < 32767 ? (int)s : 32767);
+		set_on(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_S);
+		set_on(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+	}
+	set_on(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)tcp->dead_ms);
+}
+
 /* One bound and listening socket, or -1 with errno. */
 static int
-bind_one(const struct address *a)
+bind_one(const struct address *a, const struct listener_tcp *tcp)
 {
 	int family = a->u.sa.sa_family;
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -190,8 +222,10 @@ bind_one(const struct address *a)
 	if (family != AF_UNIX) {
 		set_on(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 		set_on(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-		/* Accepted sockets inherit it. */
+		/* Accepted sockets inherit these. */
 		set_on(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+		if (tcp != NULL)
+			set_tcp(fd, tcp);
 	}
 	if (family == AF_INET6)
 		set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY, !a->any);
@@ -205,7 +239,8 @@ bind_one(const struct address *a)
 }
 
 enum rc
-listener_bind(const char *address, size_t n, int *fds, size_t *ret_n, struct err *err)
+listener_bind(const char *address, const struct listener_tcp *tcp, size_t n, int *fds,
+              size_t *ret_n, struct err *err)
 {
 	struct address a;
 
@@ -219,13 +254,13 @@ listener_bind(const char *address, size_t n, int *fds, size_t *ret_n, struct err
 	else if (is_taken(&a))
 		return err_set(err, RC_EXISTS, "%s: %s", address, strerror(EADDRINUSE));
 	for (size_t i = 0; i < n; i++) {
-		fds[i] = bind_one(&a);
+		fds[i] = bind_one(&a, tcp);
 		if (fds[i] < 0 && i == 0 && a.any && errno == EAFNOSUPPORT) {
 			uint16_t port = ntohs(a.u.in6.sin6_port);
 
 			a = (struct address){ 0 };
 			use_in4(&a, port);
-			fds[i] = bind_one(&a);
+			fds[i] = bind_one(&a, tcp);
 		}
 		if (fds[i] < 0) {
 			int e = errno;

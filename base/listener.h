@@ -9,16 +9,28 @@
 
 struct listener;
 
+/* What the kernel does for each connection of an address; part of the doors' options. */
+struct listener_tcp {
+	uint64_t keepalive_ms; /* silent for so long: it is asked whether it lives, each
+	                          30 seconds; 0: never */
+	uint64_t dead_ms; /* no answer for so long, to that or to bytes sent: it ends; 0:
+	                     the system's time */
+};
+
+/* Do the two go together? err tells. */
+enum rc listener_tcp_check(const struct listener_tcp *tcp, struct err *err) MUST_CHECK;
+
 /* In the loop's thread; fd is non-blocking, close-on-exec, and the callee's. */
 typedef void listener_accept_fn(struct loop *l, int fd, void *arg);
 
 /*
  * Parses "127.0.0.1:143", "[::1]:143", "*:143" or "unix:/path" and binds it. n sockets
  * with SO_REUSEPORT (one for each loop; a UNIX socket has one). fds has room for n;
- * *ret_n is how many were made. Called by the supervisor, as root.
+ * *ret_n is how many were made. tcp (may be NULL) is inherited by what they accept, as is
+ * TCP_NODELAY. Called by the supervisor, as root.
  */
-enum rc listener_bind(const char *address, size_t n, int *fds, size_t *ret_n,
-                      struct err *err) MUST_CHECK;
+enum rc listener_bind(const char *address, const struct listener_tcp *tcp, size_t n,
+                      int *fds, size_t *ret_n, struct err *err) MUST_CHECK;
 
 /*
  * Accepts on the bound sockets: fds[i] on loop i. Takes the fds. When file descriptors

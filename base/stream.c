@@ -26,6 +26,7 @@
 #define CLOSING_MS 30000
 #define LINGER_MS 2000
 #define INPUT_MAX 65536
+#define NOTIFY_MAX 64
 /* Of input_max, so that offsets fit into 32 bits. */
 #define INPUT_MAX_MAX (1024 * 1024 * 1024)
 
@@ -181,16 +182,41 @@ update_interest(struct stream *s)
 
 /* --- steps --- */
 
+/* How long an open stream may be as quiet as it is; 0: for ever. */
+static uint64_t
+quiet_max(const struct stream *s)
+{
+	uint64_t idle = s->idle_ms > 0 ? s->idle_ms : s->closing ? CLOSING_MS : 0;
+
+	if (s->stalled && (idle == 0 || s->stall_ms < idle))
+		return s->stall_ms;
+	return idle;
+}
+
 static void
 start_idle_timer(struct stream *s)
 {
+	uint64_t limit = quiet_max(s);
+
 	s->active_ms = loop_now_ms(s->loop);
-	if (s->idle_ms > 0)
-		loop_timer_set(&s->timer, s->idle_ms);
-	else if (s->closing)
-		loop_timer_set(&s->timer, CLOSING_MS);
+	if (limit > 0)
+		loop_timer_set(&s->timer, limit);
 	else
 		loop_timer_clear(&s->timer);
+}
+
+/* Output begins to wait, or does not any more. */
+static void
+note_stall(struct stream *s)
+{
+	bool stalled = s->blocked && s->stall_ms > 0;
+
+	if (stalled == s->stalled)
+		return;
+	s->stalled = stalled;
+	/* Going on, the timer fires for nothing and asks. */
+	if (stalled)
+		start_idle_timer(s);
 }
 
 static void
@@ -247,6 +273,19 @@ step_handshake(struct stream *s)
 		stream_fail(s, STREAM_END_EOF, "peer closed in the handshake");
 }
 
+/*
+ * A record so short that it may be a close_notify (24 bytes in TLS 1.3, 31 in 1.2): some
+ * wait for ours before they send FIN.
+ */
+static bool
+may_be_notify(struct stream *s)
+{
+	int n = 0;
+
+	return s->secured && ioctl(stream_fd(s), FIONREAD, &n) == 0 && n > 0 &&
+	       n <= NOTIFY_MAX;
+}
+
 /* The socket tells something though nobody wants input: has the peer gone? */
 static void
 look_at_held_socket(struct stream *s, short what)
@@ -262,7 +301,7 @@ look_at_held_socket(struct stream *s, short what)
 	}
 	/* What it sent before its end stands in the way of the end until it is resumed.
 	 */
-	if ((what & EV_CLOSED) && s->in_len == 0 && !s->eof)
+	if (s->in_len == 0 && !s->eof && ((what & EV_CLOSED) || may_be_notify(s)))
 		stream_read_input(s, true);
 }
 
@@ -326,6 +365,7 @@ step_open(struct stream *s, short what)
 	step_write(s);
 	if (!is_open(s) || s->fail)
 		return;
+	note_stall(s);
 	if (s->closing) {
 		if (stream_output_len(s) == 0)
 			finish(s);
@@ -378,13 +418,15 @@ static void
 on_timer(void *arg)
 {
 	struct stream *s = arg;
-	uint64_t limit = s->idle_ms > 0 ? s->idle_ms : CLOSING_MS;
+	uint64_t limit = quiet_max(s);
 	uint64_t quiet = loop_now_ms(s->loop) - s->active_ms;
 
 	if (s->state == STREAM_STATE_LINGER) {
 		stream_fail(s, STREAM_END_CLOSED, stream_end_str(STREAM_END_CLOSED));
 	} else if (s->state == STREAM_STATE_OPEN) {
 		/* The timer is not moved with each byte, but asks when it fires. */
+		if (limit == 0)
+			return;
 		if (quiet < limit) {
 			loop_timer_set(&s->timer, limit - quiet);
 			return;
@@ -460,6 +502,8 @@ stream_new(struct loop *l, int fd, const struct stream_limits *limits,
 	s->ops = ops;
 	s->owner = owner;
 	s->idle_ms = limits->idle_ms;
+	s->stall_ms =
+		limits->stall_ms < UINT32_MAX ? (uint32_t)limits->stall_ms : UINT32_MAX;
 	set_input_max(s, limits->input_max);
 	s->handshake_ms =
 		limits->handshake_ms ? (uint32_t)limits->handshake_ms : HANDSHAKE_MS;
@@ -494,8 +538,6 @@ stream_accept(struct loop *l, int fd, struct tls_server *tls, struct span alpn,
 	if (getpeername(fd, (struct sockaddr *)&ss, &(socklen_t){ sizeof(ss) }) != 0)
 		ss.ss_family = AF_UNSPEC; /* it has gone already */
 	note_peer(s, (struct sockaddr *)&ss);
-	if (is_tcp(ss.ss_family))
-		set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (tls == NULL) {
 		enter_open(s);
 		return s;
@@ -648,20 +690,6 @@ stream_set_idle_ms(struct stream *s, uint64_t ms)
 	s->idle_ms = ms;
 	if (s->state == STREAM_STATE_OPEN)
 		start_idle_timer(s);
-}
-
-void
-stream_set_keepalive(struct stream *s, unsigned idle_s, unsigned user_timeout_ms)
-{
-	int fd = stream_fd(s);
-
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, idle_s > 0);
-	if (idle_s > 0) {
-		set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)idle_s);
-		set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL,
-		           idle_s < 75 ? (int)idle_s : 75);
-	}
-	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)user_timeout_ms);
 }
 
 void

@@ -51,12 +51,16 @@ struct stream_ops {
 struct stream_limits {
 	size_t input_max; /* reading pauses while so much lies unconsumed; 0: 64 KB */
 	uint64_t idle_ms; /* no byte read or written for so long: TIMEOUT; 0: never */
+	/* Output waits, and the peer is behind the least rate of 128 bytes a second by so
+	 * much: TIMEOUT; 0: never. What the peer sends meanwhile does not count. */
+	uint64_t stall_ms;
 	uint64_t handshake_ms; /* TLS handshake or connect; 0: 30 s */
 };
 
 /*
- * An accepted socket; takes fd in every case. tls non-NULL: implicit TLS at once, with
- * ALPN from alpn (in wire form, length-prefixed names; empty for none).
+ * An accepted socket, whose TCP options are the listener's; takes fd in every case. tls
+ * non-NULL: implicit TLS at once, with ALPN from alpn (in wire form, length-prefixed
+ * names; empty for none).
  */
 struct stream *stream_accept(struct loop *l, int fd, struct tls_server *tls,
                              struct span alpn, const struct stream_limits *limits,
@@ -75,9 +79,9 @@ struct span stream_input(struct stream *s);
 void stream_consume(struct stream *s, size_t n);
 /*
  * No on_input until resumed; what is in the kernel stays there (back-pressure). A paused
- * stream still notices that its peer has gone (RST, FIN) and ends. Only a FIN behind
- * bytes that the owner has not consumed waits: after resume they come first, then the
- * end.
+ * stream still notices that its peer has gone (RST, FIN, close_notify) and ends. Only a
+ * FIN behind bytes that the owner has not consumed waits: after resume they come first,
+ * then the end.
  */
 void stream_pause(struct stream *s);
 /* on_input comes (from the loop) if bytes are there already. */
@@ -106,8 +110,6 @@ void stream_starttls_server(struct stream *s, struct tls_server *tls);
 void stream_starttls_client(struct stream *s, struct tls_client *tls, const char *host);
 
 void stream_set_idle_ms(struct stream *s, uint64_t ms);
-/* TCP keep-alive: probes after idle_s, TCP_USER_TIMEOUT user_timeout_ms. */
-void stream_set_keepalive(struct stream *s, unsigned idle_s, unsigned user_timeout_ms);
 void stream_set_input_max(struct stream *s, size_t max);
 
 struct loop *stream_loop(const struct stream *s);

@@ -26,8 +26,22 @@
 /* A TLS record holds no more: RFC 8446 5.1. */
 #define RECORD_MAX 16384
 #define IOV_MAX_USED 16
+/* Bytes a second that keep a slow reader alive. */
+#define STALL_RATE 128
 /* Small writes are gathered in pieces of about this size. */
 #define PIECE 4096
+
+void
+stream_credit(struct stream *s, size_t n)
+{
+	uint64_t now = loop_now_ms(s->loop);
+	uint64_t worth = n * 1000 / STALL_RATE;
+
+	if (s->stalled && worth < now - s->active_ms)
+		s->active_ms += worth;
+	else
+		s->active_ms = now;
+}
 
 void
 stream_fail(struct stream *s, enum stream_end why, const char *detail)
@@ -163,7 +177,8 @@ stream_read_input(struct stream *s, bool to_end)
 		if (n == 0)
 			return;
 		append_input(s, scratch, n);
-		s->active_ms = loop_now_ms(s->loop);
+		if (!s->stalled)
+			s->active_ms = loop_now_ms(s->loop);
 		share -= n;
 		if (to_end)
 			continue;
@@ -275,7 +290,7 @@ drop_written(struct stream *s, size_t n)
 {
 	assert(n <= s->out_len);
 	s->out_len -= n;
-	s->active_ms = loop_now_ms(s->loop);
+	stream_credit(s, n);
 	while (n > 0) {
 		struct stream_out *o = s->out;
 		size_t left = o->b.len - o->off;
@@ -389,7 +404,7 @@ write_wire(struct stream *s)
 
 		if (n == 0)
 			return false;
-		s->active_ms = loop_now_ms(s->loop);
+		stream_credit(s, n);
 		o->off += n;
 		if (n == left) {
 			free_piece(o);

@@ -42,7 +42,7 @@ struct stream {
 	struct event ev; /* the fd is in it */
 	struct loop_soon soon;
 	struct loop_timer timer; /* connect, handshake, idle, linger: one at a time */
-	uint64_t active_ms;      /* when the last byte went or came */
+	uint64_t active_ms; /* when the last byte went or came; see stream_credit() */
 	uint64_t idle_ms;
 
 	char *in; /* NULL without input */
@@ -61,6 +61,7 @@ struct stream {
 	char *detail; /* with fail: what happened */
 	char *tls_str;
 	uint32_t handshake_ms;
+	uint32_t stall_ms;
 	short interest; /* EV_* that ev waits for now */
 	uint16_t peer_port;
 	uint8_t corked;
@@ -79,6 +80,7 @@ struct stream {
 	bool more : 1;      /* there may be input that epoll does not tell of */
 	bool held : 1;      /* input came that nobody wants: wait for edges only */
 	bool blocked : 1;   /* the socket takes no more output */
+	bool stalled : 1;   /* ... for a while: the timer runs for stall_ms */
 	bool wire_eof : 1;  /* what OpenSSL is told */
 	bool said_bye : 1;  /* close_notify */
 	char peer[INET6_ADDRSTRLEN];
@@ -115,6 +117,9 @@ void stream_fail_ssl(struct stream *s, int ssl_error);
 
 /* Lets ssl speak over the stream's socket; false when memory is out. */
 bool stream_attach_ssl(struct stream *s, SSL *ssl);
+
+/* The peer has taken n bytes: it is active, or a little less behind. */
+void stream_credit(struct stream *s, size_t n);
 
 /* Reads until the socket is empty, the input full or a fair share taken; to_end: does
  * not guess from a short read that there is no more. Sets eof, more, fail, say_input. */

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/conf.h"
+#include "base/listener.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/stream.h"
@@ -32,7 +33,9 @@ struct http_conf {
 	                           first byte */
 	uint64_t body_rate_min; /* bytes a second that a body must make beyond request_ms
 	                         */
-	int64_t streams_max;    /* concurrent HTTP/2 streams of a connection */
+	struct listener_tcp tcp;
+	uint64_t stall_ms;   /* a client that takes nothing of its answer is dropped */
+	int64_t streams_max; /* concurrent HTTP/2 streams of a connection */
 	bool http2;
 	bool gzip;
 };

@@ -65,6 +65,27 @@ static const struct conf_option options[] = {
 	  .max = 1 << 30,
 	  .help = "A body may take longer than request_time as long as it makes so many "
 	          "bytes a second." },
+	{ .name = "tcp_keepalive",
+	  .type = CONF_TIME,
+	  .offset = AT(tcp.keepalive_ms),
+	  .def = "10m",
+	  .max = 32767LL * 1000,
+	  .help = "A silent connection is asked by TCP whether its peer is there still, "
+	          "after so long; each time wakes a phone's radio. 0s: never." },
+	{ .name = "tcp_dead_after",
+	  .type = CONF_TIME,
+	  .offset = AT(tcp.dead_ms),
+	  .def = "12m",
+	  .max = 24LL * 3600 * 1000,
+	  .help = "A connection whose peer has not answered TCP for so long is ended. 0s: "
+	          "the system's time." },
+	{ .name = "stall",
+	  .type = CONF_TIME,
+	  .offset = AT(stall_ms),
+	  .def = "1m",
+	  .min = 1000,
+	  .max = 24LL * 3600 * 1000,
+	  .help = "A client that takes no bytes of its answer for so long is dropped." },
 	{ .name = "streams_max",
 	  .type = CONF_INT,
 	  .offset = AT(streams_max),
@@ -84,10 +105,17 @@ static const struct conf_option options[] = {
 	  .help = "Compress answers for clients that take it, when it pays." },
 };
 
+static enum rc
+check(const void *section, struct err *err)
+{
+	return listener_tcp_check(&((const struct http_conf *)section)->tcp, err);
+}
+
 const struct conf_section http_conf_section = {
 	.name = "http",
 	.help = "The web side: ActiveSync, Autodiscover, SyncML and administration.",
 	.options = options,
 	.n_options = ARRAY_LEN(options),
 	.size = sizeof(struct http_conf),
+	.check = check,
 };

@@ -301,15 +301,6 @@ end_answer(struct http_exchange *x)
 	stream_resume(c->stream);
 }
 
-/* Only while bytes of ours are stuck does it count how long nothing moves. */
-static void
-watch_output(struct http_conn *c)
-{
-	if (c->state != HTTP_H1_CLOSING)
-		stream_set_idle_ms(c->stream,
-		                   stream_output_len(c->stream) ? HTTP_STALL_MS : 0);
-}
-
 static void
 add_framing(struct http_exchange *x, struct buf *b)
 {
@@ -438,7 +429,6 @@ h1_respond(struct http_exchange *x)
 		stream_pause(c->stream);
 		pump(x);
 	}
-	watch_output(c);
 }
 
 static void
@@ -448,7 +438,6 @@ h1_body_ready(struct http_exchange *x)
 	if (c->state == HTTP_H1_ANSWERING && x->answer->is_deferred) {
 		x->answer->is_deferred = false;
 		pump(x);
-		watch_output(c);
 	}
 }
 
@@ -458,7 +447,6 @@ h1_on_drain(struct http_conn *c)
 	if (c->state == HTTP_H1_ANSWERING) {
 		if (!current(c)->answer->is_deferred)
 			pump(current(c));
-		watch_output(c);
 	} else if (c->is_throttled) {
 		c->is_throttled = false;
 		stream_resume(c->stream);

@@ -70,8 +70,21 @@ time_left(struct http_conn *c, const struct h2_stream *s)
 	if (!x || !x->is_answered || x->answer->is_deferred)
 		return UINT64_MAX;
 	/* A window that is never opened would hold the answer for ever. */
-	uint64_t due = s->moved_ms + (s->is_lingering ? LINGER_MS : HTTP_STALL_MS);
+	uint64_t due =
+		s->moved_ms + (s->is_lingering ? LINGER_MS : c->server->conf.stall_ms);
 	uint64_t now = loop_now_ms(c->lane->loop);
+	return due > now ? due - now : 0;
+}
+
+/* Frames that carry no request do not make a connection less idle. */
+static uint64_t
+idle_left(struct http_conn *c)
+{
+	struct http_h2 *h2 = c->h2;
+	uint64_t now = loop_now_ms(c->lane->loop);
+	if (h2->idle_since_ms == 0)
+		h2->idle_since_ms = now;
+	uint64_t due = h2->idle_since_ms + c->server->conf.idle_ms;
 	return due > now ? due - now : 0;
 }
 
@@ -84,7 +97,9 @@ set_timer(struct http_conn *c)
 		left = its < left ? its : left;
 	}
 	if (list_is_empty(&c->h2->streams))
-		left = c->server->conf.idle_ms;
+		left = idle_left(c);
+	else
+		c->h2->idle_since_ms = 0;
 	if (left == UINT64_MAX)
 		loop_timer_clear(&c->timer);
 	else
@@ -108,7 +123,6 @@ h2_run(struct http_conn *c)
 	}
 	run_events(c);
 	bool is_full = stream_output_len(c->stream) >= HTTP_OUTPUT_HIGH;
-	stream_set_idle_ms(c->stream, stream_output_len(c->stream) ? HTTP_STALL_MS : 0);
 	/* Who does not read what it asked for may not ask for more. */
 	if (is_full)
 		stream_pause(c->stream);
@@ -164,7 +178,7 @@ static void
 h2_on_timer(struct http_conn *c)
 {
 	struct http_h2 *h2 = c->h2;
-	if (list_is_empty(&h2->streams))
+	if (list_is_empty(&h2->streams) && idle_left(c) == 0)
 		nghttp2_session_terminate_session(h2->session, NGHTTP2_NO_ERROR);
 	list_each_safe(s, &h2->streams, struct h2_stream, link) {
 		if (time_left(c, s) == 0)

@@ -46,8 +46,9 @@ struct http_h2 {
 	struct list events; /* streams that something happened to */
 	struct h2_budget resets;
 	struct h2_budget frames;
-	size_t bodies; /* bytes */
-	bool is_calm;  /* GOAWAY has been sent: answers what is open, takes nothing new */
+	size_t bodies;          /* bytes */
+	uint64_t idle_since_ms; /* with no streams; 0: there are some */
+	bool is_calm; /* GOAWAY has been sent: answers what is open, takes nothing new */
 	bool is_closing;
 };
 

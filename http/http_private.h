@@ -19,8 +19,6 @@
 
 /* Output that waits for a client; above it nothing more is made for it. */
 #define HTTP_OUTPUT_HIGH 65536UL
-/* A client that takes nothing of its answer for so long is dropped. */
-#define HTTP_STALL_MS 60000
 /* How long the last bytes may take to leave. */
 #define HTTP_CLOSE_MS 10000
 

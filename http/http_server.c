@@ -10,11 +10,6 @@
 #include "base/metric.h"
 #include "http/http_private.h"
 
-/* TCP's own probes find a client that vanished without a word during a long poll. Rare,
- * since each of them wakes a phone's radio. */
-#define KEEPALIVE_S 600
-#define USER_TIMEOUT_MS 120000
-
 static struct metric metric_conns =
 	METRIC_GAUGE("godwit_http_connections", "Open HTTP connections.");
 static struct metric metric_refused = METRIC_COUNTER(
@@ -149,8 +144,6 @@ static void
 on_drain(void *owner)
 {
 	struct http_conn *c = owner;
-	/* Nothing of ours is stuck: waiting may last. */
-	stream_set_idle_ms(c->stream, 0);
 	c->version->on_drain(c);
 }
 
@@ -186,7 +179,9 @@ http_conn_accept(struct http_server *s, struct loop *l, int fd, struct tls_serve
 	static _Atomic uint32_t next_id;
 	struct http_conn *c = xcalloc(1, sizeof(*c));
 	/* The head lies in the stream's input until it is whole. */
-	struct stream_limits limits = { .input_max = s->conf.header_max + 16384 };
+	struct stream_limits limits = { .input_max = s->conf.header_max + 16384,
+		                        .stall_ms = s->conf.stall_ms,
+		                        .handshake_ms = s->conf.request_ms };
 	struct span alpn =
 		s->conf.http2 ? SPAN("\x02h2\x08http/1.1") : SPAN("\x08http/1.1");
 
@@ -201,7 +196,6 @@ http_conn_accept(struct http_server *s, struct loop *l, int fd, struct tls_serve
 	metric_add(&metric_conns, 1);
 	c->stream = stream_accept(l, fd, tls, tls ? alpn : (struct span){ 0 }, &limits,
 	                          &conn_ops, c);
-	stream_set_keepalive(c->stream, KEEPALIVE_S, USER_TIMEOUT_MS);
 	return c;
 }
 

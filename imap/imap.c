@@ -35,11 +35,25 @@ static const struct conf_option options[] = {
 	OPTION("keepalive", keepalive_ms, CONF_TIME, "0s", 0, 3600 * 1000,
 	       "How often an idling client is told that the server is there. Each such "
 	       "line wakes a phone's radio; 0s leaves the check to TCP."),
+	OPTION("tcp_keepalive", tcp.keepalive_ms, CONF_TIME, "4m", 0, 32767LL * 1000,
+	       "A silent connection is asked by TCP whether its peer is there still, after "
+	       "so long: a carrier's NAT forgets silent ones in 5 to 15 minutes. 0s: never."),
+	OPTION("tcp_dead_after", tcp.dead_ms, CONF_TIME, "6m", 0, 86400LL * 1000,
+	       "A connection whose peer has not answered TCP for so long is ended. 0s: the "
+	       "system's time."),
+	OPTION("stall", stall_ms, CONF_TIME, "2m", 1000, 86400LL * 1000,
+	       "A client that takes no bytes of its answers for so long is dropped."),
 	OPTION("connections_user_max", connections_user_max, CONF_INT, "50", 1, 100000,
 	       "Connections of one user."),
 	OPTION("plaintext_login", plaintext_login, CONF_BOOL, "no", 0, 0,
 	       "Allow sign-in without TLS: for tests on loopback only."),
 };
+
+static enum rc
+check(const void *section, struct err *err)
+{
+	return listener_tcp_check(&((const struct imap_conf *)section)->tcp, err);
+}
 
 const struct conf_section imap_conf_section = {
 	.name = "imap",
@@ -47,6 +61,7 @@ const struct conf_section imap_conf_section = {
 	.options = options,
 	.n_options = ARRAY_LEN(options),
 	.size = sizeof(struct imap_conf),
+	.check = check,
 };
 
 struct metric imap_metric_commands =

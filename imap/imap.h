@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "base/job.h"
+#include "base/listener.h"
 #include "base/stream.h"
 #include "mdm/mdm_auth.h"
 #include "push/push.h"
@@ -26,6 +27,8 @@ struct imap_conf {
 	uint64_t login_delay_ms; /* a wrong password is answered after this, each time
 	                            twice it */
 	uint64_t keepalive_ms;   /* "* OK Still here" in IDLE; 0: never */
+	struct listener_tcp tcp;
+	uint64_t stall_ms; /* a client that takes nothing of its answers is dropped */
 	int64_t connections_user_max; /* of a user */
 	bool plaintext_login;         /* LOGIN without TLS; loopback tests only */
 };

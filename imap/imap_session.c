@@ -23,9 +23,6 @@
 #define CLOSING_MS 30000
 #define BAD_COMMANDS_MAX 20
 #define BAD_COMMANDS_EARLY_MAX 5
-/* Probes after so long: a carrier's NAT forgets silent flows in 5 to 15 minutes. */
-#define KEEPALIVE_S 240
-#define USER_TIMEOUT_MS (120U * 1000)
 
 const char *
 imap_state_str(enum imap_state s)
@@ -371,11 +368,11 @@ imap_session_new(struct imap *im, struct loop *l, int fd, bool tls)
 	struct stream_limits limits = {
 		.input_max = INPUT_MAX,
 		.idle_ms = im->conf.idle_ms,
+		.stall_ms = im->conf.stall_ms,
 		.handshake_ms = im->conf.login_ms,
 	};
 	s->stream = stream_accept(l, fd, tls ? im->deps.tls : NULL, span_of("", 0),
 	                          &limits, &ops, s);
-	stream_set_keepalive(s->stream, KEEPALIVE_S, USER_TIMEOUT_MS);
 	log_ctx_init(&s->log, NULL, "sess=i%" PRIu64 " peer=%s", ++last_id,
 	             stream_peer(s->stream));
 	return s;

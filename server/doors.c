@@ -32,13 +32,13 @@ door_kind_str(enum door_kind k)
 }
 
 static enum rc
-open_one(struct doors *d, enum door_kind kind, const char *address, size_t loops,
-         struct err *err)
+open_one(struct doors *d, enum door_kind kind, const char *address,
+         const struct listener_tcp *tcp, size_t loops, struct err *err)
 {
 	struct err why = { "" };
 	size_t n = 0;
 	int *fds = xcalloc(loops, sizeof(*fds));
-	enum rc rc = listener_bind(address, loops, fds, &n, &why);
+	enum rc rc = listener_bind(address, tcp, loops, fds, &n, &why);
 	if (rc != RC_OK) {
 		free(fds);
 		return err_set(err, rc, "cannot listen for %s on %s: %s",
@@ -52,10 +52,10 @@ open_one(struct doors *d, enum door_kind kind, const char *address, size_t loops
 
 static enum rc
 open_list(struct doors *d, enum door_kind kind, const struct conf_list *list,
-          size_t loops, struct err *err)
+          const struct listener_tcp *tcp, size_t loops, struct err *err)
 {
 	for (size_t i = 0; i < list->n; i++) {
-		enum rc rc = open_one(d, kind, list->items[i], loops, err);
+		enum rc rc = open_one(d, kind, list->items[i], tcp, loops, err);
 		if (rc != RC_OK)
 			return rc;
 	}
@@ -95,16 +95,17 @@ doors_open(const struct conf *conf, size_t loops, struct doors *ret, struct err 
 	const struct {
 		enum door_kind kind;
 		const struct conf_list *list;
+		const struct listener_tcp *tcp;
 	} lists[] = {
-		{ DOOR_HTTP, &http->listen },
-		{ DOOR_HTTPS, &http->listen_tls },
-		{ DOOR_IMAP, &imap->listen },
-		{ DOOR_IMAPS, &imap->listen_tls },
-		{ DOOR_SMTP, &smtp->listen },
-		{ DOOR_SUBMISSION, &smtp->listen_submission },
-		{ DOOR_SUBMISSIONS, &smtp->listen_submission_tls },
-		{ DOOR_LMTP, &smtp->listen_lmtp },
-		{ DOOR_METRICS, &server->metrics_listen },
+		{ DOOR_HTTP, &http->listen, &http->tcp },
+		{ DOOR_HTTPS, &http->listen_tls, &http->tcp },
+		{ DOOR_IMAP, &imap->listen, &imap->tcp },
+		{ DOOR_IMAPS, &imap->listen_tls, &imap->tcp },
+		{ DOOR_SMTP, &smtp->listen, &smtp->tcp },
+		{ DOOR_SUBMISSION, &smtp->listen_submission, &smtp->tcp },
+		{ DOOR_SUBMISSIONS, &smtp->listen_submission_tls, &smtp->tcp },
+		{ DOOR_LMTP, &smtp->listen_lmtp, &smtp->tcp },
+		{ DOOR_METRICS, &server->metrics_listen, &http->tcp },
 	};
 	struct doors d = { 0 };
 	enum rc rc = RC_OK;
@@ -119,12 +120,13 @@ doors_open(const struct conf *conf, size_t loops, struct doors *ret, struct err 
 			         door_kind_str(lists[i].kind));
 			continue;
 		}
-		rc = open_list(&d, lists[i].kind, lists[i].list, loops, err);
+		rc = open_list(&d, lists[i].kind, lists[i].list, lists[i].tcp, loops,
+		               err);
 	}
 	if (rc == RC_OK && *server->control) {
 		make_folder_of(server->control);
 		char *address = xasprintf("unix:%s", server->control);
-		rc = open_one(&d, DOOR_CONTROL, address, loops, err);
+		rc = open_one(&d, DOOR_CONTROL, address, NULL, loops, err);
 		if (rc == RC_OK)
 			d.doors[d.n - 1].address = server->control;
 		free(address);

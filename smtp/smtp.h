@@ -9,6 +9,7 @@
 #include "base/conf.h"
 #include "base/dns.h"
 #include "base/job.h"
+#include "base/listener.h"
 #include "base/stream.h"
 #include "mdm/mdm_auth.h"
 
@@ -26,6 +27,8 @@ struct smtp_conf {
 	int64_t recipients_max;
 	uint64_t idle_ms; /* between commands */
 	uint64_t data_ms;
+	uint64_t stall_ms; /* a peer that takes nothing of its replies is dropped */
+	struct listener_tcp tcp;
 	int64_t errors_max;           /* bad commands before 421 */
 	int64_t connections_peer_max; /* of one address */
 	bool plaintext_auth;          /* AUTH without TLS; loopback tests only */

@@ -39,6 +39,14 @@ static const struct conf_option options[] = {
 	TIMED(idle_ms, "idle", "5m", 10, DAY,
 	      "How long a session may say nothing between two commands (RFC 5321 4.5.3.2: 5 "
 	      "minutes at least)."),
+	TIMED(stall_ms, "stall", "2m", 10, DAY,
+	      "A peer that takes no bytes of its replies for so long is dropped."),
+	TIMED(tcp.keepalive_ms, "tcp_keepalive", "2m", 0, INT64_C(32767) * 1000,
+	      "A silent connection is asked by TCP whether its peer is there still, after "
+	      "so long. 0s: never."),
+	TIMED(tcp.dead_ms, "tcp_dead_after", "5m", 0, DAY,
+	      "A connection whose peer has not answered TCP for so long is ended. 0s: the "
+	      "system's time."),
 	TIMED(data_ms, "data", "15m", 10, DAY,
 	      "How long the text of one message may take."),
 	OPTION(errors_max, CONF_INT, "20", 1, 10000,
@@ -83,6 +91,8 @@ check(const void *section, struct err *err)
 	struct smtp_host host;
 	if (c->retry_min_ms > c->retry_max_ms)
 		return err_set(err, RC_INVALID, "smtp: retry_min is above retry_max");
+	if (listener_tcp_check(&c->tcp, err) != RC_OK)
+		return RC_INVALID;
 	if (c->relay[0] && smtp_host_parse(span_str(c->relay), 25, &host))
 		return err_set(err, RC_INVALID,
 		               "smtp: relay \"%s\" is not \"host\" or \"host:port\"",

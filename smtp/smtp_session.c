@@ -12,6 +12,8 @@
 #include "base/mem.h"
 
 #define INPUT_MAX 65536
+/* Replies that the peer does not read: no further command until they are gone. */
+#define OUTPUT_MAX 65536
 #define IDLE_GRACE_MS 30000 /* for a last reply that the peer does not read */
 
 const char *
@@ -201,7 +203,7 @@ static void
 process(struct smtp_session *x)
 {
 	stream_cork(x->stream);
-	while (takes_input(x->state)) {
+	while (takes_input(x->state) && stream_output_len(x->stream) < OUTPUT_MAX) {
 		struct span in = stream_input(x->stream);
 		if (!in.n)
 			break;
@@ -352,6 +354,12 @@ on_input(void *owner)
 }
 
 static void
+on_drain(void *owner)
+{
+	process(owner);
+}
+
+static void
 on_end(void *owner, enum stream_end why, const char *detail)
 {
 	struct smtp_session *x = owner;
@@ -364,6 +372,7 @@ on_end(void *owner, enum stream_end why, const char *detail)
 static const struct stream_ops session_ops = {
 	.on_open = on_open,
 	.on_input = on_input,
+	.on_drain = on_drain,
 	.on_end = on_end,
 };
 
@@ -386,7 +395,8 @@ smtp_session_accept(struct smtp *s, struct smtp_loop *at, int fd, enum smtp_door
 {
 	static _Atomic uint64_t serial;
 	struct smtp_session *x = xcalloc(1, sizeof(*x));
-	struct stream_limits limits = { .input_max = INPUT_MAX };
+	struct stream_limits limits = { .input_max = INPUT_MAX,
+		                        .stall_ms = s->conf.stall_ms };
 	struct tls_server *tls = door == SMTP_DOOR_SUBMIT_TLS ? s->deps.tls : NULL;
 	x->smtp = s;
 	x->at = at;

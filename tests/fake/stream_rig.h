@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -169,6 +170,9 @@ rig_tcp_pair(int fd[2])
 	assert_int_equal(connect(fd[1], (struct sockaddr *)&a, n), 0);
 	fd[0] = accept4(l, NULL, NULL, SOCK_NONBLOCK);
 	assert_true(fd[0] >= 0);
+	/* As a listener would. */
+	assert_int_equal(
+		setsockopt(fd[0], IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)), 0);
 	assert_int_equal(fcntl(fd[1], F_SETFL, O_NONBLOCK), 0);
 	close(l);
 }

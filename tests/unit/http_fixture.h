@@ -171,6 +171,8 @@ fixture_hang_up(struct http_fixture *f)
 	fixture_turns(f);
 }
 
+#define FIXTURE_STALL_MS 60000
+
 static struct http_conf
 fixture_conf(void)
 {
@@ -181,6 +183,7 @@ fixture_conf(void)
 		.idle_ms = 60000,
 		.request_ms = 10000,
 		.body_rate_min = 100,
+		.stall_ms = FIXTURE_STALL_MS,
 		.streams_max = 8,
 		.http2 = true,
 		.gzip = true,

@@ -461,7 +461,7 @@ a_client_that_does_not_read_is_dropped(void **state)
 	http_respond(f->waiting, 200, &b);
 	fixture_turns(f);
 	assert_int_equal(http_server_connections(f->server), 1);
-	clock_fake_advance(HTTP_STALL_MS);
+	clock_fake_advance(FIXTURE_STALL_MS);
 	fixture_turns(f);
 	clock_fake_advance(HTTP_CLOSE_MS);
 	fixture_turns(f);
@@ -571,7 +571,7 @@ a_slow_producer_says_when_it_is_ready(void **state)
 	say(f, "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
 	assert_true(got(f, "Transfer-Encoding: chunked"));
 	assert_int_equal(answer_body(f).n, 0);
-	clock_fake_advance(10 * HTTP_STALL_MS);
+	clock_fake_advance(10 * FIXTURE_STALL_MS);
 	fixture_turns(f);
 	assert_false(f->is_closed);
 	http_body_ready(f->waiting);

@@ -314,7 +314,7 @@ a_slow_producer_says_when_it_is_ready(void **state)
 	size_t i = get(f, "/stream");
 	assert_int_equal(client.status[i], 200);
 	assert_int_equal(client.body[i].len, 0);
-	clock_fake_advance(10 * HTTP_STALL_MS);
+	clock_fake_advance(10 * FIXTURE_STALL_MS);
 	pump(f);
 	http_body_ready(f->waiting);
 	pump(f);
@@ -410,6 +410,23 @@ times_run_out_for_idle_and_slow_peers(void **state)
 }
 
 static void
+frames_without_a_request_do_not_keep_a_connection(void **state)
+{
+	struct http_fixture *f = *state;
+	for (int i = 0; i < 6; i++) {
+		clock_fake_advance(9999);
+		pump(f);
+		assert_false(client.has_goaway);
+		nghttp2_submit_ping(client.session, NGHTTP2_FLAG_NONE, NULL);
+		pump(f);
+	}
+	clock_fake_advance(6);
+	pump(f);
+	assert_true(client.has_goaway);
+	assert_true(f->is_closed);
+}
+
+static void
 an_answer_that_is_not_taken_is_cut_off(void **state)
 {
 	struct http_fixture *f = *state;
@@ -417,7 +434,7 @@ an_answer_that_is_not_taken_is_cut_off(void **state)
 	begin_client(f, 0); /* a window of nothing */
 	size_t i = get(f, "/big");
 	assert_int_equal(client.status[i], 200);
-	clock_fake_advance(HTTP_STALL_MS - 1);
+	clock_fake_advance(FIXTURE_STALL_MS - 1);
 	pump(f);
 	assert_false(client.is_closed[i]);
 	clock_fake_advance(1);
@@ -571,6 +588,7 @@ main(void)
 		CASE(draining_says_goaway_and_lets_what_is_open_end),
 		CASE(times_run_out_for_idle_and_slow_peers),
 		CASE(an_answer_that_is_not_taken_is_cut_off),
+		CASE(frames_without_a_request_do_not_keep_a_connection),
 		CASE(more_streams_than_allowed_are_refused),
 		CASE(rapid_resets_end_in_goaway),
 		CASE(a_client_that_cancels_now_and_then_is_left_alone),

@@ -101,6 +101,66 @@ listen_on(const int *fds, size_t n)
 	return l;
 }
 
+static int
+tcp_option(int fd, int level, int option)
+{
+	int value = -1;
+
+	assert_int_equal(
+		getsockopt(fd, level, option, &value, &(socklen_t){ sizeof(value) }), 0);
+	return value;
+}
+
+/* What an accepted connection has of the address's options. */
+static void
+accepted_connections_inherit_what_tcp_shall_do(void **state UNUSED)
+{
+	const struct listener_tcp tcp = { .keepalive_ms = 240000, .dead_ms = 360000 };
+	struct sockaddr_storage to;
+	int fd, c, got;
+	size_t n;
+
+	assert_int_equal(listener_bind("127.0.0.1:0", &tcp, 1, &fd, &n, NULL), RC_OK);
+	to = address_of(fd);
+	c = connect_to((struct sockaddr *)&to, sizeof(struct sockaddr_in));
+	assert_true(c >= 0);
+	assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 20000),
+	                 1);
+	got = accept(fd, NULL, NULL);
+	assert_true(got >= 0);
+	assert_int_equal(tcp_option(got, SOL_SOCKET, SO_KEEPALIVE), 1);
+	assert_int_equal(tcp_option(got, IPPROTO_TCP, TCP_KEEPIDLE), 240);
+	assert_int_equal(tcp_option(got, IPPROTO_TCP, TCP_KEEPINTVL), 30);
+	assert_int_equal(tcp_option(got, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	assert_int_equal(tcp_option(got, IPPROTO_TCP, TCP_USER_TIMEOUT), 360000);
+	assert_int_equal(tcp_option(got, IPPROTO_TCP, TCP_NODELAY), 1);
+	close(got);
+	close(c);
+	close(fd);
+}
+
+static void
+one_lost_probe_must_not_end_a_connection(void **state UNUSED)
+{
+	static const struct {
+		struct listener_tcp tcp;
+		enum rc want;
+	} cases[] = {
+		{ { 240000, 360000 }, RC_OK },
+		{ { 240000, 330000 }, RC_OK },
+		{ { 240000, 329999 }, RC_INVALID },
+		{ { 240000, 0 }, RC_OK },
+		{ { 0, 1000 }, RC_OK },
+		{ { 0, 0 }, RC_OK },
+	};
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		print_message("case %zu\n", i);
+		assert_int_equal(listener_tcp_check(&cases[i].tcp, &err), cases[i].want);
+	}
+}
+
 static void
 connections_are_accepted_on_every_loop(void **state UNUSED)
 {
@@ -109,7 +169,7 @@ connections_are_accepted_on_every_loop(void **state UNUSED)
 	int fds[2], one = 0;
 	size_t n;
 
-	assert_int_equal(listener_bind("127.0.0.1:0", 2, fds, &n, NULL), RC_OK);
+	assert_int_equal(listener_bind("127.0.0.1:0", NULL, 2, fds, &n, NULL), RC_OK);
 	assert_int_equal(n, 2);
 	to = address_of(fds[0]);
 	/* Port 0: both got the same. */
@@ -143,7 +203,7 @@ a_star_takes_ipv4_and_ipv6(void **state UNUSED)
 	int fds[1], fd;
 	size_t n;
 
-	assert_int_equal(listener_bind("*:0", 1, fds, &n, NULL), RC_OK);
+	assert_int_equal(listener_bind("*:0", NULL, 1, fds, &n, NULL), RC_OK);
 	ss = address_of(fds[0]);
 	in4.sin_port = in6.sin6_port = ((struct sockaddr_in *)&ss)->sin_port;
 	inet_pton(AF_INET, "127.0.0.1", &in4.sin_addr);
@@ -173,10 +233,10 @@ a_unix_socket_replaces_a_dead_one_only(void **state UNUSED)
 	assert_non_null(mkdtemp(dir));
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s/sock", dir);
 	snprintf(address, sizeof(address), "unix:%s/sock", dir);
-	assert_int_equal(listener_bind(address, 4, fds, &n, &err), RC_OK);
+	assert_int_equal(listener_bind(address, NULL, 4, fds, &n, &err), RC_OK);
 	assert_int_equal(n, 1);
 	/* Somebody listens there. */
-	assert_int_equal(listener_bind(address, 1, more, &n, &err), RC_EXISTS);
+	assert_int_equal(listener_bind(address, NULL, 1, more, &n, &err), RC_EXISTS);
 	assert_non_null(strstr(err.text, address));
 	l = listen_on(fds, 1);
 	fd = connect_to((struct sockaddr *)&un, sizeof(un));
@@ -184,13 +244,13 @@ a_unix_socket_replaces_a_dead_one_only(void **state UNUSED)
 	assert_true(is_greeted(fd));
 	listener_free(l);
 	/* The file is left over, its server is not. */
-	assert_int_equal(listener_bind(address, 1, fds, &n, &err), RC_OK);
+	assert_int_equal(listener_bind(address, NULL, 1, fds, &n, &err), RC_OK);
 	close(fds[0]);
 	assert_int_equal(unlink(un.sun_path), 0);
 	/* No socket: not ours to take away. */
 	fd = open(un.sun_path, O_CREAT | O_WRONLY, 0600);
 	close(fd);
-	assert_int_equal(listener_bind(address, 1, fds, &n, &err), RC_IO);
+	assert_int_equal(listener_bind(address, NULL, 1, fds, &n, &err), RC_IO);
 	assert_int_equal(unlink(un.sun_path), 0);
 	assert_int_equal(rmdir(dir), 0);
 }
@@ -204,15 +264,15 @@ an_address_in_use_is_said_so(void **state UNUSED)
 	int fds[1], more[2];
 	size_t n;
 
-	assert_int_equal(listener_bind("127.0.0.1:0", 1, fds, &n, NULL), RC_OK);
+	assert_int_equal(listener_bind("127.0.0.1:0", NULL, 1, fds, &n, NULL), RC_OK);
 	ss = address_of(fds[0]);
 	snprintf(address, sizeof(address), "127.0.0.1:%u",
 	         ntohs(((struct sockaddr_in *)&ss)->sin_port));
 	/* Though SO_REUSEPORT would allow it. */
-	assert_int_equal(listener_bind(address, 2, more, &n, &err), RC_EXISTS);
+	assert_int_equal(listener_bind(address, NULL, 2, more, &n, &err), RC_EXISTS);
 	assert_non_null(strstr(err.text, address));
 	close(fds[0]);
-	assert_int_equal(listener_bind(address, 2, more, &n, &err), RC_OK);
+	assert_int_equal(listener_bind(address, NULL, 2, more, &n, &err), RC_OK);
 	close(more[0]);
 	close(more[1]);
 }
@@ -245,7 +305,7 @@ what_is_no_address_is_refused(void **state UNUSED)
 	size_t n;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		if (listener_bind(bad[i], 1, fds, &n, &err) != RC_INVALID)
+		if (listener_bind(bad[i], NULL, 1, fds, &n, &err) != RC_INVALID)
 			fail_msg("taken: \"%s\"", bad[i]);
 	}
 }
@@ -266,7 +326,7 @@ without_file_descriptors_accepting_pauses_and_goes_on(void **state UNUSED)
 	int fds[1], client, spare;
 	size_t n;
 
-	assert_int_equal(listener_bind("127.0.0.1:0", 1, fds, &n, NULL), RC_OK);
+	assert_int_equal(listener_bind("127.0.0.1:0", NULL, 1, fds, &n, NULL), RC_OK);
 	to = address_of(fds[0]);
 	l = listen_on(fds, n);
 	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -298,6 +358,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(connections_are_accepted_on_every_loop),
+		T(accepted_connections_inherit_what_tcp_shall_do),
+		T(one_lost_probe_must_not_end_a_connection),
 		T(a_star_takes_ipv4_and_ipv6),
 		T(a_unix_socket_replaces_a_dead_one_only),
 		T(an_address_in_use_is_said_so),

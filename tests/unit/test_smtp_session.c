@@ -2,6 +2,8 @@
  *
  * test_smtp_session.c - what a peer can say to us, at each door, and what becomes of it.
  */
+#include <sys/socket.h>
+
 #include "base/mem.h"
 #include "tests/fake/smtp_rig.h"
 
@@ -889,6 +891,62 @@ filters_may_refuse_and_mark(void **state)
 
 #define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
+/* Replies pile up on our side otherwise, for as long as it has commands to send. */
+static void
+who_does_not_read_replies_is_not_heard_and_then_dropped(void **state)
+{
+	struct smtp_rig *r = *state;
+	struct rig_peer p;
+	AUTO_DONE(buf) struct buf noops = BUF_INIT(0);
+	size_t sent = 0;
+	int idle = 0;
+	r->conf.stall_ms = 100;
+	rig_start(r);
+	peer_ready(&p, r, SMTP_DOOR_RECEIVE);
+	for (int i = 0; i < 10000; i++)
+		buf_add_str(&noops, "NOOP\r\n");
+	while (idle < 50) {
+		size_t off = sent % noops.len;
+		ssize_t n = send(p.fd, noops.p + off, noops.len - off,
+		                 MSG_NOSIGNAL | MSG_DONTWAIT);
+		idle = n > 0 ? 0 : idle + 1;
+		sent += n > 0 ? (size_t)n : 0;
+		if (sent > (8U << 20))
+			fail_msg("%zu bytes of commands were taken", sent);
+		rig_turn(r);
+	}
+	RIG_UNTIL(r, smtp_connections(r->smtp) == 0);
+	peer_close(&p);
+}
+
+static void
+commands_go_on_when_replies_have_been_read(void **state)
+{
+	enum { N = 20000 };
+	struct smtp_rig *r = started(state);
+	struct rig_peer p;
+	peer_ready(&p, r, SMTP_DOOR_RECEIVE);
+	AUTO_DONE(buf) struct buf noops = BUF_INIT(0);
+	for (int i = 0; i < N; i++)
+		buf_add_str(&noops, "NOOP\r\n");
+	/* First all of it, as far as it goes; then the answers, one for each. */
+	size_t sent = 0;
+	for (size_t got = 0; got < N;) {
+		ssize_t n = send(p.fd, noops.p + sent, noops.len - sent,
+		                 MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0) {
+			sent += (size_t)n;
+			rig_turn(r);
+			continue;
+		}
+		peer_expect(&p, "250");
+		got++;
+	}
+	assert_int_equal(sent, noops.len);
+	peer_say(&p, "QUIT\r\n", "221");
+	peer_close(&p);
+}
+
 int
 main(void)
 {
@@ -930,6 +988,8 @@ main(void)
 		RIG_TEST(delivery_of_our_own_tells_of_success_when_asked),
 		RIG_TEST(a_message_from_inside_takes_the_same_way),
 		RIG_TEST(filters_may_refuse_and_mark),
+		RIG_TEST(who_does_not_read_replies_is_not_heard_and_then_dropped),
+		RIG_TEST(commands_go_on_when_replies_have_been_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -344,6 +344,48 @@ a_reset_ends_a_paused_tls_stream(void **state UNUSED)
 	duo_done(&d);
 }
 
+/* Some clients wait for ours before they close the socket. */
+static void
+a_close_notify_ends_a_paused_tls_stream(void **state UNUSED)
+{
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		struct duo d;
+
+		duo_start(&d, one_server(), SPAN(""), &RIG_LIMITS);
+		SSL_set_max_proto_version(d.client, version);
+		DUO_UNTIL(&d, strcmp(d.r.trace, "open ") == 0);
+		stream_pause(d.r.s);
+		rig_idle(&d.r);
+		assert_int_equal(SSL_shutdown(d.client), 0);
+		RIG_UNTIL(&d.r, d.r.ended);
+		assert_string_equal(d.r.trace, "open end:EOF ");
+		duo_done(&d);
+	}
+}
+
+static void
+a_few_bytes_do_not_wake_a_paused_tls_stream(void **state UNUSED)
+{
+	struct duo d;
+
+	duo_start(&d, one_server(), SPAN(""), &RIG_LIMITS);
+	DUO_UNTIL(&d, strcmp(d.r.trace, "open ") == 0);
+	stream_pause(d.r.s);
+	rig_idle(&d.r);
+	client_write(&d, "next", 4);
+	rig_idle(&d.r);
+	assert_string_equal(d.r.trace, "open ");
+	client_write(&d, " and more", 9);
+	SSL_shutdown(d.client);
+	rig_idle(&d.r);
+	assert_string_equal(d.r.trace, "open ");
+	stream_resume(d.r.s);
+	RIG_UNTIL(&d.r, d.r.ended);
+	assert_string_equal(d.r.got, "next and more");
+	assert_int_equal(d.r.why, STREAM_END_EOF);
+	duo_done(&d);
+}
+
 static void
 garbage_after_the_handshake_ends_the_stream_after_its_input(void **state UNUSED)
 {
@@ -946,7 +988,7 @@ connections_on_two_loops_live_through_reloads(void **state UNUSED)
 	size_t n;
 
 	assert_int_equal(loops_new(2, &ls), RC_OK);
-	assert_int_equal(listener_bind("127.0.0.1:0", 2, fds, &n, NULL), RC_OK);
+	assert_int_equal(listener_bind("127.0.0.1:0", NULL, 2, fds, &n, NULL), RC_OK);
 	assert_int_equal(
 		getsockname(fds[0], (struct sockaddr *)&to, &(socklen_t){ sizeof(to) }),
 		0);
@@ -1007,6 +1049,8 @@ main(void)
 		cmocka_unit_test(closing_sends_close_notify_after_the_output),
 		cmocka_unit_test(the_peers_close_notify_or_bare_fin_is_its_end),
 		cmocka_unit_test(a_reset_ends_a_paused_tls_stream),
+		cmocka_unit_test(a_close_notify_ends_a_paused_tls_stream),
+		cmocka_unit_test(a_few_bytes_do_not_wake_a_paused_tls_stream),
 		cmocka_unit_test(
 			garbage_after_the_handshake_ends_the_stream_after_its_input),
 		cmocka_unit_test(full_both_ways_with_key_updates_nothing_is_lost),
