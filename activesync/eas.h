@@ -9,6 +9,7 @@
 #include "base/job.h"
 #include "http/http.h"
 #include "mdm/mdm_policy.h"
+#include "mdm/mdm_setup.h"
 #include "push/mail_submit.h"
 #include "push/push.h"
 
@@ -33,6 +34,7 @@ struct eas_deps {
 	struct mdm *mdm;
 	struct jobs *jobs;
 	struct mail_submit submit;
+	const struct mdm_setup *setup; /* NULL: Autodiscover knows ActiveSync alone */
 };
 
 enum rc eas_new(const struct eas_conf *conf, const struct eas_deps *deps,

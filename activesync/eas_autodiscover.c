@@ -132,6 +132,18 @@ answer_settings(struct eas_sign_in *s)
 }
 
 static void
+answer_outlook(struct eas_sign_in *s)
+{
+	struct buf b = BUF_INIT(16384);
+
+	mdm_setup_outlook(mdm_setup_conf(s->eas->deps.setup), s->r->host, s->user.name,
+	                  s->user.address, &b);
+	http_set_header(s->r, "Content-Type", "text/xml; charset=utf-8");
+	http_respond(s->r, 200, &b);
+	buf_done(&b);
+}
+
+static void
 on_signed_in(struct eas_sign_in *s)
 {
 	struct http_request *r = s->r;
@@ -154,6 +166,9 @@ on_signed_in(struct eas_sign_in *s)
 	                       r->arena);
 	if (address.n == 0 || schema.n == 0)
 		answer_error(r, address, 600, "Invalid request");
+	else if (span_is(span_trim(schema), MDM_SETUP_OUTLOOK_SCHEMA) &&
+	         s->eas->deps.setup)
+		answer_outlook(s);
 	else if (!span_is(span_trim(schema), MOBILESYNC))
 		answer_error(r, address, 601, "Provider not available");
 	else

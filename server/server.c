@@ -24,6 +24,7 @@
 #include "http/http.h"
 #include "imap/imap.h"
 #include "mdm/mdm_policy.h"
+#include "mdm/mdm_setup.h"
 #include "push/push.h"
 #include "server/control.h"
 #include "server/crash.h"
@@ -59,6 +60,7 @@ struct server {
 	struct eas *eas;
 	struct imap *imap;
 	struct smtp *smtp;
+	struct mdm_setup *setup;
 	struct control *control;
 	struct entrance *entrances;
 	size_t n_entrances;
@@ -409,6 +411,7 @@ enter_sandbox(struct server *s, struct err *err)
 	const struct server_tls_conf *tls = conf_get(s->conf, "tls");
 	const struct store_conf *store = conf_get(s->conf, "store");
 	const struct smtp_conf *smtp = conf_get(s->conf, "smtp");
+	const struct mdm_setup_conf *setup = conf_get(s->conf, "setup");
 	/* System folders: libraries that are loaded late (charsets, name services), time
 	 * zones, certificates, resolv.conf. */
 	const char *read[64] = { "/etc",
@@ -437,6 +440,8 @@ enter_sandbox(struct server *s, struct err *err)
 	}
 	if (*smtp->tls_ca)
 		read[n++] = folder_of(a, smtp->tls_ca);
+	if (*setup->ca)
+		read[n++] = folder_of(a, setup->ca);
 	/* PostgreSQL's conninfo; the certificates that it names lie beside it or in /etc.
 	 */
 	if (store->postgresql[0] == '/')
@@ -481,12 +486,14 @@ start_parts(struct server *s, size_t loops, struct err *err)
 		return err_set(err, rc, "start: %s", rc_str(rc));
 	if ((rc = smtp_new(conf_get(s->conf, "smtp"), &smtp, &s->smtp, err)) != RC_OK)
 		return rc;
+	s->setup = mdm_setup_new(conf_get(s->conf, "setup"), tls->certificate, tls->key);
 	const struct eas_deps eas = {
-		s->store, s->push, s->mdm, s->jobs, { smtp_submit, s->smtp }
+		s->store, s->push, s->mdm, s->jobs, { smtp_submit, s->smtp }, s->setup
 	};
 	if ((rc = eas_new(conf_get(s->conf, "activesync"), &eas, &s->eas)) != RC_OK)
 		return err_set(err, rc, "start: %s", rc_str(rc));
 	eas_route(s->eas, s->http);
+	mdm_setup_route(s->setup, s->http);
 	http_server_route(s->metrics, "/metrics", answer_metrics, s);
 	http_server_route(s->metrics, "/healthz", answer_health, s);
 	s->control = control_new(s, s->main);
@@ -511,6 +518,7 @@ stop_parts(struct server *s)
 		loops_call(s->loops, i, do_nothing, NULL);
 	tickets_free(s->tickets);
 	eas_free(s->eas);
+	mdm_setup_free(s->setup);
 	imap_free(s->imap);
 	smtp_free(s->smtp);
 	http_server_free(s->http);

@@ -8,6 +8,7 @@
 #include "http/http.h"
 #include "imap/imap.h"
 #include "mdm/mdm_policy.h"
+#include "mdm/mdm_setup.h"
 #include "smtp/smtp.h"
 #include "store/store.h"
 
@@ -167,9 +168,9 @@ const struct conf_section server_tls_conf_section = {
 };
 
 const struct conf_section *const server_sections[] = {
-	&server_conf_section, &server_log_conf_section, &server_tls_conf_section,
-	&store_conf_section,  &mdm_conf_section,        &mdm_policy_conf_section,
-	&http_conf_section,   &eas_conf_section,        &imap_conf_section,
-	&smtp_conf_section,
+	&server_conf_section,    &server_log_conf_section, &server_tls_conf_section,
+	&store_conf_section,     &mdm_conf_section,        &mdm_policy_conf_section,
+	&mdm_setup_conf_section, &http_conf_section,       &eas_conf_section,
+	&imap_conf_section,      &smtp_conf_section,
 };
 const size_t server_sections_n = ARRAY_LEN(server_sections);

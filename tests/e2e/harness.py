@@ -147,6 +147,7 @@ class Godwit:
             mine = sections.setdefault(section, [])
             for line in lines:
                 key = line.split("=")[0].strip()
+                line = line.replace("CERTS/", self.certs + "/")
                 mine[:] = [m for m in mine if m.split("=")[0].strip() != key]
                 mine.append(line)
         self.conf_path = os.path.join(self.folder, "godwit.conf")
