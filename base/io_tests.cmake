@@ -7,6 +7,8 @@ godwit_unit_test(test_stream USES base LIBS PkgConfig::pc_libevent PkgConfig::pc
 	LABELS thread)
 godwit_unit_test(test_tls USES base SOURCES ${test_cert}
 	LIBS PkgConfig::pc_libevent PkgConfig::pc_openssl LABELS thread)
+godwit_unit_test(test_tls_record USES base)
+godwit_fuzz(fuzz_tls_record USES base)
 godwit_unit_test(test_listener USES base LABELS thread)
 godwit_unit_test(test_dns USES base)
 godwit_fuzz(fuzz_dns_wire USES base)

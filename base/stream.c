@@ -55,13 +55,17 @@ release(struct stream *s)
 	loop_soon_clear(&s->soon);
 	SSL_free(s->ssl);
 	s->ssl = NULL;
+	stream_record_free(s);
 	if (fd >= 0)
 		close(fd);
 	stream_drop_input(s);
 	stream_drop_output(s);
-	free(s->hello);
+	if (s->secured)
+		free(s->tls_str);
+	else
+		tls_hello_free(s->hello);
+	s->tls_str = NULL;
 	free(s->detail);
-	free(s->tls_str);
 }
 
 void
@@ -99,8 +103,11 @@ finish(struct stream *s)
 	if (s->secured && !s->broken && !s->said_bye) {
 		s->said_bye = true;
 		ERR_clear_error();
-		SSL_shutdown(s->ssl);
-		if (s->wire != NULL)
+		if (s->record != NULL)
+			stream_record_bye(s);
+		else
+			SSL_shutdown(s->ssl);
+		if (s->wire != NULL || s->fail)
 			return;
 	}
 	shutdown(stream_fd(s), SHUT_WR);
@@ -193,6 +200,12 @@ quiet_max(const struct stream *s)
 	return idle;
 }
 
+static uint32_t
+to_ms32(uint64_t ms)
+{
+	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
 static void
 start_idle_timer(struct stream *s)
 {
@@ -256,11 +269,10 @@ step_handshake(struct stream *s)
 	errno = 0;
 	n = SSL_do_handshake(s->ssl);
 	if (n == 1) {
-		s->secured = true;
 		if (SSL_is_server(s->ssl))
 			tls_count_handshake(s->ssl);
-		free(s->hello);
-		s->hello = NULL;
+		stream_record_begin(s);
+		s->secured = true;
 		enter_open(s);
 		return;
 	}
@@ -450,30 +462,36 @@ set_option(int fd, int level, int option, int value)
 		return;
 }
 
+struct peer {
+	char text[INET6_ADDRSTRLEN];
+	uint16_t port;
+};
+
 static void
-note_peer(struct stream *s, const struct sockaddr *sa)
+note_peer(struct peer *ret, const struct sockaddr *sa)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
 
 	switch (sa->sa_family) {
 	case AF_INET:
-		inet_ntop(AF_INET, &in->sin_addr, s->peer, sizeof(s->peer));
-		s->peer_port = ntohs(in->sin_port);
+		inet_ntop(AF_INET, &in->sin_addr, ret->text, sizeof(ret->text));
+		ret->port = ntohs(in->sin_port);
 		break;
 	case AF_INET6:
 		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-			inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], s->peer,
-			          sizeof(s->peer));
+			inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], ret->text,
+			          sizeof(ret->text));
 		else
-			inet_ntop(AF_INET6, &in6->sin6_addr, s->peer, sizeof(s->peer));
-		s->peer_port = ntohs(in6->sin6_port);
+			inet_ntop(AF_INET6, &in6->sin6_addr, ret->text,
+			          sizeof(ret->text));
+		ret->port = ntohs(in6->sin6_port);
 		break;
 	case AF_UNIX:
-		memcpy(s->peer, "unix", 5);
+		memcpy(ret->text, "unix", 5);
 		break;
 	default:
-		memcpy(s->peer, "unknown", 8);
+		memcpy(ret->text, "unknown", 8);
 		break;
 	}
 }
@@ -493,17 +511,24 @@ set_input_max(struct stream *s, size_t max)
 }
 
 static struct stream *
-stream_new(struct loop *l, int fd, const struct stream_limits *limits,
-           const struct stream_ops *ops, void *owner)
+stream_new(struct loop *l, int fd, const struct sockaddr *peer,
+           const struct stream_limits *limits, const struct stream_ops *ops, void *owner)
 {
-	struct stream *s = xcalloc(1, sizeof(*s));
+	struct peer p = { .port = 0 };
+	struct stream *s;
+	size_t n;
+
+	note_peer(&p, peer);
+	n = strlen(p.text) + 1;
+	s = xcalloc(1, sizeof(*s) + n);
+	memcpy(s->peer, p.text, n);
+	s->peer_port = p.port;
 
 	s->loop = l;
 	s->ops = ops;
 	s->owner = owner;
-	s->idle_ms = limits->idle_ms;
-	s->stall_ms =
-		limits->stall_ms < UINT32_MAX ? (uint32_t)limits->stall_ms : UINT32_MAX;
+	s->idle_ms = to_ms32(limits->idle_ms);
+	s->stall_ms = to_ms32(limits->stall_ms);
 	set_input_max(s, limits->input_max);
 	s->handshake_ms =
 		limits->handshake_ms ? (uint32_t)limits->handshake_ms : HANDSHAKE_MS;
@@ -532,23 +557,19 @@ stream_accept(struct loop *l, int fd, struct tls_server *tls, struct span alpn,
               const struct stream_limits *limits, const struct stream_ops *ops,
               void *owner)
 {
-	struct stream *s = stream_new(l, fd, limits, ops, owner);
 	struct sockaddr_storage ss = { 0 };
+	struct stream *s;
 
 	if (getpeername(fd, (struct sockaddr *)&ss, &(socklen_t){ sizeof(ss) }) != 0)
 		ss.ss_family = AF_UNSPEC; /* it has gone already */
-	note_peer(s, (struct sockaddr *)&ss);
+	s = stream_new(l, fd, (struct sockaddr *)&ss, limits, ops, owner);
 	if (tls == NULL) {
 		enter_open(s);
 		return s;
 	}
 	s->state = STREAM_STATE_HANDSHAKE;
-	if (alpn.n > 0) {
-		s->hello = xmalloc(sizeof(*s->hello) + alpn.n);
-		memcpy(s->hello->bytes, alpn.p, alpn.n);
-		s->hello->alpn = span_of(s->hello->bytes, alpn.n);
-	}
-	start_tls(s, tls_server_ssl(tls, s->hello ? &s->hello->alpn : NULL));
+	s->hello = tls_hello_new(alpn);
+	start_tls(s, tls_server_ssl(tls, s->hello));
 	return s;
 }
 
@@ -559,10 +580,9 @@ stream_connect(struct loop *l, const struct sockaddr *to, socklen_t to_len,
 {
 	int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int e = fd < 0 ? errno : 0;
-	struct stream *s = stream_new(l, fd, limits, ops, owner);
+	struct stream *s = stream_new(l, fd, to, limits, ops, owner);
 
 	s->state = STREAM_STATE_CONNECT;
-	note_peer(s, to);
 	if (fd >= 0 && is_tcp(to->sa_family))
 		set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (fd >= 0 && connect(fd, to, to_len) != 0 && errno != EINPROGRESS)
@@ -590,15 +610,17 @@ restart_with_tls(struct stream *s, SSL *ssl)
 static bool
 may_start_tls(const struct stream *s)
 {
-	return !s->fail && !s->closing && s->ssl == NULL &&
+	return !s->fail && !s->closing && s->ssl == NULL && !s->secured &&
 	       (s->state == STREAM_STATE_OPEN || s->state == STREAM_STATE_CONNECT);
 }
 
 void
 stream_starttls_server(struct stream *s, struct tls_server *tls)
 {
-	if (may_start_tls(s))
-		restart_with_tls(s, tls_server_ssl(tls, NULL));
+	if (!may_start_tls(s))
+		return;
+	s->hello = tls_hello_new(SPAN(""));
+	restart_with_tls(s, tls_server_ssl(tls, s->hello));
 }
 
 void
@@ -687,7 +709,7 @@ stream_close(struct stream *s)
 void
 stream_set_idle_ms(struct stream *s, uint64_t ms)
 {
-	s->idle_ms = ms;
+	s->idle_ms = to_ms32(ms);
 	if (s->state == STREAM_STATE_OPEN)
 		start_idle_timer(s);
 }
@@ -719,6 +741,8 @@ stream_tls_str(const struct stream *cs)
 
 	if (!s->secured)
 		return "";
+	if (s->record != NULL)
+		return tls_record_str(s->record);
 	if (s->tls_str == NULL)
 		s->tls_str = xasprintf("%s %s", SSL_get_version(s->ssl),
 		                       SSL_get_cipher_name(s->ssl));
@@ -731,6 +755,8 @@ stream_alpn(const struct stream *s)
 	const unsigned char *p = NULL;
 	unsigned n = 0;
 
+	if (s->record != NULL)
+		return tls_record_alpn(s->record);
 	if (s->secured)
 		SSL_get0_alpn_selected(s->ssl, &p, &n);
 	return span_of(p != NULL ? (const char *)p : "", n);
@@ -751,11 +777,15 @@ stream_peer_port(const struct stream *s)
 size_t
 stream_memory(const struct stream *s)
 {
-	size_t n = sizeof(*s) + s->in_cap;
+	size_t n = sizeof(*s) + strlen(s->peer) + 1 + s->in_cap;
 
 	for (const struct stream_out *o = s->out; o != NULL; o = o->next)
 		n += sizeof(*o) + o->b.cap;
 	if (s->wire != NULL)
 		n += sizeof(*s->wire) + s->wire->b.cap;
+	if (s->record != NULL)
+		n += tls_record_memory();
+	if (s->raw != NULL)
+		n += sizeof(*s->raw) + s->raw->len;
 	return n;
 }

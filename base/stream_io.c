@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: ISC
  *
  * stream_io.c - a stream's bytes: from the socket into its input, from its output queue
- * into the socket, plain or through OpenSSL.
- *
- * OpenSSL writes through a BIO of ours that takes everything: what the socket does not
- * take lies in the stream (wire) until it does. So no SSL call ever wants to write, none
- * must be repeated with the same bytes, and a KeyUpdate that the peer asks for in the
- * middle of our full socket does no harm (OpenSSL 3.0 fails with "bad length" then).
+ * into the socket. What TLS makes of them is in stream_ssl.c and stream_record.c.
  */
 #include <assert.h>
 #include <errno.h>
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 
 #include "base/mem.h"
 #include "base/stream_private.h"
 
-/* What one stream may read in one turn before the others get theirs. */
-#define READ_SHARE (64 * 1024)
 /* After a TLS record shorter than this the socket is taken for empty. */
 #define SHORT_RECORD 4096
-/* A TLS record holds no more: RFC 8446 5.1. */
-#define RECORD_MAX 16384
 #define IOV_MAX_USED 16
 /* Bytes a second that keep a slow reader alive. */
 #define STALL_RATE 128
@@ -60,23 +48,6 @@ stream_fail_errno(struct stream *s, int e)
 	            strerror(e));
 }
 
-void
-stream_fail_ssl(struct stream *s, int ssl_error)
-{
-	char text[256];
-	int e = errno;
-
-	s->broken = true;
-	if (ssl_error == SSL_ERROR_SYSCALL && ERR_peek_error() == 0) {
-		if (e == 0)
-			s->eof = true;
-		else
-			stream_fail_errno(s, e);
-		return;
-	}
-	stream_fail(s, STREAM_END_TLS, tls_take_error(s->ssl, text, sizeof(text)));
-}
-
 /* --- input --- */
 
 void
@@ -88,8 +59,8 @@ stream_drop_input(struct stream *s)
 	s->say_input = false;
 }
 
-static void
-append_input(struct stream *s, const char *p, size_t n)
+void
+stream_append_input(struct stream *s, const char *p, size_t n)
 {
 	if (s->in_off > 0 && s->in_cap - s->in_off - s->in_len < n) {
 		memmove(s->in, s->in + s->in_off, s->in_len);
@@ -109,9 +80,8 @@ append_input(struct stream *s, const char *p, size_t n)
 	s->say_input = true;
 }
 
-/* Bytes read, or 0 for none now, the end, or a failure. */
-static size_t
-read_plain(struct stream *s, char *p, size_t room)
+size_t
+stream_recv(struct stream *s, char *p, size_t room)
 {
 	ssize_t n;
 
@@ -127,38 +97,16 @@ read_plain(struct stream *s, char *p, size_t room)
 	return 0;
 }
 
-static size_t
-read_tls(struct stream *s, char *p, size_t room)
-{
-	size_t n;
-	int e;
-
-	if (s->broken)
-		return 0;
-	ERR_clear_error();
-	errno = 0;
-	if (SSL_read_ex(s->ssl, p, room, &n) == 1)
-		return n;
-	e = SSL_get_error(s->ssl, 0);
-	switch (e) {
-	case SSL_ERROR_WANT_READ:
-		break;
-	case SSL_ERROR_ZERO_RETURN:
-		s->eof = true;
-		break;
-	default:
-		stream_fail_ssl(s, e);
-		break;
-	}
-	return 0;
-}
-
 void
 stream_read_input(struct stream *s, bool to_end)
 {
 	char *scratch = loop_scratch(s->loop);
-	size_t share = READ_SHARE;
+	size_t share = STREAM_READ_SHARE;
 
+	if (s->record != NULL) {
+		stream_record_read(s, to_end);
+		return;
+	}
 	s->more = false;
 	while (s->in_len < s->input_max) {
 		size_t room = s->input_max - s->in_len;
@@ -172,11 +120,11 @@ stream_read_input(struct stream *s, bool to_end)
 			room = LOOP_SCRATCH;
 		if (room > share)
 			room = share;
-		n = s->secured ? read_tls(s, scratch, room)
-		               : read_plain(s, scratch, room);
+		n = s->secured ? stream_ssl_read(s, scratch, room)
+		               : stream_recv(s, scratch, room);
 		if (n == 0)
 			return;
-		append_input(s, scratch, n);
+		stream_append_input(s, scratch, n);
 		if (!s->stalled)
 			s->active_ms = loop_now_ms(s->loop);
 		share -= n;
@@ -350,46 +298,54 @@ send_some(struct stream *s, const char *p, size_t n)
 	return 0;
 }
 
-/* The next n bytes of the queue in one piece, copied together if they must be. */
-static const char *
-gather(struct stream *s, size_t n)
+bool
+stream_send(struct stream *s, const char *p, size_t n)
 {
-	struct stream_out *o = s->out;
-	char *scratch, *to;
+	size_t sent = 0;
 
-	if (o->b.len - o->off >= n)
-		return o->b.p + o->off;
-	scratch = to = loop_scratch(s->loop);
-	for (; n > 0; o = o->next) {
+	if (s->wire == NULL)
+		sent = send_some(s, p, n);
+	if (s->fail)
+		return false;
+	if (sent < n) {
+		if (s->wire == NULL)
+			s->wire = xcalloc(1, sizeof(*s->wire));
+		buf_add(&s->wire->b, p + sent, n - sent);
+		s->blocked = true;
+	}
+	return true;
+}
+
+/* The next n bytes of the queue, copied together. */
+static void
+gather(struct stream *s, char *to, size_t n)
+{
+	for (struct stream_out *o = s->out; n > 0; o = o->next) {
 		size_t part = o->b.len - o->off < n ? o->b.len - o->off : n;
 
 		memcpy(to, o->b.p + o->off, part);
 		to += part;
 		n -= part;
 	}
-	return scratch;
 }
 
 /* One record of the queue. It is in the socket or in wire afterwards. */
 static size_t
 write_tls(struct stream *s)
 {
-	size_t n = s->out_len < RECORD_MAX ? s->out_len : RECORD_MAX;
-	size_t written;
-	int e;
+	size_t n = s->out_len < TLS_RECORD_DATA_MAX ? s->out_len : TLS_RECORD_DATA_MAX;
+	const struct stream_out *o = s->out;
+	char *scratch = loop_scratch(s->loop);
 
-	if (s->broken)
-		return 0;
-	ERR_clear_error();
-	errno = 0;
-	if (SSL_write_ex(s->ssl, gather(s, n), n, &written) == 1)
-		return written;
-	e = SSL_get_error(s->ssl, 0);
-	if (e == SSL_ERROR_ZERO_RETURN)
-		s->eof = true;
-	else
-		stream_fail_ssl(s, e);
-	return 0;
+	if (s->record != NULL) {
+		gather(s, scratch + TLS_RECORD_HEAD, n);
+		stream_record_write(s, scratch, n);
+		return n;
+	}
+	if (o->b.len - o->off >= n)
+		return stream_ssl_write(s, o->b.p + o->off, n);
+	gather(s, scratch, n);
+	return stream_ssl_write(s, scratch, n);
 }
 
 /* True when nothing is left of it. */
@@ -427,12 +383,12 @@ stream_write_output(struct stream *s)
 		}
 		if (s->out_len == 0)
 			return;
-		if (s->ssl == NULL)
+		if (s->secured)
+			n = write_tls(s);
+		else if (s->ssl == NULL)
 			n = write_plain(s, s->out_len);
 		else if (s->plain_left > 0)
 			n = write_plain(s, s->plain_left);
-		else if (s->secured)
-			n = write_tls(s);
 		else
 			return;
 		if (n == 0) {
@@ -443,92 +399,4 @@ stream_write_output(struct stream *s)
 		if (s->plain_left > 0)
 			s->plain_left -= n;
 	}
-}
-
-/* --- OpenSSL's way to the socket --- */
-
-static BIO_METHOD *bio_method;
-static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
-
-static int
-on_bio_write(BIO *bio, const char *p, size_t n, size_t *written)
-{
-	struct stream *s = BIO_get_data(bio);
-	size_t sent = 0;
-
-	BIO_clear_retry_flags(bio);
-	if (s->wire == NULL)
-		sent = send_some(s, p, n);
-	if (s->fail)
-		return 0;
-	if (sent < n) {
-		if (s->wire == NULL)
-			s->wire = xcalloc(1, sizeof(*s->wire));
-		buf_add(&s->wire->b, p + sent, n - sent);
-		s->blocked = true;
-	}
-	*written = n;
-	return 1;
-}
-
-static int
-on_bio_read(BIO *bio, char *p, size_t room, size_t *got)
-{
-	struct stream *s = BIO_get_data(bio);
-	ssize_t n;
-
-	BIO_clear_retry_flags(bio);
-	do
-		n = recv(stream_fd(s), p, room, 0);
-	while (n < 0 && errno == EINTR);
-	if (n > 0) {
-		*got = (size_t)n;
-		return 1;
-	}
-	if (n == 0)
-		s->wire_eof = true;
-	else if (errno == EAGAIN)
-		BIO_set_retry_read(bio);
-	return 0;
-}
-
-static long
-on_bio_ctrl(BIO *bio, int cmd, long num UNUSED, void *ptr UNUSED)
-{
-	const struct stream *s = BIO_get_data(bio);
-
-	switch (cmd) {
-	case BIO_CTRL_FLUSH:
-		return 1;
-	case BIO_CTRL_EOF:
-		return s->wire_eof;
-	default:
-		return 0;
-	}
-}
-
-static void
-make_bio_method(void)
-{
-	bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
-	if (bio_method == NULL)
-		abort();
-	BIO_meth_set_write_ex(bio_method, on_bio_write);
-	BIO_meth_set_read_ex(bio_method, on_bio_read);
-	BIO_meth_set_ctrl(bio_method, on_bio_ctrl);
-}
-
-bool
-stream_attach_ssl(struct stream *s, SSL *ssl)
-{
-	BIO *bio;
-
-	pthread_once(&bio_once, make_bio_method);
-	bio = BIO_new(bio_method);
-	if (bio == NULL)
-		return false;
-	BIO_set_data(bio, s);
-	BIO_set_init(bio, 1);
-	SSL_set_bio(ssl, bio, bio);
-	return true;
 }

@@ -26,9 +26,11 @@ struct stream_out {
 	size_t off; /* written so far */
 };
 
-/* What only the handshake needs. */
-struct stream_hello {
-	struct span alpn;
+/* What came from the socket and is not input yet: an allocation that is there only while
+ * such bytes are. */
+struct stream_raw {
+	uint32_t plain; /* opened already, but the input was full; the rest is sealed */
+	uint32_t len;
 	char bytes[];
 };
 
@@ -37,13 +39,20 @@ struct stream {
 	struct loop *loop;
 	const struct stream_ops *ops;
 	void *owner;
-	SSL *ssl; /* NULL: plain */
-	struct stream_hello *hello;
-	struct event ev; /* the fd is in it */
+	SSL *ssl; /* NULL: plain, or records */
+	union {
+		struct tls_hello *hello; /* a server's, while hands are shaken */
+		char *tls_str;           /* after that; without record */
+	};
+	struct tls_record *record; /* takes over from ssl: TLS 1.3 after the handshake */
+	struct stream_raw *raw;    /* with record */
+	struct event ev;           /* the fd is in it */
 	struct loop_soon soon;
 	struct loop_timer timer; /* connect, handshake, idle, linger: one at a time */
 	uint64_t active_ms; /* when the last byte went or came; see stream_credit() */
-	uint64_t idle_ms;
+	uint32_t idle_ms;
+	uint32_t handshake_ms;
+	uint32_t stall_ms;
 
 	char *in; /* NULL without input */
 	uint32_t in_off;
@@ -58,10 +67,7 @@ struct stream {
 	struct stream_out
 		*wire; /* from OpenSSL, goes before out; NULL when all is sent */
 
-	char *detail; /* with fail: what happened */
-	char *tls_str;
-	uint32_t handshake_ms;
-	uint32_t stall_ms;
+	char *detail;   /* with fail: what happened */
 	short interest; /* EV_* that ev waits for now */
 	uint16_t peer_port;
 	uint8_t corked;
@@ -83,7 +89,7 @@ struct stream {
 	bool stalled : 1;   /* ... for a while: the timer runs for stall_ms */
 	bool wire_eof : 1;  /* what OpenSSL is told */
 	bool said_bye : 1;  /* close_notify */
-	char peer[INET6_ADDRSTRLEN];
+	char peer[];        /* text */
 };
 
 static inline int
@@ -115,9 +121,6 @@ void stream_fail_errno(struct stream *s, int e);
 /* The error that SSL_get_error() calls SYSCALL or SSL. */
 void stream_fail_ssl(struct stream *s, int ssl_error);
 
-/* Lets ssl speak over the stream's socket; false when memory is out. */
-bool stream_attach_ssl(struct stream *s, SSL *ssl);
-
 /* The peer has taken n bytes: it is active, or a little less behind. */
 void stream_credit(struct stream *s, size_t n);
 
@@ -131,5 +134,32 @@ void stream_read_input(struct stream *s, bool to_end);
 void stream_write_output(struct stream *s);
 void stream_drop_input(struct stream *s);
 void stream_drop_output(struct stream *s);
+
+/* Between stream_io.c and the two ways of TLS. */
+/* What one stream may read in one turn before the others get theirs. */
+#define STREAM_READ_SHARE (64 * 1024)
+void stream_append_input(struct stream *s, const char *p, size_t n);
+/* From the socket: bytes read, or 0 for none now, the end, or a failure. */
+size_t stream_recv(struct stream *s, char *p, size_t room);
+/* Into the socket: what it does not take lies in wire. False when the stream fails. */
+bool stream_send(struct stream *s, const char *p, size_t n);
+
+/* --- stream_ssl.c: through OpenSSL --- */
+/* Lets ssl speak over the stream's socket; false when memory is out. */
+bool stream_attach_ssl(struct stream *s, SSL *ssl);
+/* As stream_recv(), opened. */
+size_t stream_ssl_read(struct stream *s, char *p, size_t room);
+/* Bytes of p that are in the socket or in wire afterwards; 0: it fails. */
+size_t stream_ssl_write(struct stream *s, const char *p, size_t n);
+
+/* --- stream_record.c: with the keys alone --- */
+/* The hands are shaken: OpenSSL's connection is given up if that can be. */
+void stream_record_begin(struct stream *s);
+void stream_record_read(struct stream *s, bool to_end);
+/* n bytes lie in p from TLS_RECORD_HEAD on, p has TLS_RECORD_ROOM bytes more. */
+void stream_record_write(struct stream *s, char *p, size_t n);
+/* close_notify. */
+void stream_record_bye(struct stream *s);
+void stream_record_free(struct stream *s);
 
 #endif

@@ -56,9 +56,8 @@ struct tls_client {
 	bool verify;
 };
 
-static int set_index = -1;  /* SSL_CTX ex_data: its struct tls_set */
-static int alpn_index = -1; /* SSL ex_data: its const struct span * */
-static pthread_once_t indexes_once = PTHREAD_ONCE_INIT;
+static int set_index = -1; /* SSL_CTX ex_data: its struct tls_set */
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
 
 static void
 set_free(struct tls_set *set)
@@ -82,11 +81,10 @@ on_ctx_free(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int idx U
 }
 
 static void
-make_indexes(void)
+make_index(void)
 {
 	set_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_ctx_free);
-	alpn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	assert(set_index >= 0 && alpn_index >= 0);
+	assert(set_index >= 0);
 }
 
 const char *
@@ -157,24 +155,6 @@ on_server_name(SSL *ssl, int *alert UNUSED, void *arg)
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static int
-on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n,
-        const unsigned char *in, unsigned in_n, void *arg UNUSED)
-{
-	const struct span *ours = SSL_get_ex_data(ssl, alpn_index);
-	unsigned char *chosen;
-	unsigned char n;
-
-	if (ours == NULL || ours->n == 0)
-		return SSL_TLSEXT_ERR_NOACK;
-	if (SSL_select_next_proto(&chosen, &n, (const unsigned char *)ours->p,
-	                          (unsigned)ours->n, in, in_n) != OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2 */
-	*out = chosen;
-	*out_n = n;
-	return SSL_TLSEXT_ERR_OK;
-}
-
 static void
 set_common_options(SSL_CTX *ctx)
 {
@@ -225,7 +205,7 @@ load_cert(const struct tls_cert *file, SSL_CTX **ret, struct err *err)
 	SSL_CTX_set_num_tickets(ctx, 1);
 	/* What can be replayed must not ask for anything: RFC 8446 8. */
 	SSL_CTX_set_max_early_data(ctx, 0);
-	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+	tls_hello_watch(ctx);
 	*ret = ctx;
 	return RC_OK;
 }
@@ -303,7 +283,7 @@ load_set(const struct tls_cert *files, size_t n, SSL_CTX **ret, struct err *err)
 {
 	struct tls_set *set;
 
-	pthread_once(&indexes_once, make_indexes);
+	pthread_once(&index_once, make_index);
 	if (n == 0)
 		return err_set(err, RC_INVALID, "no TLS certificate is given");
 	set = xcalloc(1, sizeof(*set));
@@ -417,7 +397,7 @@ tls_server_free(struct tls_server *t)
 }
 
 SSL *
-tls_server_ssl(struct tls_server *t, const struct span *alpn)
+tls_server_ssl(struct tls_server *t, struct tls_hello *h)
 {
 	struct tls_tickets *tickets;
 	SSL *ssl;
@@ -429,7 +409,7 @@ tls_server_ssl(struct tls_server *t, const struct span *alpn)
 	if (ssl == NULL)
 		return NULL;
 	tls_tickets_attach(ssl, tickets); /* of the set that ssl holds by its context */
-	SSL_set_ex_data(ssl, alpn_index, (void *)alpn);
+	tls_hello_attach(h, ssl);
 	SSL_set_accept_state(ssl);
 	return ssl;
 }

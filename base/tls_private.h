@@ -8,12 +8,42 @@
 #include <openssl/ssl.h>
 
 #include "base/tls.h"
+#include "base/tls_record.h"
 
+/* --- tls_hello.c --- */
+
+/* What a server's handshake needs, and what comes to be known of its keys. */
+struct tls_hello {
+	struct span alpn; /* what we offer, in wire form; empty for none */
+	uint8_t secret_in[TLS_SECRET_MAX];
+	uint8_t secret_out[TLS_SECRET_MAX];
+	uint8_t secret_in_n; /* 0: not known (TLS 1.2, or not yet) */
+	uint8_t secret_out_n;
+	bool is_finished; /* our Finished is out: what follows it has the last keys */
+	uint32_t sealed;  /* ... so many records so far: session tickets */
+	char alpn_bytes[];
+};
+
+struct tls_hello *tls_hello_new(struct span alpn);
+/* Secrets are wiped. NULL is fine. */
+void tls_hello_free(struct tls_hello *h);
+/* A context for servers: its connections tell their struct tls_hello what happens. */
+void tls_hello_watch(SSL_CTX *ctx);
+/* h is read and written in the handshake: it must stay until ssl is freed or parted. */
+void tls_hello_attach(struct tls_hello *h, SSL *ssl);
+/* ssl, whose hands are shaken, goes on without its struct tls_hello. */
+void tls_hello_part(SSL *ssl);
 /*
- * The server's side of a new connection, or NULL when memory is out. *alpn, in wire form,
- * is read in the handshake: it must stay where it is until the SSL is freed.
+ * The keys of ssl, whose hands are shaken and which has read nothing behind that: ssl can
+ * be freed then. NULL: it must be kept (TLS 1.2, or it has read on).
  */
-SSL *tls_server_ssl(struct tls_server *t, const struct span *alpn);
+struct tls_record *tls_hello_record(const struct tls_hello *h, SSL *ssl);
+
+/* --- tls.c --- */
+
+/* The server's side of a new connection, or NULL when memory is out; h as for
+ * tls_hello_attach(). */
+SSL *tls_server_ssl(struct tls_server *t, struct tls_hello *h);
 /* The client's side; host (a name or an address) goes into SNI and is checked. */
 SSL *tls_client_ssl(struct tls_client *t, const char *host);
 

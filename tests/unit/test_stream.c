@@ -269,7 +269,8 @@ a_peer_that_does_not_read_fills_the_queue_and_drains_it_once(void **state UNUSED
 	}
 	rig_idle(&r);
 	assert_string_equal(r.trace, "open drain ");
-	assert_int_equal(stream_memory(r.s), sizeof(struct stream));
+	assert_int_equal(stream_memory(r.s),
+	                 sizeof(struct stream) + strlen(stream_peer(r.s)) + 1);
 	free(block);
 	rig_done(&r);
 }

@@ -160,7 +160,12 @@ a_tls_stream_opens_after_the_handshake_and_talks(void **state UNUSED)
 	DUO_UNTIL(&d, d.got_n == 5);
 	assert_memory_equal(d.got, "hello", 5);
 	rig_idle(&d.r);
-	assert_int_equal(stream_memory(d.r.s), sizeof(struct stream));
+	assert_null(d.r.s->ssl);
+	assert_int_equal(stream_memory(d.r.s), sizeof(struct stream) +
+	                                               strlen(stream_peer(d.r.s)) + 1 +
+	                                               tls_record_memory());
+	/* A phone holds it for hours. */
+	assert_true(stream_memory(d.r.s) < 640);
 	duo_done(&d);
 }
 
@@ -649,6 +654,98 @@ early_data_is_not_taken(void **state UNUSED)
 	tls_server_free(server);
 }
 
+/* With each cipher, and after each number of tickets: none is sent to whom resumes. */
+static void
+openssl_is_given_up_with_each_suite_of_tls_1_3(void **state UNUSED)
+{
+	static const char *const suites[] = { "TLS_AES_128_GCM_SHA256",
+		                              "TLS_AES_256_GCM_SHA384",
+		                              "TLS_CHACHA20_POLY1305_SHA256" };
+	struct tls_server *server = one_server();
+
+	for (size_t i = 0; i < ARRAY_LEN(suites); i++) {
+		SSL_SESSION *session = NULL;
+
+		for (int round = 0; round < 3; round++) {
+			struct duo d;
+
+			duo_start(&d, server, SPAN("\2h2"), &RIG_LIMITS);
+			assert_int_equal(SSL_set_ciphersuites(d.client, suites[i]), 1);
+			SSL_set_alpn_protos(d.client, (const unsigned char *)"\2h2", 3);
+			if (session != NULL)
+				SSL_set_session(d.client, session);
+			d.r.on_input = rig_echo;
+			DUO_UNTIL(&d, strcmp(d.r.trace, "open ") == 0);
+			assert_null(d.r.s->ssl);
+			assert_null(d.r.s->hello);
+			assert_string_equal(stream_tls_str(d.r.s) + 8, suites[i]);
+			assert_true(span_is(stream_alpn(d.r.s), "h2"));
+			client_write(&d, "hello", 5);
+			DUO_UNTIL(&d, d.got_n == 5);
+			assert_int_equal(SSL_session_reused(d.client), round > 0);
+			SSL_SESSION_free(session);
+			session = SSL_get1_session(d.client);
+			SSL_shutdown(d.client);
+			DUO_UNTIL(&d, d.r.ended);
+			assert_int_equal(d.r.why, STREAM_END_EOF);
+			d.server = NULL;
+			duo_done(&d);
+		}
+		SSL_SESSION_free(session);
+	}
+	tls_server_free(server);
+}
+
+static void
+tls_1_2_goes_on_with_openssl(void **state UNUSED)
+{
+	struct duo d;
+
+	duo_start(&d, one_server(), SPAN("\2h2"), &RIG_LIMITS);
+	SSL_set_max_proto_version(d.client, TLS1_2_VERSION);
+	SSL_set_alpn_protos(d.client, (const unsigned char *)"\2h2", 3);
+	d.r.on_input = rig_echo;
+	DUO_UNTIL(&d, strcmp(d.r.trace, "open ") == 0);
+	assert_non_null(d.r.s->ssl);
+	assert_true(span_is(stream_alpn(d.r.s), "h2"));
+	client_write(&d, "hello", 5);
+	DUO_UNTIL(&d, d.got_n == 5);
+	duo_done(&d);
+}
+
+/* Bytes of a record come one by one; what is not whole yet is all that is held. */
+static void
+records_in_pieces_are_put_together(void **state UNUSED)
+{
+	struct duo d;
+	char raw[4096];
+	BIO *wire = BIO_new(BIO_s_mem());
+	size_t idle;
+	int fd[2], n;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	duo_start_on(&d, fd, one_server(), SPAN(""), &RIG_LIMITS);
+	DUO_UNTIL(&d, strcmp(d.r.trace, "open ") == 0);
+	rig_idle(&d.r);
+	step(&d);
+	idle = stream_memory(d.r.s);
+	BIO_up_ref(wire);
+	SSL_set0_wbio(d.client, wire);
+	client_write(&d, "first", 5);
+	client_write(&d, "second", 6);
+	n = BIO_read(wire, raw, sizeof(raw));
+	assert_true(n > 50);
+	for (int i = 0; i < n; i++) {
+		assert_int_equal(send(d.r.peer, raw + i, 1, 0), 1);
+		rig_idle(&d.r);
+		assert_true(stream_memory(d.r.s) < idle + 100);
+	}
+	assert_string_equal(d.r.got, "firstsecond");
+	assert_int_equal(stream_memory(d.r.s), idle);
+	BIO_free(wire);
+	duo_done(&d);
+}
+
 /* --- STARTTLS --- */
 
 static struct tls_server *starttls_server;
@@ -1065,6 +1162,9 @@ main(void)
 		cmocka_unit_test(
 			tickets_of_a_server_with_another_first_certificate_are_not_taken),
 		cmocka_unit_test(early_data_is_not_taken),
+		cmocka_unit_test(openssl_is_given_up_with_each_suite_of_tls_1_3),
+		cmocka_unit_test(tls_1_2_goes_on_with_openssl),
+		cmocka_unit_test(records_in_pieces_are_put_together),
 		cmocka_unit_test(starttls_drops_what_was_said_before_it),
 		cmocka_unit_test(a_client_checks_name_and_chain),
 		cmocka_unit_test(a_stream_may_speak_tls_from_the_first_byte),
