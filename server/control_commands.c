@@ -13,6 +13,7 @@
 #include "store/store_collection.h"
 #include "store/store_device.h"
 #include "store/store_directory.h"
+#include "store/store_node.h"
 #include "store/store_queue.h"
 
 typedef enum rc command_fn(struct control_request *r, const struct span *args, size_t n);
@@ -388,6 +389,30 @@ device_remove(struct control_request *r, const struct span *args, size_t n UNUSE
 	return explain(r, rc, args[1]);
 }
 
+/* -- nodes -- */
+
+static enum rc
+node_list(struct control_request *r, const struct span *args UNUSED, size_t n UNUSED)
+{
+	struct store_node *nodes = NULL;
+	size_t count = 0;
+	enum rc rc = store_node_list(store_of(r), r->arena, &nodes, &count);
+	for (size_t i = 0; rc == RC_OK && i < count; i++) {
+		cell(r, nodes[i].name);
+		buf_addf(&r->out, "\t%s\t", store_node_state_str(nodes[i].state));
+		cell(r, nodes[i].version);
+		tab(r);
+		cell(r, nodes[i].host);
+		tab(r);
+		cell_time(r, nodes[i].started_ms);
+		tab(r);
+		cell_time(r, nodes[i].seen_ms);
+		buf_addf(&r->out, "\t%s\n",
+		         nodes[i].life == store_node_life(store_of(r)) ? "this" : "-");
+	}
+	return rc;
+}
+
 /* -- the server -- */
 
 static enum rc
@@ -430,6 +455,7 @@ static const struct command commands[] = {
 	{ "device", "block", 2, 3, device_block },
 	{ "device", "wipe", 2, 3, device_wipe },
 	{ "device", "remove", 2, 2, device_remove },
+	{ "node", "list", 0, 0, node_list },
 	{ "store", "check", 0, 0, check },
 	{ "status", "", 0, 0, status },
 	{ "reload", "", 0, 0, reload },
@@ -450,6 +476,9 @@ control_run(struct control_request *r)
 			               "%s %s takes %zu to %zu arguments", c->noun,
 			               c->verb, c->args_min, c->args_max);
 		enum rc rc = c->run(r, r->words + words, n);
+		if (rc == RC_AGAIN)
+			err_set(&r->err, rc,
+			        "the database does not answer now; try again in a moment");
 		if (rc != RC_OK || c->args_min > 0)
 			log_info(NULL, "control.command", "noun=%s verb=%s arg=%s rc=%s",
 			         c->noun, *c->verb ? c->verb : "-",

@@ -28,6 +28,7 @@
 #include "push/push.h"
 #include "server/control.h"
 #include "server/crash.h"
+#include "server/node.h"
 #include "server/notify.h"
 #include "server/sandbox.h"
 #include "server/server_conf.h"
@@ -62,6 +63,7 @@ struct server {
 	struct smtp *smtp;
 	struct mdm_setup *setup;
 	struct control *control;
+	struct node *node;
 	struct entrance *entrances;
 	size_t n_entrances;
 	struct loop_timer sweep;
@@ -466,6 +468,8 @@ start_parts(struct server *s, size_t loops, struct err *err)
 	enum rc rc = store_open(conf_get(s->conf, "store"), &s->store, err);
 	if (rc != RC_OK)
 		return rc;
+	if ((rc = node_start(s->store, c->node, &s->node, err)) != RC_OK)
+		return rc;
 	if ((rc = push_new(&s->push)) != RC_OK ||
 	    (rc = mdm_new(s->store, conf_get(s->conf, "access"), &s->mdm)) != RC_OK ||
 	    (rc = load_policy(s, s->conf)) != RC_OK ||
@@ -527,6 +531,7 @@ stop_parts(struct server *s)
 		loops_free(s->loops);
 	push_free(s->push);
 	mdm_free(s->mdm);
+	node_stop(s->node);
 	if (s->store)
 		store_close(s->store);
 	tls_server_free(s->tls);
@@ -583,5 +588,7 @@ server_run(const char *conf_path, const struct conf *conf, struct doors *doors,
 	loop_free(s.main);
 	if (rc == RC_OK)
 		log_info(NULL, "server.stopped", "pid=%d", (int)getpid());
+	if (rc == RC_AGAIN)
+		return SERVER_EXIT_AGAIN;
 	return rc == RC_OK ? 0 : SERVER_EXIT_CONFIG;
 }

@@ -10,6 +10,8 @@
 
 /* The configuration or the store cannot be used: a restart would not help. */
 #define SERVER_EXIT_CONFIG 78
+/* The database cannot be reached yet: the supervisor tries again. */
+#define SERVER_EXIT_AGAIN 75
 
 struct server;
 

@@ -65,6 +65,12 @@ static const struct conf_option server_options[] = {
 	  .def = "true",
 	  .help = "Confine the server by seccomp and, where the kernel has it, "
 	          "landlock." },
+	{ .name = "node",
+	  .type = CONF_STRING,
+	  .offset = AT(node),
+	  .def = "",
+	  .help = "The name of this server among those that share a PostgreSQL database, "
+	          "each another; the same after a restart. Empty: the host's name." },
 	{ .name = "files",
 	  .type = CONF_INT,
 	  .offset = AT(files_max),

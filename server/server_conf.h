@@ -17,6 +17,7 @@ struct server_conf {
 	uint64_t sweep_ms;
 	bool sandbox;      /* seccomp and landlock */
 	int64_t files_max; /* file descriptors asked for at start */
+	char *node;        /* name among those that share a database; "": the host's */
 };
 
 struct server_log_conf {

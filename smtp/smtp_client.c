@@ -358,6 +358,14 @@ send_body(struct smtp_client *c)
 {
 	struct span m = c->job->message;
 	AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+	if (!smtp_job_may_go_on(c->job)) {
+		smtp_job_decide(c->job, SMTP_SENT_LATER, "4.3.2", span_of("", 0),
+		                SPAN(SMTP_JOB_STOPPED), c->name);
+		c->end = SMTP_CLIENT_DECIDED;
+		c->step = STEP_QUIT;
+		stream_close(c->stream); /* without the end of the message */
+		return;
+	}
 	smtp_stuff_add(&c->stuff, span_sub(m, c->body_at, c->body_at + CHUNK), &out);
 	c->body_at += CHUNK;
 	if (c->body_at >= m.n) {

@@ -50,7 +50,18 @@ struct smtp_job {
 	struct smtp_outcome *rcpts;
 	size_t n_rcpts;
 	const struct log_ctx *log;
+	/* Asked before a server is called and before it gets the message; false: the
+	 * attempt ends there, to be tried later. NULL: always. */
+	bool (*may_go_on)(void *arg);
+	void *may_arg;
 };
+
+static inline bool
+smtp_job_may_go_on(const struct smtp_job *j)
+{
+	return !j->may_go_on || j->may_go_on(j->may_arg);
+}
+#define SMTP_JOB_STOPPED "this node was away for too long"
 
 /* Sets all that are WAITING or TAKEN. */
 void smtp_job_decide(struct smtp_job *j, enum smtp_sent state, const char *status,

@@ -116,6 +116,10 @@ connect_to(struct smtp_delivery *d, const struct sockaddr_storage *to)
 static void
 try_next(struct smtp_delivery *d)
 {
+	if (!smtp_job_may_go_on(d->job)) {
+		fail(d, SMTP_SENT_LATER, "4.3.2", SMTP_JOB_STOPPED);
+		return;
+	}
 	if (d->attempts < ATTEMPTS_MAX && d->address < d->n_addresses) {
 		connect_to(d, &d->addresses[d->address]);
 		return;

@@ -14,12 +14,15 @@
 #include "smtp/smtp_group.h"
 #include "smtp/smtp_private.h"
 #include "smtp/smtp_settle.h"
+#include "store/store_node.h"
 
-#define LEASE_MS (INT64_C(30) * 60 * 1000)
+/* A lease lasts as long as its node lives; this is for what a node forgot. */
+#define LEASE_MS (INT64_C(2) * 60 * 60 * 1000)
 #define LEASE_BULK_MS (INT64_C(2) * 60 * 1000) /* a slice takes milliseconds */
-#define DEADLINE_MS (INT64_C(25) * 60 * 1000)  /* of an attempt: within the lease */
-#define FAULT_MS 5000                          /* pause after the store failed */
+#define DEADLINE_MS (INT64_C(25) * 60 * 1000)  /* of an attempt: well within the lease */
 #define SLEEP_MAX_MS (INT64_C(60) * 60 * 1000) /* look at the wall clock again */
+/* Other nodes may add something, and nobody tells of it. */
+#define SHARED_SLEEP_MAX_MS 3000
 
 /* Two kinds of entries that do not wait for each other. */
 enum lane_kind { LANE_OUT, LANE_BULK };
@@ -55,6 +58,7 @@ struct run {
 	struct lane *lane;
 	struct smtp_settle what;
 	struct smtp_delivery *delivery;
+	struct loop_timer again; /* the settlement failed: once more */
 	struct log_ctx log;
 	int64_t next_ms; /* when nothing was due */
 	bool settled;
@@ -79,11 +83,14 @@ static void
 run_free(struct run *r)
 {
 	smtp_delivery_free(r->delivery);
+	loop_timer_clear(&r->again);
 	smtp_settle_done(&r->what);
 	log_ctx_done(&r->log);
 	list_remove(&r->link);
 	free(r);
 }
+
+static void settle_again(void *arg);
 
 static struct run *
 run_new(struct lane *lane)
@@ -92,6 +99,7 @@ run_new(struct lane *lane)
 	r->queue = lane->queue;
 	r->lane = lane;
 	list_init(&r->link);
+	loop_timer_init(&r->again, r->queue->smtp->deps.loop, settle_again, r);
 	smtp_settle_init(&r->what, r->queue->smtp);
 	return r;
 }
@@ -103,14 +111,43 @@ settle_work(void *arg)
 	r->rc = smtp_settle_write(&r->what, &r->log);
 }
 
+/* What was sent must not be sent again only because the database was away when it was to
+ * be noted: the lease stays, and so does what is known. */
+static bool
+tries_again(struct run *r)
+{
+	struct smtp_queue *q = r->queue;
+	if (q->stopped || (r->rc != RC_AGAIN && r->rc != RC_IO))
+		return false;
+	list_push_back(&q->runs, &r->link);
+	loop_timer_set(&r->again, SMTP_SETTLE_PAUSE_MS);
+	return true;
+}
+
 static void
 settle_done(void *arg)
 {
 	struct run *r = arg;
 	struct lane *lane = r->lane;
+	if (tries_again(r))
+		return;
 	run_free(r);
 	lane->active--;
 	kick(lane);
+}
+
+static void
+settle(struct run *r)
+{
+	list_remove(&r->link);
+	job_run(r->queue->smtp->deps.jobs, 0, r->queue->smtp->deps.loop, settle_work,
+	        settle_done, r);
+}
+
+static void
+settle_again(void *arg)
+{
+	settle(arg);
 }
 
 static void
@@ -118,9 +155,7 @@ on_delivered(void *arg)
 {
 	struct run *r = arg;
 	smtp_delivery_free(TAKE(r->delivery));
-	list_remove(&r->link);
-	job_run(r->queue->smtp->deps.jobs, 0, r->queue->smtp->deps.loop, settle_work,
-	        settle_done, r);
+	settle(r);
 }
 
 static void
@@ -139,28 +174,32 @@ lease_work(void *arg)
 	if (bulk) {
 		on_change(r->queue); /* the next slice beside this one */
 		r->rc = smtp_group_run(w, &r->log);
+		/* Each member gets it once, whatever was done: from the start. */
+		w->put_back = r->rc != RC_OK;
 		r->settled = true;
 		return;
 	}
 	r->rc = store_queue_content(store, w->entry.id, &w->content);
-	if (r->rc)
-		return;
+	if (r->rc == RC_OK)
+		r->rc = store_domain_find(store, w->entry.hop);
+	w->put_back = r->rc != RC_OK && r->rc != RC_NOT_FOUND;
 	smtp_settle_begin(w, &r->log);
 	/* Mail of ours that waited: a folder that could not be written, or it was held.
 	 */
-	if (store_domain_find(store, w->entry.hop) == RC_OK) {
+	if (r->rc == RC_OK)
 		smtp_settle_deliver_here(w);
-		r->rc = smtp_settle_write(w, &r->log);
-		r->settled = true;
-	}
+	r->settled = r->rc != RC_NOT_FOUND;
+	r->rc = r->settled ? smtp_settle_write(w, &r->log) : RC_OK;
 }
 
 static void
 sleep_until(struct lane *lane, int64_t when_ms)
 {
 	int64_t pause = when_ms - clock_wall_ms();
-	if (when_ms == INT64_MAX || pause > SLEEP_MAX_MS)
-		pause = SLEEP_MAX_MS;
+	int64_t max = store_is_shared(lane->queue->smtp->deps.store) ? SHARED_SLEEP_MAX_MS
+	                                                             : SLEEP_MAX_MS;
+	if (when_ms == INT64_MAX || pause > max)
+		pause = max;
 	loop_timer_set(&lane->timer, pause > 0 ? (uint64_t)pause : 0);
 }
 
@@ -180,6 +219,11 @@ lease_done(void *arg)
 	}
 	enum rc rc = r->rc;
 	int64_t next_ms = r->next_ms;
+	if (r->settled && tries_again(r)) {
+		kick(lane);
+		return;
+	}
+	rc = r->settled ? RC_OK : rc;
 	run_free(r);
 	lane->active--;
 	if (q->stopped)
@@ -191,7 +235,7 @@ lease_done(void *arg)
 	} else if (rc) {
 		log_warn(NULL, "smtp.queue fault", "rc=%s",
 		         LOG_STR(span_str(rc_str(rc))));
-		loop_timer_set(&lane->timer, FAULT_MS);
+		loop_timer_set(&lane->timer, SMTP_SETTLE_PAUSE_MS);
 		return;
 	}
 	kick(lane);
@@ -327,7 +371,7 @@ smtp_queue_stop(struct smtp_queue *q)
 	for (int i = 0; i < LANES; i++)
 		if (q->lanes[i].timer.fn)
 			loop_timer_clear(&q->lanes[i].timer);
-	/* Their leases end when the next process starts. */
+	/* Their leases end with this node's life. */
 	list_each_safe(r, &q->runs, struct run, link)
 		run_free(r);
 	dns_free(TAKE(q->dns));

@@ -17,7 +17,7 @@ enum rc smtp_queue_new(struct smtp *s, struct smtp_queue **ret) MUST_CHECK;
 void smtp_queue_start(struct smtp_queue *q);
 /* Begins nothing new. */
 void smtp_queue_drain(struct smtp_queue *q);
-/* Breaks off what is under way: the leases run out, nothing is lost. */
+/* Breaks off what is under way: the leases end with the node's life, nothing is lost. */
 void smtp_queue_stop(struct smtp_queue *q);
 /* Everything that waits is tried now. Any thread. */
 void smtp_queue_flush_all(struct smtp_queue *q);

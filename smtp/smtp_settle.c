@@ -13,6 +13,7 @@
 #include "smtp/smtp_private.h"
 #include "smtp/smtp_queue.h"
 #include "smtp/smtp_reply.h"
+#include "store/store_node.h"
 
 void
 smtp_settle_init(struct smtp_settle *w, struct smtp *s)
@@ -27,6 +28,13 @@ smtp_settle_done(struct smtp_settle *w)
 {
 	buf_done(&w->content);
 	arena_free(w->arena);
+}
+
+/* A node that slept for so long that another may have its entries sends nothing. */
+static bool
+node_is_live(void *arg)
+{
+	return store_node_is_live(arg);
 }
 
 void
@@ -46,6 +54,8 @@ smtp_settle_begin(struct smtp_settle *w, const struct log_ctx *log)
 		.rcpts = arena_array(w->arena, e->n_rcpts, struct smtp_outcome),
 		.n_rcpts = e->n_rcpts,
 		.log = log,
+		.may_go_on = node_is_live,
+		.may_arg = w->smtp->deps.store,
 	};
 	for (size_t i = 0; i < e->n_rcpts; i++)
 		w->job.rcpts[i] = (struct smtp_outcome){
@@ -201,15 +211,23 @@ expire(struct smtp_settle *w, int64_t now)
 	}
 }
 
+static size_t
+count_waiting(const struct smtp_settle *w)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < w->job.n_rcpts; i++)
+		n += waits(&w->job.rcpts[i]);
+	return n;
+}
+
 static enum rc
-remove_done(struct smtp_settle *w, size_t *ret_left)
+remove_done(struct smtp_settle *w)
 {
 	struct span *done = arena_array(w->arena, w->job.n_rcpts, struct span);
 	size_t n = 0;
 	for (size_t i = 0; i < w->job.n_rcpts; i++)
 		if (!waits(&w->job.rcpts[i]))
 			done[n++] = w->job.rcpts[i].address;
-	*ret_left = w->job.n_rcpts - n;
 	return n ? store_queue_done(w->smtp->deps.store, &w->entry, done, n) : RC_OK;
 }
 
@@ -222,7 +240,7 @@ give_back(struct smtp_settle *w, int64_t now)
 	int64_t warn = (int64_t)conf->delay_warn_ms;
 	int64_t next = now + (int64_t)smtp_queue_pause_ms(
 				     conf->retry_min_ms, conf->retry_max_ms, e->attempts);
-	bool warned = e->delay_warned;
+	bool warned = e->delay_warned || w->told_delay;
 	const char *error = "";
 	for (size_t i = 0; i < w->job.n_rcpts; i++) {
 		const struct smtp_outcome *o = &w->job.rcpts[i];
@@ -233,36 +251,68 @@ give_back(struct smtp_settle *w, int64_t now)
 			                     o->remote.n ? ")" : "");
 	}
 	if (warn && !warned && age >= warn)
-		warned = tell(w, SMTP_BOUNCE_ACTION_DELAYED, now, waits) == RC_OK;
+		w->told_delay = warned =
+			tell(w, SMTP_BOUNCE_ACTION_DELAYED, now, waits) == RC_OK;
 	/* The warning and the end of its life do not wait for a long pause to be over. */
 	if (warn && !warned && age < warn && next > e->queued_ms + warn)
 		next = e->queued_ms + warn;
 	if (next > e->queued_ms + life)
 		next = e->queued_ms + life;
-	metric_add(&smtp_metric_deferred, 1);
-	return store_queue_retry(w->smtp->deps.store, e, next, span_str(error), warned);
+	enum rc rc =
+		store_queue_retry(w->smtp->deps.store, e, next, span_str(error), warned);
+	if (rc == RC_OK)
+		metric_add(&smtp_metric_deferred, 1);
+	return rc;
 }
 
-enum rc
-smtp_settle_write(struct smtp_settle *w, const struct log_ctx *log)
+static enum rc
+write_outcomes(struct smtp_settle *w, const struct log_ctx *log)
 {
 	int64_t now = clock_wall_ms();
-	size_t left;
-	expire(w, now);
-	log_outcomes(w, log);
-	enum rc rc = tell(w, SMTP_BOUNCE_ACTION_FAILED, now, is_failed);
+	enum rc rc = RC_OK;
+	if (!w->logged) {
+		expire(w, now);
+		log_outcomes(w, log);
+		w->logged = true;
+	}
+	if (!w->told_failed)
+		rc = tell(w, SMTP_BOUNCE_ACTION_FAILED, now, is_failed);
+	if (rc == RC_AGAIN)
+		return rc;
+	w->told_failed = true;
 	if (rc) {
 		/* The sender cannot be told now, so nothing of it is forgotten. */
 		for (size_t i = 0; i < w->job.n_rcpts; i++)
 			if (is_failed(&w->job.rcpts[i]))
 				w->job.rcpts[i].state = SMTP_SENT_LATER;
 	}
-	if (tell(w, SMTP_BOUNCE_ACTION_RELAYED, now, is_relayed))
+	if (!w->told_relayed && tell(w, SMTP_BOUNCE_ACTION_RELAYED, now, is_relayed))
 		log_warn(log, "smtp.dsn lost", "what=%s", "relayed");
-	rc = remove_done(w, &left);
-	if (rc == RC_OK && left)
-		rc = give_back(w, now);
-	if (rc)
+	w->told_relayed = true;
+	if (!w->removed) {
+		rc = remove_done(w);
+		if (rc)
+			return rc;
+		w->removed = true;
+	}
+	return count_waiting(w) ? give_back(w, now) : RC_OK;
+}
+
+enum rc
+smtp_settle_write(struct smtp_settle *w, const struct log_ctx *log)
+{
+	struct store *store = w->smtp->deps.store;
+	/* A node that was called dead while it slept must not tell the sender anything:
+	 * the entry is another's. */
+	enum rc rc = w->removed ? RC_OK : store_queue_holds(store, &w->entry);
+	if (rc == RC_OK && w->put_back)
+		rc = store_queue_put_back(store, &w->entry,
+		                          clock_wall_ms() + SMTP_SETTLE_PAUSE_MS);
+	else if (rc == RC_OK)
+		rc = write_outcomes(w, log);
+	if (rc == RC_CONFLICT)
+		log_warn(log, "smtp.queue lease-lost", "entry=%" PRIu64, w->entry.id);
+	else if (rc)
 		log_warn(log, "smtp.queue fault", "step=%s rc=%s", "settle",
 		         LOG_STR(span_str(rc_str(rc))));
 	return rc;

@@ -8,6 +8,9 @@
 #include "smtp/smtp_client.h"
 #include "store/store_queue.h"
 
+/* After a failure of the store, until something is tried again. */
+#define SMTP_SETTLE_PAUSE_MS 5000
+
 struct smtp;
 
 struct smtp_settle {
@@ -17,6 +20,13 @@ struct smtp_settle {
 	struct buf content;
 	struct smtp_job job; /* its outcomes are settled */
 	uint64_t began_ms;
+	bool put_back; /* nothing was tried: the lease is given back, that is all */
+	/* What of the settlement is done; the rest may be tried again. */
+	bool logged;
+	bool told_failed;
+	bool told_relayed;
+	bool told_delay;
+	bool removed;
 };
 
 void smtp_settle_init(struct smtp_settle *w, struct smtp *s);
@@ -29,6 +39,8 @@ void smtp_settle_deliver_here(struct smtp_settle *w);
  * Workers only. Tells the sender (bounce, delay, success), removes what is done, gives
  * the rest back to be tried later. The sender is told before the entry goes: a crash
  * between the two tells him twice rather than never.
+ * RC_CONFLICT: another has the entry by now, who will find out himself: nobody was told.
+ * RC_AGAIN, RC_IO: to be called again, which goes on where this broke off.
  */
 enum rc smtp_settle_write(struct smtp_settle *w, const struct log_ctx *log) MUST_CHECK;
 

@@ -187,6 +187,7 @@ store_open(const struct store_conf *conf, struct store **ret, struct err *err)
 		s->conf.shards = 1;
 	s->codec = codec_new();
 	pthread_mutex_init(&s->sweep_mutex, NULL);
+	pthread_mutex_init(&s->numbers_mutex, NULL);
 	rc = open_engine(s, (unsigned)s->conf.shards, err);
 	if (!rc) {
 		rc = fix_shards(s);
@@ -217,6 +218,10 @@ store_close(struct store *s)
 	engine_close(s->engine);
 	codec_free(s->codec);
 	pthread_mutex_destroy(&s->sweep_mutex);
+	pthread_mutex_destroy(&s->numbers_mutex);
+	free(s->node.name);
+	free(s->node.host);
+	free(s->node.watches);
 	free(s->conf.directory);
 	free(s->conf.postgresql);
 	free(s);

@@ -6,6 +6,7 @@
 #define STORE_STORE_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/encode.h"
 #include "store/engine/engine.h"
@@ -14,6 +15,14 @@
 
 struct blobs;
 struct codec;
+
+struct node_watch;
+
+/* Numbers that were taken and not given out: next <= n < end. */
+struct store_numbers {
+	uint64_t next;
+	uint64_t end;
+};
 
 struct store {
 	struct engine *engine;
@@ -26,6 +35,17 @@ struct store {
 	store_queue_fn *on_queue;
 	void *on_queue_arg;
 	pthread_mutex_t sweep_mutex; /* one sweep at a time */
+	pthread_mutex_t numbers_mutex;
+	struct store_numbers entry_numbers; /* of the queue */
+	struct store_numbers content_numbers;
+	struct {
+		char *name; /* NULL: nobody joined */
+		char *host;
+		_Atomic uint64_t life;          /* 0: none */
+		_Atomic uint64_t live_until_ms; /* the others may call it dead after it */
+		struct node_watch *watches;     /* of the thread that beats */
+		size_t n_watches;
+	} node;
 };
 
 /* SQL: sql_run(tx, "... $1 ...", I(number), T(text), B(bytes)) */

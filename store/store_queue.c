@@ -9,22 +9,19 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "store/store_private.h"
+#include "store/store_queue_private.h"
 
-#define COLUMNS                                                                          \
-	"id, sender, hop, envelope_id, ret, smtputf8, body_8bit, queued_ms, next_ms,"    \
-	" due_ms, attempts, last_error, delay_warned, held, lease, token, junk, members"
-#define FROM " FROM entry"
+/* Numbers are taken so many at a time: adding locks no row that others add by. */
+#define BLOCK 1000
 
-static enum rc
+enum rc
 queue_begin(struct store *s, bool write, struct engine_tx **ret)
 {
 	return engine_begin(s->engine, ENGINE_QUEUE, 0, write, ret);
 }
 
-/* Something may be due earlier than before. */
-static enum rc
-commit_and_tell(struct store *s, struct engine_tx **etx)
+enum rc
+queue_commit_and_tell(struct store *s, struct engine_tx **etx)
 {
 	enum rc rc = engine_commit(etx);
 
@@ -33,41 +30,75 @@ commit_and_tell(struct store *s, struct engine_tx **etx)
 	return rc;
 }
 
-/* n numbers, the first in *ret. */
+/* --- numbers --- */
+
 static enum rc
-take_numbers(struct engine_tx *etx, struct span name, size_t n, uint64_t *ret)
+take_block(struct store *s, struct span name, uint64_t n, uint64_t *ret)
 {
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	enum rc rc = sql_one(etx, &st,
-	                     "SELECT value FROM meta WHERE name = $1 /* for update */",
-	                     T(name));
+	uint64_t first = 0;
+	enum rc rc = queue_begin(s, true, &etx);
 
+	if (!rc)
+		rc = sql_one(etx, &st,
+		             "SELECT value FROM meta WHERE name = $1 /* for update */",
+		             T(name));
 	if (rc)
 		return rc == RC_NOT_FOUND ? RC_IO : rc;
-	*ret = col_u64(st, 0);
-	return sql_run(etx, "UPDATE meta SET value = value + $2 WHERE name = $1", T(name),
-	               I(n));
+	first = col_u64(st, 0);
+	engine_stmt_free(TAKE(st));
+	rc = sql_run(etx, "UPDATE meta SET value = value + $2 WHERE name = $1", T(name),
+	             I(n));
+	if (!rc)
+		rc = engine_commit(&etx);
+	if (!rc)
+		*ret = first;
+	return rc;
 }
+
+/* n numbers in a row, the first in *ret; before the transaction that uses them. */
+static enum rc
+take_numbers(struct store *s, struct store_numbers *b, struct span name, uint64_t n,
+             uint64_t *ret)
+{
+	enum rc rc = RC_OK;
+
+	pthread_mutex_lock(&s->numbers_mutex);
+	if (b->end - b->next < n) {
+		uint64_t size = n > BLOCK ? n : BLOCK;
+		uint64_t first = 0;
+
+		rc = take_block(s, name, size, &first);
+		if (!rc)
+			*b = (struct store_numbers){ first, first + size };
+	}
+	if (!rc) {
+		*ret = b->next;
+		b->next += n;
+	}
+	pthread_mutex_unlock(&s->numbers_mutex);
+	return rc;
+}
+
+/* --- adding --- */
 
 static enum rc
 insert_content(struct engine_tx *etx, const struct store_content *c, size_t refs,
-               uint64_t *ret_id)
+               uint64_t id)
 {
-	enum rc rc = take_numbers(etx, SPAN("content_next"), 1, ret_id);
-
-	if (rc)
-		return rc;
 	return sql_run(etx,
 	               "INSERT INTO content (id, refs, form, size, sha256, stored, meta)"
 	               " VALUES ($1, $2, $3, $4, $5, $6, $7)",
-	               I(*ret_id), I(refs), I(c->form), I(c->size),
+	               I(id), I(refs), I(c->form), I(c->size),
 	               B(span_of((const char *)c->hash.b, sizeof(c->hash.b))),
 	               B(buf_span(&c->stored)), B(buf_span(&c->meta)));
 }
 
-static void
-write_members(const uint64_t *members, size_t n, struct buf *out)
+void
+queue_write_members(const uint64_t *members, size_t n, struct buf *out)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t le = htole64(members[i]);
@@ -96,9 +127,9 @@ insert_entry(struct engine_tx *etx, const struct store_queue_entry *e, uint64_t 
 	AUTO_DONE(buf) struct buf members = BUF_INIT(0);
 	enum rc rc;
 
-	write_members(e->members, e->n_members, &members);
+	queue_write_members(e->members, e->n_members, &members);
 	rc = sql_run(etx,
-	             "INSERT INTO entry (" COLUMNS ", content, bulk) VALUES"
+	             "INSERT INTO entry (" QUEUE_COLUMNS ", content, bulk) VALUES"
 	             " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13, 0,"
 	             " $14, $15, $16, $17, $18)",
 	             I(id), B(e->sender), B(e->hop), B(e->envelope_id), B(e->ret),
@@ -121,21 +152,23 @@ store_queue_add(struct store *s, struct store_queue_entry *entries, size_t n,
 {
 	AUTO(engine_tx)
 	struct engine_tx *etx = NULL;
-	uint64_t content_id;
-	uint64_t first;
+	uint64_t content_id = 0;
+	uint64_t first = 0;
 	enum rc rc;
 
 	if (n == 0)
 		return RC_OK;
-	rc = queue_begin(s, true, &etx);
+	rc = take_numbers(s, &s->content_numbers, SPAN("content_next"), 1, &content_id);
 	if (!rc)
-		rc = insert_content(etx, content, n, &content_id);
+		rc = take_numbers(s, &s->entry_numbers, SPAN("entry_next"), n, &first);
 	if (!rc)
-		rc = take_numbers(etx, SPAN("entry_next"), n, &first);
+		rc = queue_begin(s, true, &etx);
+	if (!rc)
+		rc = insert_content(etx, content, n, content_id);
 	for (size_t i = 0; !rc && i < n; i++)
 		rc = insert_entry(etx, &entries[i], first + i, content_id);
 	if (!rc)
-		rc = commit_and_tell(s, &etx);
+		rc = queue_commit_and_tell(s, &etx);
 	for (size_t i = 0; !rc && i < n; i++) {
 		entries[i].id = first + i;
 		entries[i].size = store_content_size(content);
@@ -143,8 +176,8 @@ store_queue_add(struct store *s, struct store_queue_entry *entries, size_t n,
 	return rc;
 }
 
-static void
-from_row(struct engine_stmt *st, struct arena *a, struct store_queue_entry *ret)
+void
+queue_from_row(struct engine_stmt *st, struct arena *a, struct store_queue_entry *ret)
 {
 	*ret = (struct store_queue_entry){
 		.id = col_u64(st, 0),
@@ -170,8 +203,8 @@ from_row(struct engine_stmt *st, struct arena *a, struct store_queue_entry *ret)
 	read_members(engine_bytes(st, 17), a, ret);
 }
 
-static enum rc
-load_rcpts(struct engine_tx *etx, struct arena *a, struct store_queue_entry *e)
+enum rc
+queue_load_rcpts(struct engine_tx *etx, struct arena *a, struct store_queue_entry *e)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
@@ -197,86 +230,6 @@ load_rcpts(struct engine_tx *etx, struct arena *a, struct store_queue_entry *e)
 		memcpy(e->rcpts, list, n * sizeof(*list));
 	e->n_rcpts = n;
 	free(list);
-	return rc;
-}
-
-/* The earliest entry that is not held. */
-static enum rc
-find_due(struct engine_tx *etx, bool bulk, int64_t now_ms, uint64_t *ret_id,
-         int64_t *ret_next_ms)
-{
-	AUTO(engine_stmt)
-	struct engine_stmt *st = NULL;
-	enum rc rc = sql_one(etx, &st,
-	                     "SELECT id, due_ms FROM entry WHERE bulk = $1 AND held = 0"
-	                     " ORDER BY due_ms LIMIT 1",
-	                     I(bulk));
-
-	if (rc == RC_NOT_FOUND)
-		*ret_next_ms = INT64_MAX;
-	if (rc)
-		return rc;
-	if (engine_int(st, 1) > now_ms) {
-		*ret_next_ms = engine_int(st, 1);
-		return RC_NOT_FOUND;
-	}
-	*ret_id = col_u64(st, 0);
-	return RC_OK;
-}
-
-static enum rc
-load_entry(struct engine_tx *etx, uint64_t id, struct arena *a,
-           struct store_queue_entry *ret)
-{
-	AUTO(engine_stmt)
-	struct engine_stmt *st = NULL;
-	enum rc rc = sql_one(etx, &st,
-	                     "SELECT " COLUMNS ", (SELECT size FROM content"
-	                     " WHERE content.id = entry.content)" FROM " WHERE id = $1",
-	                     I(id));
-
-	if (rc)
-		return rc;
-	from_row(st, a, ret);
-	return load_rcpts(etx, a, ret);
-}
-
-enum rc
-store_queue_lease(struct store *s, bool bulk, int64_t now_ms, uint64_t lease_ms,
-                  struct arena *a, struct store_queue_entry *ret, int64_t *ret_next_ms)
-{
-	AUTO(engine_tx)
-	struct engine_tx *look = NULL;
-	AUTO(engine_tx)
-	struct engine_tx *etx = NULL;
-	struct store_queue_entry e;
-	uint64_t lease = random_u64() >> 1 | 1;
-	uint64_t rows = 0;
-	uint64_t id = 0;
-	enum rc rc = queue_begin(s, false, &look);
-
-	/* Mostly there is nothing: no write for that. */
-	if (!rc)
-		rc = find_due(look, bulk, now_ms, &id, ret_next_ms);
-	engine_tx_free(TAKE(look));
-	if (!rc)
-		rc = queue_begin(s, true, &etx);
-	/* Another node may take the same one: who comes second changes no row. */
-	while (!rc && rows == 0) {
-		rc = find_due(etx, bulk, now_ms, &id, ret_next_ms);
-		if (!rc)
-			rc = sql_run_rows(etx, &rows,
-			                  "UPDATE entry SET lease = $2, due_ms = $3"
-			                  " WHERE id = $1 AND held = 0 AND due_ms <= $4",
-			                  I(id), I(lease), I(now_ms + (int64_t)lease_ms),
-			                  I(now_ms));
-	}
-	if (!rc)
-		rc = load_entry(etx, id, a, &e);
-	if (!rc)
-		rc = engine_commit(&etx);
-	if (!rc)
-		*ret = e;
 	return rc;
 }
 
@@ -332,24 +285,8 @@ store_queue_content_get(struct store *s, uint64_t id, struct store_content **ret
 	return RC_OK;
 }
 
-/* RC_CONFLICT when e's lease does not hold the entry any more. */
-static enum rc
-check_lease(struct engine_tx *etx, const struct store_queue_entry *e)
-{
-	AUTO(engine_stmt)
-	struct engine_stmt *st = NULL;
-	enum rc rc = sql_one(etx, &st,
-	                     "SELECT lease FROM entry WHERE id = $1 /* for update */",
-	                     I(e->id));
-
-	if (rc)
-		return rc == RC_NOT_FOUND ? RC_CONFLICT : rc;
-	return e->lease != 0 && col_u64(st, 0) == e->lease ? RC_OK : RC_CONFLICT;
-}
-
-/* The entry with its recipients and its share of the content. */
-static enum rc
-delete_entry(struct engine_tx *etx, uint64_t id)
+enum rc
+queue_delete_entry(struct engine_tx *etx, uint64_t id)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
@@ -375,75 +312,6 @@ delete_entry(struct engine_tx *etx, uint64_t id)
 	return rc;
 }
 
-static enum rc
-has_rcpts(struct engine_tx *etx, uint64_t id)
-{
-	AUTO(engine_stmt)
-	struct engine_stmt *st = NULL;
-
-	return sql_one(etx, &st, "SELECT seq FROM rcpt WHERE entry = $1 LIMIT 1", I(id));
-}
-
-enum rc
-store_queue_done(struct store *s, const struct store_queue_entry *e,
-                 const struct span *addresses, size_t n)
-{
-	AUTO(engine_tx)
-	struct engine_tx *etx = NULL;
-	enum rc rc = queue_begin(s, true, &etx);
-
-	if (!rc)
-		rc = check_lease(etx, e);
-	for (size_t i = 0; !rc && i < n; i++)
-		rc = sql_run(etx, "DELETE FROM rcpt WHERE entry = $1 AND address = $2",
-		             I(e->id), B(addresses[i]));
-	if (!rc)
-		rc = has_rcpts(etx, e->id);
-	if (rc == RC_NOT_FOUND)
-		rc = delete_entry(etx, e->id);
-	return rc ? rc : engine_commit(&etx);
-}
-
-enum rc
-store_queue_members(struct store *s, const struct store_queue_entry *e,
-                    const uint64_t *left, size_t n)
-{
-	AUTO(engine_tx)
-	struct engine_tx *etx = NULL;
-	AUTO_DONE(buf) struct buf packed = BUF_INIT(0);
-	enum rc rc = queue_begin(s, true, &etx);
-
-	write_members(left, n, &packed);
-	if (!rc)
-		rc = check_lease(etx, e);
-	if (!rc && n == 0)
-		rc = delete_entry(etx, e->id);
-	else if (!rc)
-		rc = sql_run(etx, "UPDATE entry SET members = $2 WHERE id = $1", I(e->id),
-		             B(buf_span(&packed)));
-	return rc ? rc : engine_commit(&etx);
-}
-
-enum rc
-store_queue_retry(struct store *s, const struct store_queue_entry *e, int64_t next_ms,
-                  struct span error, bool delay_warned)
-{
-	AUTO(engine_tx)
-	struct engine_tx *etx = NULL;
-	enum rc rc = queue_begin(s, true, &etx);
-
-	if (!rc)
-		rc = check_lease(etx, e);
-	if (!rc)
-		rc = sql_run(
-			etx,
-			"UPDATE entry SET lease = 0, next_ms = $2, due_ms = $2,"
-			" attempts = attempts + 1, last_error = $3, delay_warned = $4"
-			" WHERE id = $1",
-			I(e->id), I(next_ms), B(error), I(delay_warned));
-	return rc ? rc : commit_and_tell(s, &etx);
-}
-
 enum rc
 store_queue_list(struct store *s, struct arena *a, struct store_queue_entry **ret,
                  size_t *ret_n)
@@ -460,19 +328,19 @@ store_queue_list(struct store *s, struct arena *a, struct store_queue_entry **re
 
 	if (!rc)
 		rc = sql_each(etx, &st,
-		              "SELECT " COLUMNS ", (SELECT size FROM content"
-		              " WHERE content.id = entry.content)" FROM
-		              " ORDER BY id /* long */");
+		              "SELECT " QUEUE_COLUMNS ", (SELECT size FROM content"
+		              " WHERE content.id = entry.content) FROM entry"
+		              " ORDER BY queued_ms, id /* long */");
 	while (!rc && (rc = engine_step(st)) == RC_OK) {
 		list = grow(list, n, &cap, sizeof(*list));
-		from_row(st, a, &list[n]);
+		queue_from_row(st, a, &list[n]);
 		if (engine_int(st, 9) <= now)
 			list[n].lease = 0; /* it ran out */
 		n++;
 	}
 	rc = sql_end(rc);
 	for (size_t i = 0; !rc && i < n; i++)
-		rc = load_rcpts(etx, a, &list[i]);
+		rc = queue_load_rcpts(etx, a, &list[i]);
 	if (!rc) {
 		*ret = arena_array(a, n, struct store_queue_entry);
 		if (n > 0)
@@ -498,7 +366,7 @@ store_queue_hold(struct store *s, uint64_t id, bool held)
 		rc = RC_NOT_FOUND;
 	if (rc)
 		return rc;
-	return held ? engine_commit(&etx) : commit_and_tell(s, &etx);
+	return held ? engine_commit(&etx) : queue_commit_and_tell(s, &etx);
 }
 
 enum rc
@@ -509,7 +377,7 @@ store_queue_remove(struct store *s, uint64_t id)
 	enum rc rc = queue_begin(s, true, &etx);
 
 	if (!rc)
-		rc = delete_entry(etx, id);
+		rc = queue_delete_entry(etx, id);
 	return rc ? rc : engine_commit(&etx);
 }
 
@@ -525,18 +393,5 @@ store_queue_hurry(struct store *s, int64_t now_ms)
 		             "UPDATE entry SET next_ms = $1, due_ms = $1"
 		             " WHERE lease = 0 AND due_ms > $1",
 		             I(now_ms));
-	return rc ? rc : commit_and_tell(s, &etx);
-}
-
-enum rc
-store_queue_reclaim(struct store *s)
-{
-	AUTO(engine_tx)
-	struct engine_tx *etx = NULL;
-	enum rc rc = queue_begin(s, true, &etx);
-
-	if (!rc)
-		rc = sql_run(etx, "UPDATE entry SET lease = 0, due_ms = next_ms"
-		                  " WHERE lease <> 0");
-	return rc ? rc : commit_and_tell(s, &etx);
+	return rc ? rc : queue_commit_and_tell(s, &etx);
 }

@@ -3,7 +3,8 @@
  * store_queue.h - mail that must leave this host, or be tried again: durable.
  *
  * One entry is one message to one or more recipients of one next hop. Workers lease
- * entries, so that each is worked by one at a time and a dead worker's lease runs out.
+ * entries, so that each is worked by one at a time, of all nodes (store_node.h). A lease
+ * ends with the life of the node that has it.
  */
 #ifndef STORE_STORE_QUEUE_H
 #define STORE_STORE_QUEUE_H
@@ -47,9 +48,10 @@ struct store_queue_entry {
 /* All entries in one durable commit; ids are filled in. hooks: store_queue_on_change. */
 enum rc store_queue_add(struct store *s, struct store_queue_entry *entries, size_t n,
                         const struct store_content *content) MUST_CHECK;
-/* The earliest entry due by now_ms without a live lease, leased until lease_ms later;
- * bulk: of those with members, otherwise of those without. RC_NOT_FOUND: none;
- * *ret_next_ms is then when the next falls due (INT64_MAX: never). */
+/* The earliest entry due by now_ms without a live lease, leased in the name of this node,
+ * until lease_ms later at most; bulk: of those with members, otherwise of those without.
+ * RC_NOT_FOUND: none; *ret_next_ms is then when the next falls due (INT64_MAX: never).
+ * RC_AGAIN too when this node may have been called dead. */
 enum rc store_queue_lease(struct store *s, bool bulk, int64_t now_ms, uint64_t lease_ms,
                           struct arena *a, struct store_queue_entry *ret,
                           int64_t *ret_next_ms) MUST_CHECK;
@@ -75,9 +77,15 @@ enum rc store_queue_hold(struct store *s, uint64_t id, bool held) MUST_CHECK;
 enum rc store_queue_remove(struct store *s, uint64_t id) MUST_CHECK;
 /* All that waits falls due now; what is held or leased is left alone. */
 enum rc store_queue_hurry(struct store *s, int64_t now_ms) MUST_CHECK;
-/* At the start of the only process that works the queue: leases of the one before end. */
+/* RC_CONFLICT: another has e by now, or it is gone. */
+enum rc store_queue_holds(struct store *s, const struct store_queue_entry *e) MUST_CHECK;
+/* Gives the lease back as if there had been none, due again at due_ms. */
+enum rc store_queue_put_back(struct store *s, const struct store_queue_entry *e,
+                             int64_t due_ms) MUST_CHECK;
+/* Ends the leases of lives that are over; store_node_join() and _beat() do that. */
 enum rc store_queue_reclaim(struct store *s) MUST_CHECK;
-/* Called, in the committing thread, when something became due earlier than before. */
+/* Called, in the committing thread, when something became due earlier than before by what
+ * this node did: of what others do nobody tells. */
 typedef void store_queue_fn(void *arg);
 void store_queue_on_change(struct store *s, store_queue_fn *fn, void *arg);
 

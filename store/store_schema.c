@@ -251,6 +251,22 @@ static const char *const directory_2[] = {
 	NULL,
 };
 
+/* A row is a node that has or had the database: enum store_node_state. */
+static const char *const directory_3[] = {
+	"CREATE TABLE node ("
+	" name TEXT NOT NULL PRIMARY KEY,"
+	" life BIGINT NOT NULL,"
+	" state BIGINT NOT NULL,"
+	" beat BIGINT NOT NULL,"
+	" version TEXT NOT NULL,"
+	" host TEXT NOT NULL,"
+	" started_ms BIGINT NOT NULL,"
+	" seen_ms BIGINT NOT NULL"
+	") /* clustered */",
+	"INSERT INTO meta (name, value) VALUES ('life_next', 1)",
+	NULL,
+};
+
 static const char *const queue_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -314,6 +330,13 @@ static const char *const queue_2[] = {
 	NULL,
 };
 
+/* Who works it: the life of a node (directory: node), 0: nobody. */
+static const char *const queue_3[] = {
+	"ALTER TABLE entry ADD COLUMN holder BIGINT NOT NULL DEFAULT 0",
+	"CREATE INDEX entry_holder ON entry (holder) WHERE holder > 0",
+	NULL,
+};
+
 static const char *const blobs_1[] = {
 	"CREATE TABLE blob ("
 	" sha256 BYTEA NOT NULL PRIMARY KEY,"
@@ -331,8 +354,9 @@ static const char *const blobs_1[] = {
 };
 
 static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4 };
-static const char *const *const directory_steps[] = { directory_1, directory_2 };
-static const char *const *const queue_steps[] = { queue_1, queue_2 };
+static const char *const *const directory_steps[] = { directory_1, directory_2,
+	                                              directory_3 };
+static const char *const *const queue_steps[] = { queue_1, queue_2, queue_3 };
 static const char *const *const blobs_steps[] = { blobs_1 };
 
 const struct engine_schema store_schemas[ENGINE_DB_N] = {

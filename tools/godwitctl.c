@@ -30,6 +30,7 @@ static const char usage[] =
 	"  queue hold ID                queue release ID           queue remove ID\n"
 	"  device list [ADDRESS]        device allow|block|wipe ADDRESS DEVICE [WHY]\n"
 	"  device remove ADDRESS DEVICE\n"
+	"  node list                    the servers that share the database\n"
 	"  store check                  every file of the store, by the engine's own "
 	"check\n"
 	"  status                       reload\n"
@@ -47,6 +48,7 @@ static const struct {
 	{ "user", "list", "ADDRESS\tNAME\tSTATE" },
 	{ "alias", "list", "ADDRESS\tTARGET" },
 	{ "queue", "list", "ID\tQUEUED\tSTATE\tTRIES\tNEXT\tFROM\tTO\tLAST ERROR" },
+	{ "node", "list", "NAME\tSTATE\tVERSION\tHOST\tSINCE\tSEEN\tWHICH" },
 	{ "device", "list",
 	  "USER\tDEVICE\tPROTOCOL\tVERSION\tTYPE\tMODEL\tSYSTEM\tSTATE\tFIRST SEEN\tLAST "
 	  "SEEN\tWHY" },

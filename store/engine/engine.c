@@ -10,6 +10,19 @@
 static atomic_uint calls_until_failure;
 static engine_watch_fn *watcher; /* set by tests before there are threads */
 static void *watcher_arg;
+static _Thread_local bool urgent;
+
+void
+engine_set_urgent(bool is)
+{
+	urgent = is;
+}
+
+bool
+engine_is_urgent(void)
+{
+	return urgent;
+}
 
 void
 engine_watch(engine_watch_fn *fn, void *arg)

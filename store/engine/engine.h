@@ -11,7 +11,7 @@
  *   the primary key; an engine may do with it what it likes;
  * - a SELECT of a writer that ends with the comment "for update" locks its rows until the
  *   end of the transaction, where writers run side by side: what is read to be changed is
- *   read so;
+ *   read so; "for update skip locked" passes over rows that another has locked;
  * - a SELECT that ends with the comment "long" may have more rows than should lie in
  *   memory at once;
  * - SQL text has static storage: engines keep prepared statements by its address.
@@ -141,6 +141,10 @@ AUTO_DEFINE(engine_stmt);
 /* Prepares, steps through and frees; ret_rows (may be NULL): how many rows it changed. */
 enum rc engine_run(struct engine_tx *tx, const char *sql, const struct engine_arg *args,
                    size_t n, uint64_t *ret_rows) MUST_CHECK;
+
+/* What this thread begins from now on does not wait behind others for a connection: for
+ * the little that must not be late. */
+void engine_set_urgent(bool urgent);
 
 /* The engine's own check of all that it holds; err names the first fault. */
 enum rc engine_check(struct engine *e, struct err *err) MUST_CHECK;

@@ -49,6 +49,8 @@ struct engine_stmt {
 	struct engine_tx *tx;
 };
 
+/* The present thread's, set by engine_set_urgent(). */
+bool engine_is_urgent(void);
 /* True when this very call is the one that a test wants to fail. */
 bool engine_must_fail(void);
 

@@ -314,6 +314,7 @@ take_one(struct engine_pg *e, struct pg_conn **ret)
 {
 	struct timespec until;
 	enum rc rc = RC_OK;
+	bool past_bound = held > 0 || engine_is_urgent();
 	bool waited = false;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
@@ -326,7 +327,7 @@ take_one(struct engine_pg *e, struct pg_conn **ret)
 			list_remove(&(*ret)->link);
 			return RC_OK;
 		}
-		if (e->n_open < (held > 0 ? e->n_max * 2 : e->n_max))
+		if (e->n_open < (past_bound ? e->n_max * 2 : e->n_max))
 			return open_one(e, ret);
 		if (!waited)
 			metric_add(&waits, 1);

@@ -22,6 +22,7 @@
 
 #define MARK_LONG "/* long */"
 #define MARK_LOCK "/* for update */"
+#define MARK_SKIP "/* for update skip locked */"
 
 static struct pg_stmt *
 stmt_of(struct engine_stmt *st)
@@ -41,10 +42,12 @@ text_of(const char *sql, bool lock)
 {
 	struct span s = span_str(sql);
 
-	if (!span_ends(s, MARK_LOCK))
+	if (!lock || (!span_ends(s, MARK_LOCK) && !span_ends(s, MARK_SKIP)))
 		return xstrdup(sql);
-	s = span_sub(s, 0, s.n - strlen(MARK_LOCK));
-	return xasprintf("%.*s%s", SPAN_FMT(s), lock ? "FOR UPDATE" : "");
+	if (span_ends(s, MARK_SKIP))
+		return xasprintf("%.*sFOR UPDATE SKIP LOCKED",
+		                 (int)(s.n - strlen(MARK_SKIP)), sql);
+	return xasprintf("%.*sFOR UPDATE", (int)(s.n - strlen(MARK_LOCK)), sql);
 }
 
 static void

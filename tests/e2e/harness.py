@@ -308,8 +308,9 @@ class Cluster:
         i = len(self.nodes)
         folder = os.path.join(self.folder, "node%d" % i)
         os.mkdir(folder, 0o755)
-        node = Godwit(self.conf(i) if callable(self.conf) else self.conf, folder=folder,
-                      database=self.database, certs=self.certs)
+        conf = dict((self.conf(i) if callable(self.conf) else self.conf) or {})
+        conf["server"] = ['node = "node%d"' % i] + list(conf.get("server", []))  # all have one host's name
+        node = Godwit(conf, folder=folder, database=self.database, certs=self.certs)
         self.nodes.append(node)
         return node
 

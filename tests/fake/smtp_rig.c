@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "smtp/smtp_answer.h"
+#include "store/store_node.h"
 
 static const struct conf_section *const sections[] = { &smtp_conf_section,
 	                                               &mdm_conf_section,
@@ -89,6 +90,7 @@ rig_start(struct smtp_rig *r)
 	struct smtp_deps deps = { r->store, r->mdm, r->jobs, r->tls, r->loop };
 	if (smtp_new(&r->conf, &deps, &r->smtp, &err))
 		fail_msg("smtp_new: %s", err.text);
+	assert_ok(store_node_join(r->store, SPAN("rig"), SPAN("")));
 }
 
 void

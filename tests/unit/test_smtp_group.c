@@ -139,6 +139,8 @@ a_slice_written_before_a_crash_is_not_written_again(void **state)
 			                        .token = e.token };
 	assert_ok(store_deliver(r->store, content, NULL, 1, d, e.n_members / 2));
 	store_content_free(content);
+	rig_stop(r);
+	rig_start(r);
 	smtp_start(r->smtp);
 	RIG_UNTIL(r, entries(r) == 0);
 	each_has(&g, 1);

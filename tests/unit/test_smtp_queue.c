@@ -128,6 +128,8 @@ a_dead_process_lease_does_not_hold_the_next_up(void **state)
 	submit(&f, "<x@far.example>");
 	assert_ok(store_queue_lease(f.rig->store, false, clock_wall_ms(), HOUR, f.rig->a,
 	                            &e, &next));
+	rig_stop(f.rig);
+	rig_start(f.rig);
 	smtp_start(f.rig->smtp);
 	RIG_UNTIL(f.rig, !entry(&f));
 	assert_int_equal(f.remote.messages, 1);
