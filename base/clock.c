@@ -43,6 +43,14 @@ clock_mono_ms(void)
 	return clock_mono_us() / 1000;
 }
 
+uint64_t
+clock_kernel_ms(void)
+{
+	struct timespec ts = now(CLOCK_MONOTONIC);
+
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 int64_t
 clock_wall_ms(void)
 {

@@ -11,6 +11,9 @@
 uint64_t clock_mono_ms(void);
 /* Microseconds of the same clock. */
 uint64_t clock_mono_us(void);
+/* Of the same clock in tests too, where it is never held: for threads that wait in the
+ * kernel. */
+uint64_t clock_kernel_ms(void);
 /* Milliseconds since 1970-01-01 UTC. */
 int64_t clock_wall_ms(void);
 

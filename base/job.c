@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/loop_private.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 /* The sanitizers' frames are several times larger. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -188,8 +189,7 @@ jobs_new(size_t n, struct jobs **ret)
 		char name[32];
 
 		snprintf(name, sizeof(name), "worker-%zu", i);
-		if (loop_thread_start(name, STACK_SIZE, worker, j, &j->threads[i]) !=
-		    RC_OK) {
+		if (thread_start(name, STACK_SIZE, worker, j, &j->threads[i]) != RC_OK) {
 			jobs_free(j);
 			return RC_IO;
 		}

@@ -42,8 +42,4 @@ loop_soon_clear(struct loop_soon *x)
 #define LOOP_SCRATCH (32 * 1024)
 char *loop_scratch(struct loop *l);
 
-/* Starts a named thread with all signals blocked; stack 0: the system's size. */
-enum rc loop_thread_start(const char *name, size_t stack, void *(*fn)(void *), void *arg,
-                          pthread_t *ret) MUST_CHECK;
-
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/loop_private.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 struct loops {
 	size_t n;
@@ -22,33 +23,6 @@ struct loops {
 		bool started;
 	} one[];
 };
-
-enum rc
-loop_thread_start(const char *name, size_t stack, void *(*fn)(void *), void *arg,
-                  pthread_t *ret)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	char short_name[16]; /* the kernel takes no more */
-	pthread_t thread;
-	int e;
-
-	pthread_attr_init(&attr);
-	if (stack > 0)
-		pthread_attr_setstacksize(&attr, stack);
-	/* Signals are the main thread's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	e = pthread_create(&thread, &attr, fn, arg);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	if (e != 0)
-		return RC_IO;
-	snprintf(short_name, sizeof(short_name), "%s", name);
-	pthread_setname_np(thread, short_name);
-	*ret = thread;
-	return RC_OK;
-}
 
 static size_t
 cores(void)
@@ -82,7 +56,7 @@ loops_new(size_t n, struct loops **ret)
 
 		snprintf(name, sizeof(name), "loop-%zu", i);
 		if (loop_new(name, &o->loop) != RC_OK ||
-		    loop_thread_start(name, 0, run, o->loop, &o->thread) != RC_OK) {
+		    thread_start(name, 0, run, o->loop, &o->thread) != RC_OK) {
 			loops_free(ls);
 			return RC_IO;
 		}
