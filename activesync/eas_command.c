@@ -201,6 +201,13 @@ eas_call_subscribe(struct eas_call *c, const uint32_t *collections, size_t n,
 	c->wait = push_wait_new(c->eas->deps.push, &spec);
 }
 
+void
+eas_call_wait(struct eas_call *c, uint64_t modseq)
+{
+	push_wait_saw(c->wait, modseq);
+	c->waiting = true;
+}
+
 /* From 14.0 on in the body, before in HTTP (MS-ASCMD 2.2.2, MS-ASPROV 3.2.5.2). */
 static void
 refuse(struct eas_call *c, unsigned status, int http_status)

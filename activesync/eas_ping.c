@@ -268,7 +268,7 @@ compare_folder(struct ping *p, struct store_tx *tx, struct folder *f)
 }
 
 static enum rc
-compare(struct ping *p, bool *ret_any, bool *ret_hierarchy)
+compare(struct ping *p, bool *ret_any, bool *ret_hierarchy, uint64_t *ret_modseq)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = NULL;
@@ -279,8 +279,10 @@ compare(struct ping *p, bool *ret_any, bool *ret_hierarchy)
 	rc = eas_read(p->c, &tx);
 	if (rc == RC_OK)
 		rc = eas_folders_are_current(p->c, tx, &current);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		*ret_hierarchy = !current;
+		*ret_modseq = store_tx_modseq(tx);
+	}
 	for (size_t i = 0; i < p->n && rc == RC_OK; i++) {
 		rc = compare_folder(p, tx, &p->folders[i]);
 		*ret_any |= p->folders[i].changed;
@@ -325,11 +327,12 @@ static enum rc
 run(struct ping *p, const struct store_cursor *row)
 {
 	bool any, hierarchy;
+	uint64_t modseq;
 	enum rc rc;
 
 	if (p->c->loop)
 		subscribe(p);
-	rc = compare(p, &any, &hierarchy);
+	rc = compare(p, &any, &hierarchy, &modseq);
 	if (rc != RC_OK)
 		return rc;
 	if (!hierarchy)
@@ -343,7 +346,7 @@ run(struct ping *p, const struct store_cursor *row)
 	else if (any)
 		answer_changes(p);
 	else if (p->c->loop)
-		p->c->waiting = true;
+		eas_call_wait(p->c, modseq);
 	else
 		answer(p, EAS_PING_EXPIRED, 0, 0);
 	return RC_OK;

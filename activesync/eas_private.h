@@ -44,6 +44,9 @@ enum rc eas_read(struct eas_call *c, struct store_tx **ret) MUST_CHECK;
 /* Subscribes c->wait; call it before comparing. collections is copied. */
 void eas_call_subscribe(struct eas_call *c, const uint32_t *collections, size_t n,
                         uint64_t timeout_ms);
+/* Nothing to answer yet: waits on with c->wait. modseq: the user's when the store was
+ * compared. */
+void eas_call_wait(struct eas_call *c, uint64_t modseq);
 /* Device facts from a settings:DeviceInformation/Set (MS-ASCMD 2.2.3.45), kept in the
  * registry. */
 enum rc

@@ -215,6 +215,8 @@ serve_all(struct eas_sync *s)
 	struct store_tx *tx = NULL;
 	enum rc rc = eas_read(s->c, &tx);
 
+	if (rc == RC_OK)
+		s->served = store_tx_modseq(tx);
 	for (size_t i = 0; i < s->n && rc == RC_OK; i++) {
 		struct eas_sync_collection *co = &s->collections[i];
 
@@ -447,8 +449,10 @@ read_request(struct eas_sync *s, unsigned *ret_status)
 			return RC_OK;
 		}
 	}
-	if (rc == RC_OK && !s->c->resumed)
+	if (rc == RC_OK && !s->c->resumed) {
 		rc = store_tree_modseq(tx, &s->tree);
+		s->tree_seen = store_tx_modseq(tx);
+	}
 	return rc;
 }
 
@@ -495,9 +499,31 @@ tree_moved(struct eas_sync *s, bool *ret)
 		rc = store_tree_modseq(tx, &modseq);
 	if (rc == RC_OK && modseq > s->tree)
 		rc = eas_folders_are_current(s->c, tx, &current);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		*ret = !current;
+		s->tree_seen = store_tx_modseq(tx);
+	}
 	return rc;
+}
+
+/* There is nothing to tell. When something of the user's moved between the looks at the
+ * tree and at the folders, the tree is looked at once more: each look is before or after
+ * what a wake would be for. */
+static enum rc
+begin_wait(struct eas_sync *s)
+{
+	bool moved = false;
+	enum rc rc = RC_OK;
+
+	if (s->served > s->tree_seen)
+		rc = tree_moved(s, &moved);
+	if (rc != RC_OK)
+		return rc;
+	if (moved)
+		eas_answer_status(s->c, EAS_SYNC_HIERARCHY);
+	else
+		eas_call_wait(s->c, s->served < s->tree_seen ? s->served : s->tree_seen);
+	return RC_OK;
 }
 
 static enum rc
@@ -529,7 +555,7 @@ run(struct eas_sync *s)
 	if (news)
 		answer(s);
 	else if (waits)
-		s->c->waiting = true;
+		return begin_wait(s);
 	else
 		eas_answer_http(s->c, 200); /* 2.2.1.21.2: the empty answer */
 	return RC_OK;

@@ -73,10 +73,12 @@ struct eas_sync {
 	size_t n;
 	bool partial;
 	bool is_wait;
-	uint32_t wait_s;   /* of Wait or HeartbeatInterval; 0: none */
-	uint32_t window;   /* of all collections together */
-	uint64_t tree;     /* modseq of the tree when the cached request was made */
-	uint64_t restored; /* store_tx_restored() */
+	uint32_t wait_s;    /* of Wait or HeartbeatInterval; 0: none */
+	uint32_t window;    /* of all collections together */
+	uint64_t tree;      /* modseq of the tree when the cached request was made */
+	uint64_t tree_seen; /* the user's modseq when the tree was looked at last */
+	uint64_t served;    /* and when the folders were */
+	uint64_t restored;  /* store_tx_restored() */
 	bool has_commands;
 	bool is_stale; /* resumed, but the cached request is another one now */
 	size_t bytes;  /* rendered so far */

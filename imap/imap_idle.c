@@ -94,11 +94,18 @@ imap_idle_parse(struct imap_run *r)
 	r->silent = true;
 }
 
+/* The view's modseq is how far the store was compared, also when it could not be read
+ * now. */
 void
 imap_idle_finish(struct imap_run *r)
 {
-	if (r->s->view)
-		imap_view_forget(r->s->view);
+	struct imap_session *s = r->s;
+
+	if (!s->view)
+		return;
+	if (s->idle && s->idle->wait)
+		push_wait_saw(s->idle->wait, s->view->modseq);
+	imap_view_forget(s->view);
 }
 
 void

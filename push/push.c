@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/metric.h"
+#include "push/push_bus.h"
 
 static struct metric metric_published =
 	METRIC_COUNTER("godwit_push_published_total", "Changes handed to the push hub.");
@@ -163,9 +164,20 @@ mark(struct push_wait *w, struct push_lane **posts)
 	metric_add(&metric_marked, 1);
 }
 
+/* Each has a reference of its own until its post has run. */
+static void
+post_all(struct push_lane *posts)
+{
+	while (posts) {
+		struct push_lane *lane = posts;
+		posts = lane->post_next;
+		push_lane_post(lane);
+	}
+}
+
 /* All of moved is of one user. */
 static void
-publish_user(struct push *p, const struct store_moved *moved, size_t n)
+wake_user(struct push *p, const struct store_moved *moved, size_t n)
 {
 	uint64_t hash = hash_u64(moved->user);
 	struct push_stripe *stripe = push_stripe_of(p, hash);
@@ -178,23 +190,55 @@ publish_user(struct push *p, const struct store_moved *moved, size_t n)
 			mark(w, &posts);
 	}
 	pthread_mutex_unlock(&stripe->lock);
+	post_all(posts);
+}
 
-	/* Each has a reference of its own until its post has run. */
-	while (posts) {
-		struct push_lane *lane = posts;
-		posts = lane->post_next;
-		push_lane_post(lane);
+size_t
+push_wake_behind(struct push *p, uint64_t user, uint64_t modseq)
+{
+	uint64_t hash = hash_u64(user);
+	struct push_stripe *stripe = push_stripe_of(p, hash);
+	struct push_lane *posts = NULL;
+	size_t woken = 0;
+
+	pthread_mutex_lock(&stripe->lock);
+	for (struct hnode *h = htab_find(&stripe->waiters, hash); h; h = htab_next(h)) {
+		struct push_wait *w = container_of(h, struct push_wait, node);
+		if (w->user != user ||
+		    atomic_load_explicit(&w->saw, memory_order_relaxed) >= modseq)
+			continue;
+		mark(w, &posts);
+		woken++;
+	}
+	pthread_mutex_unlock(&stripe->lock);
+	post_all(posts);
+	return woken;
+}
+
+void
+push_wake(struct push *p, const struct store_moved *moved, size_t n)
+{
+	for (size_t from = 0, to; from < n; from = to) {
+		to = from + 1;
+		while (to < n && moved[to].user == moved[from].user)
+			to++;
+		wake_user(p, moved + from, to - from);
 	}
 }
 
 void
 push_publish(const struct store_moved *moved, size_t n, void *push)
 {
+	struct push *p = push;
+
 	metric_add(&metric_published, (int64_t)n);
-	for (size_t from = 0, to; from < n; from = to) {
-		to = from + 1;
-		while (to < n && moved[to].user == moved[from].user)
-			to++;
-		publish_user(push, moved + from, to - from);
-	}
+	push_wake(p, moved, n);
+	if (p->bus)
+		push_bus_offer(p->bus, moved, n);
+}
+
+void
+push_set_bus(struct push *p, struct push_bus *bus)
+{
+	p->bus = bus;
 }

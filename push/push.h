@@ -18,9 +18,16 @@ enum rc push_new(struct push **ret) MUST_CHECK;
 void push_free(struct push *p);
 AUTO_DEFINE(push);
 
-/* Marks the waiters of what moved; any thread, never blocks on I/O. Fits
- * store_on_commit(). */
+/* What is published from here on goes to the other nodes as well (push_bus.h); NULL: no
+ * more. Before the first waiter, and when the last has gone. */
+struct push_bus;
+void push_set_bus(struct push *p, struct push_bus *bus);
+
+/* Marks the waiters of what moved and hands it to the bus; any thread, never blocks on
+ * I/O. Fits store_on_commit(). */
 void push_publish(const struct store_moved *moved, size_t n, void *push);
+/* The same for what another node has published. */
+void push_wake(struct push *p, const struct store_moved *moved, size_t n);
 
 /* Waiters now, for metrics. */
 size_t push_waiting(const struct push *p);

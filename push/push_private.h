@@ -45,6 +45,7 @@ struct push {
 	struct push_stripe stripes[PUSH_STRIPES];
 	pthread_mutex_t lanes_lock;
 	struct push_lane *lanes;
+	struct push_bus *bus; /* or NULL */
 	_Atomic size_t waiting;
 };
 
@@ -63,6 +64,7 @@ struct push_wait {
 	push_wait_fn *fn;
 	void *arg;
 	uint64_t user;
+	_Atomic uint64_t saw; /* push_wait_saw() */
 	uint64_t born_ms;
 	uint64_t due_ms; /* of the deadline; 0: none, or told already */
 	uint32_t coalesce_ms;
@@ -101,6 +103,8 @@ void push_wait_run(struct push_wait *w, unsigned todo);
 /* Frees the memory of a waiter that is linked and queued nowhere; in the loop's thread,
  * or when its timer was never set. */
 void push_wait_destroy(struct push_wait *w);
+/* Marks the waiters of user that have not seen modseq; how many. */
+size_t push_wake_behind(struct push *p, uint64_t user, uint64_t modseq);
 /* Does a publication of these changes concern w? */
 bool
 push_wait_matches(const struct push_wait *w, const struct store_moved *moved, size_t n);

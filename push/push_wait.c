@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "push/push_bus.h"
 
 static void on_timer(void *arg);
 
@@ -53,6 +54,8 @@ push_wait_new(struct push *p, const struct push_wait_spec *spec)
 		loop_timer_set(&w->timer, spec->timeout_ms);
 
 	atomic_fetch_add_explicit(&p->waiting, 1, memory_order_relaxed);
+	if (p->bus)
+		push_bus_watch(p->bus, w->user);
 	pthread_mutex_lock(&stripe->lock);
 	w->linked = true;
 	htab_add(&stripe->waiters, &w->node, hash);
@@ -75,12 +78,15 @@ unlink_wait(struct push_wait *w)
 {
 	struct push_stripe *stripe = push_stripe_of(w->push, w->node.hash);
 	pthread_mutex_lock(&stripe->lock);
-	if (w->linked) {
+	bool was_linked = w->linked;
+	if (was_linked) {
 		w->linked = false;
 		htab_remove(&stripe->waiters, &w->node);
 		atomic_fetch_sub_explicit(&w->push->waiting, 1, memory_order_relaxed);
 	}
 	pthread_mutex_unlock(&stripe->lock);
+	if (was_linked && w->push->bus)
+		push_bus_unwatch(w->push->bus, w->user);
 }
 
 void
@@ -123,7 +129,10 @@ push_wait_matches(const struct push_wait *w, const struct store_moved *moved, si
 	/* Different users may share a hash. */
 	if (w->user != moved->user)
 		return false;
+	uint64_t saw = atomic_load_explicit(&w->saw, memory_order_relaxed);
 	for (size_t i = 0; i < n; i++) {
+		if (saw > 0 && moved[i].modseq <= saw) /* late, or doubled */
+			continue;
 		if (w->not_by_device && moved[i].device == w->not_by_device)
 			continue;
 		if (w->n_collections == 0)
@@ -217,6 +226,13 @@ on_timer(void *arg)
 	push_lane_rest(lane);
 	pthread_mutex_unlock(&lane->lock);
 	push_lane_unref(lane);
+}
+
+void
+push_wait_saw(struct push_wait *w, uint64_t modseq)
+{
+	if (modseq > atomic_load_explicit(&w->saw, memory_order_relaxed))
+		atomic_store_explicit(&w->saw, modseq, memory_order_relaxed);
 }
 
 uint64_t

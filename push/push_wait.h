@@ -48,6 +48,15 @@ struct push_wait *push_wait_new(struct push *p, const struct push_wait_spec *spe
  * the end of a call of fn that is running: so not with a lock held that fn takes. */
 void push_wait_free(struct push_wait *w);
 
+/*
+ * The store was compared up to modseq, the user's counter in the snapshot that was looked
+ * at, and nothing was found that ends the wait. To be called after the first comparison
+ * and after each further one, by who owns the waiter: what is published up to modseq does
+ * not wake any more, and a waiter whose user's counter is higher although nothing was
+ * published is woken when the bus between the nodes compares (push_bus.h).
+ */
+void push_wait_saw(struct push_wait *w, uint64_t modseq);
+
 /* How long it has waited, for the log. */
 uint64_t push_wait_age_ms(const struct push_wait *w);
 

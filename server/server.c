@@ -25,7 +25,7 @@
 #include "imap/imap.h"
 #include "mdm/mdm_policy.h"
 #include "mdm/mdm_setup.h"
-#include "push/push.h"
+#include "push/push_bus.h"
 #include "server/control.h"
 #include "server/crash.h"
 #include "server/node.h"
@@ -53,6 +53,7 @@ struct server {
 	struct jobs *jobs;
 	struct store *store;
 	struct push *push;
+	struct push_bus *bus; /* NULL: this is the only node */
 	struct mdm *mdm;
 	struct tls_server *tls;
 	struct tickets *tickets;
@@ -116,6 +117,30 @@ refresh_gauges(struct server *s)
 	metric_set(&jobs_waiting, (int64_t)jobs_pending(s->jobs));
 }
 
+static void
+bus_status(struct server *s, struct buf *out)
+{
+	struct push_bus_stats b;
+
+	if (!s->bus) {
+		buf_addf(out, "bus\tnone\n");
+		return;
+	}
+	push_bus_stats(s->bus, &b);
+	buf_addf(out, "bus\t%s\n", b.driver);
+	buf_addf(out, "bus_connected\t%s\n", b.connected ? "yes" : "no");
+	buf_addf(out, "bus_node\t%016" PRIx64 "\n", b.node);
+	buf_addf(out, "bus_connects\t%" PRIu64 "\n", b.connects);
+	buf_addf(out, "bus_sent\t%" PRIu64 "\n", b.sent);
+	buf_addf(out, "bus_received\t%" PRIu64 "\n", b.received);
+	buf_addf(out, "bus_lost\t%" PRIu64 "\n", b.lost);
+	buf_addf(out, "bus_gaps\t%" PRIu64 "\n", b.gaps);
+	buf_addf(out, "bus_unreadable\t%" PRIu64 "\n", b.unreadable);
+	buf_addf(out, "bus_shards\t%" PRIu64 "\n", b.shards);
+	buf_addf(out, "bus_compares\t%" PRIu64 "\n", b.compare.rounds);
+	buf_addf(out, "bus_compare_woken\t%" PRIu64 "\n", b.compare.woken);
+}
+
 void
 server_status(struct server *s, struct buf *out)
 {
@@ -132,6 +157,7 @@ server_status(struct server *s, struct buf *out)
 	buf_addf(out, "push_waiting\t%zu\n", push_waiting(s->push));
 	buf_addf(out, "jobs_pending\t%zu\n", jobs_pending(s->jobs));
 	buf_addf(out, "draining\t%s\n", s->draining ? "yes" : "no");
+	bus_status(s, out);
 }
 
 /* -- metrics -- */
@@ -414,6 +440,7 @@ enter_sandbox(struct server *s, struct err *err)
 	const struct store_conf *store = conf_get(s->conf, "store");
 	const struct smtp_conf *smtp = conf_get(s->conf, "smtp");
 	const struct mdm_setup_conf *setup = conf_get(s->conf, "setup");
+	const struct push_bus_conf *bus = conf_get(s->conf, "bus");
 	/* System folders: libraries that are loaded late (charsets, name services), time
 	 * zones, certificates, resolv.conf. */
 	const char *read[64] = { "/etc",
@@ -448,6 +475,12 @@ enter_sandbox(struct server *s, struct err *err)
 	 */
 	if (store->postgresql[0] == '/')
 		read[n++] = folder_of(a, store->postgresql);
+	const char *const of_bus[] = { bus->url, bus->ca, bus->certificate, bus->key,
+		                       bus->credentials };
+	for (size_t i = 0; i < ARRAY_LEN(of_bus); i++) {
+		if (of_bus[i][0] == '/')
+			read[n++] = folder_of(a, of_bus[i]);
+	}
 	for (size_t i = 0; i < tls->more.n && n + 2 <= ARRAY_LEN(read); i++) {
 		char *file = arena_strdup(a, tls->more.items[i]);
 		char *colon = strrchr(file, ':');
@@ -481,6 +514,9 @@ start_parts(struct server *s, size_t loops, struct err *err)
 	if (s->tls)
 		s->tickets = tickets_new(s->store, s->jobs, s->main, s->tls,
 		                         tls->ticket_keys_ms);
+	if ((rc = push_bus_open(conf_get(s->conf, "bus"), conf_get(s->conf, "store"),
+	                        s->store, s->push, &s->bus, err)) != RC_OK)
+		return rc;
 
 	const struct imap_deps imap = { s->store, s->push, s->mdm, s->jobs, s->tls };
 	const struct smtp_deps smtp = { s->store, s->mdm, s->jobs, s->tls, s->main };
@@ -527,6 +563,8 @@ stop_parts(struct server *s)
 	smtp_free(s->smtp);
 	http_server_free(s->http);
 	http_server_free(s->metrics);
+	/* Its threads post to the loops. */
+	push_bus_free(s->bus);
 	if (s->loops)
 		loops_free(s->loops);
 	push_free(s->push);

@@ -9,6 +9,7 @@
 #include "imap/imap.h"
 #include "mdm/mdm_policy.h"
 #include "mdm/mdm_setup.h"
+#include "push/push_bus.h"
 #include "smtp/smtp.h"
 #include "store/store.h"
 
@@ -174,9 +175,9 @@ const struct conf_section server_tls_conf_section = {
 };
 
 const struct conf_section *const server_sections[] = {
-	&server_conf_section,    &server_log_conf_section, &server_tls_conf_section,
-	&store_conf_section,     &mdm_conf_section,        &mdm_policy_conf_section,
-	&mdm_setup_conf_section, &http_conf_section,       &eas_conf_section,
-	&imap_conf_section,      &smtp_conf_section,
+	&server_conf_section,     &server_log_conf_section, &server_tls_conf_section,
+	&store_conf_section,      &push_bus_conf_section,   &mdm_conf_section,
+	&mdm_policy_conf_section, &mdm_setup_conf_section,  &http_conf_section,
+	&eas_conf_section,        &imap_conf_section,       &smtp_conf_section,
 };
 const size_t server_sections_n = ARRAY_LEN(server_sections);

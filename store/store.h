@@ -88,6 +88,19 @@ bool store_tx_is_lost(const struct store_tx *tx, uint64_t modseq);
  * protocol remembers of the life before (a cached request) is void in the next. */
 uint64_t store_tx_restored(const struct store_tx *tx);
 
+/* Users are spread over so many numbers, the same in every process and for good; an
+ * engine's shards are made of them. */
+#define STORE_SHARD_NUMBERS 4096
+unsigned store_shard_number(uint64_t user);
+
+/*
+ * The counters of n users as they are now: ret[i] is that of users[i], 0 for one who is
+ * not there. One statement a user, in one read transaction for those of a shard. ret is
+ * written on RC_OK only.
+ */
+enum rc
+store_modseqs(struct store *s, const uint64_t *users, size_t n, uint64_t *ret) MUST_CHECK;
+
 /* What a commit moved. collection 0 means the folder tree. */
 struct store_moved {
 	uint64_t user;

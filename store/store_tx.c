@@ -8,18 +8,22 @@
 #include "base/mem.h"
 #include "store/store_private.h"
 
-#define SHARD_MAP 4096
-
 /* Fixed for all time: the finaliser of SplitMix64 spreads numbers given one by one. */
 unsigned
-store_shard_of(const struct store *s, uint64_t user)
+store_shard_number(uint64_t user)
 {
 	uint64_t h = user + 0x9e3779b97f4a7c15ULL;
 
 	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	h = (h ^ (h >> 27)) * 0x94d049bb133111ebULL;
 	h ^= h >> 31;
-	return (unsigned)(h % SHARD_MAP % s->shards);
+	return (unsigned)(h % STORE_SHARD_NUMBERS);
+}
+
+unsigned
+store_shard_of(const struct store *s, uint64_t user)
+{
+	return store_shard_number(user) % s->shards;
 }
 
 #define ACCOUNT                                                                          \

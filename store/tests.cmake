@@ -18,7 +18,7 @@ function(godwit_store_test_pg name)
 		WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 	set_tests_properties(unit.test_${name}.pg PROPERTIES TIMEOUT 120 LABELS "unit"
 		FIXTURES_REQUIRED pg_cluster SKIP_RETURN_CODE 77
-		ENVIRONMENT "GODWIT_TEST_ENGINE=postgresql;GODWIT_TEST_POSTGRESQL=${pg_state}")
+		ENVIRONMENT "GODWIT_TEST_ENGINE=postgresql;GODWIT_TEST_POSTGRESQL=${CMAKE_BINARY_DIR}/pg_cluster")
 endfunction()
 
 foreach(name engine store_tx store_change store_collection store_item store_cursor store_content

@@ -143,12 +143,12 @@ pg_conninfo_load(const char *option, char **ret, struct err *err)
 	}
 	f = fopen(option, "re");
 	if (!f)
-		return err_set(err, RC_IO, "store.postgresql: %s: %s", option,
+		return err_set(err, RC_IO, "conninfo of PostgreSQL: %s: %s", option,
 		               strerror(errno));
 	n = fread(text, 1, sizeof(text) - 1, f);
 	fclose(f);
 	if (n == sizeof(text) - 1)
-		return err_set(err, RC_TOO_BIG, "store.postgresql: %s is too long",
+		return err_set(err, RC_TOO_BIG, "conninfo of PostgreSQL: %s is too long",
 		               option);
 	text[n] = '\0';
 	text[strcspn(text, "\n")] = '\0';

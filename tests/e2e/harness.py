@@ -92,7 +92,7 @@ class Database:
 
     def sql(self, text):
         subprocess.run([self.psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", self.server + " dbname=postgres",
-                        "-c", text], check=True)
+                        "-c", text], check=True, stdout=subprocess.DEVNULL)
 
     def drop(self):
         self.sql("DROP DATABASE IF EXISTS %s WITH (FORCE)" % self.name)
@@ -292,16 +292,22 @@ class Cluster:
     One CA and certificate for all, so that a client may go from node to node.
     """
 
-    def __init__(self, n=2, conf=None):
+    def __init__(self, n=2, conf=None, before_nodes=None):
+        """before_nodes: called with the database before there is a node, as conf may depend on
+        it; what it returns, if anything, is the conf."""
         self.folder = tempfile.mkdtemp(prefix="godwit-e2e-cluster-")
         os.chmod(self.folder, 0o755)
         self.database = Database()
         self.certs = os.path.join(self.folder, "certs")
         make_certs(self.certs, "mail.demo.test", server_user())
-        self.conf = conf
         self.nodes = []
-        for _ in range(n):
-            self.add_node()
+        try:
+            self.conf = before_nodes and before_nodes(self.database) or conf
+            for _ in range(n):
+                self.add_node()
+        except BaseException:
+            self.remove()
+            raise
 
     def add_node(self):
         """One more, not started; in self.nodes as well."""
@@ -377,12 +383,13 @@ class ClusterTest(unittest.TestCase):
 
     NODES = 2
     CONF = {}
+    before_nodes = None
 
     @classmethod
     def setUpClass(cls):
         if not POSTGRESQL:
             raise unittest.SkipTest("several nodes share a PostgreSQL: --engine postgresql")
-        cls.c = Cluster(cls.NODES, cls.CONF)
+        cls.c = Cluster(cls.NODES, cls.CONF, cls.before_nodes)
         try:
             cls.c.start()
         except BaseException:

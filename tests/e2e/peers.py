@@ -135,3 +135,31 @@ postlog unix-dgram n - n - 1 postlogd
         # postfix stop ends the master process that it started, by its pid file.
         self.control("stop")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Nats:
+    """Debian's nats-server on 127.0.0.1:port; may be killed and started again."""
+
+    PROGRAM = shutil.which("nats-server") or "/usr/sbin/nats-server"
+
+    @classmethod
+    def is_installed(cls):
+        return os.path.exists(cls.PROGRAM)
+
+    def __init__(self, port):
+        self.port = port
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen([self.PROGRAM, "-a", "127.0.0.1", "-p", str(self.port)],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until("nats-server", lambda: answers("127.0.0.1", self.port))
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.kill()

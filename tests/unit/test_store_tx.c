@@ -192,6 +192,51 @@ a_second_node_sees_and_changes_the_same(void **state)
 }
 
 static void
+the_counters_of_many_users_are_read_at_once(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t users[40], modseqs[40];
+	size_t n = ARRAY_LEN(users);
+
+	for (size_t i = 0; i < n; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "user%zu", i);
+		users[i] =
+			i == 7 ? 4711 : fixture_user(f, name); /* one who is not there */
+	}
+	users[0] = f->user;
+	users[n - 1] = f->user; /* twice */
+	for (int i = 0; i < 5; i++)
+		fixture_add(f, f->inbox, "hello");
+	assert_ok(store_modseqs(f->s, users, n, modseqs));
+	for (size_t i = 0; i < n; i++) {
+		struct store_tx *tx;
+
+		if (i == 7) {
+			assert_int_equal(modseqs[i], 0);
+			continue;
+		}
+		assert_ok(store_read(f->s, users[i], &tx));
+		assert_true(modseqs[i] > 0);
+		assert_int_equal(modseqs[i], store_tx_modseq(tx));
+		assert_ok(store_commit(&tx));
+	}
+	assert_true(modseqs[0] > modseqs[1]);
+	assert_ok(store_modseqs(f->s, users, 0, NULL));
+}
+
+/* The shards of a bus, and of a store that moves, are made of them. */
+static void
+a_users_number_is_the_same_in_every_version(void **state)
+{
+	(void)state;
+	assert_int_equal(store_shard_number(1), 3265);
+	assert_int_equal(store_shard_number(2), 1742);
+	assert_int_equal(store_shard_number(1000000), 1511);
+}
+
+static void
 a_sound_store_checks_out(void **state)
 {
 	struct fixture *f = *state;
@@ -243,6 +288,8 @@ main(void)
 		TEST(the_number_of_shards_stays_what_it_was),
 		TEST(one_commit_is_told_once_with_all_that_moved),
 		TEST(a_second_node_sees_and_changes_the_same),
+		TEST(the_counters_of_many_users_are_read_at_once),
+		cmocka_unit_test(a_users_number_is_the_same_in_every_version),
 		TEST(a_sound_store_checks_out),
 		TEST(a_damaged_file_is_found),
 	};

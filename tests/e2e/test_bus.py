@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: ISC
+"""Push across nodes: a message that one node accepts wakes the Ping and the IDLE on another."""
+import os
+import re
+import unittest
+
+from harness import PATIENCE, ClusterTest, free_port, wait_until
+from peers import Nats
+from test_delivery import Idle, ping_in_thread, waiting
+
+MESSAGE = "Subject: across\r\n\r\nx\r\n"
+
+
+def status(g, name):
+    return re.search(r"^%s\t(.*)$" % name, g.ctl("status"), re.M).group(1)
+
+
+class Bus:
+    """The tests of both drivers. The nodes never sweep: what wakes is the bus, or the comparison
+    after it was away."""
+
+    NODES = 2
+    DRIVER = None
+
+    def wait_up(self, connects=1):
+        for node in self.c.nodes:
+            wait_until("the bus", lambda: status(node, "bus_connected") == "yes"
+                       and int(status(node, "bus_compares")) >= connects)
+
+    def phone(self, node, user):
+        phone = node.eas(user)
+        phone.options()
+        phone.provision()
+        inbox = next(f for f in phone.foldersync() if f["type"] == 2)["id"]
+        phone.sync_all(inbox)
+        return phone, inbox
+
+    def start_waiting(self, node, user):
+        phone, inbox = self.phone(node, user)
+        desktop = Idle(node, user)
+        before = waiting(node)
+        thread, result = ping_in_thread(phone, [inbox], 900)
+        wait_until("the Ping to be held", lambda: waiting(node) == before + 1)
+        return phone, inbox, desktop, thread, result
+
+    def check_woken(self, phone, inbox, desktop, thread, result):
+        self.assertIn(b"1 EXISTS", desktop.wait())
+        thread.join(PATIENCE)
+        self.assertEqual(str(result["answer"][0]), "2")
+        self.assertEqual([i["subject"] for i in phone.sync_all(inbox)], ["across"])
+        desktop.done().logout()
+        phone.close()
+
+    def test_a_message_on_one_node_wakes_ping_and_idle_on_the_other(self):
+        a, b = self.c.nodes
+        self.wait_up()
+        user = a.user("across@demo.test")
+        held = self.start_waiting(b, user)
+        a.send(user, MESSAGE)
+        self.check_woken(*held)
+        self.assertEqual(status(b, "bus"), self.DRIVER)
+        self.assertGreaterEqual(int(status(b, "bus_received")), 1)
+        self.assertEqual(status(a, "bus_lost"), "0")
+
+    def test_a_message_while_the_bus_is_away_wakes_when_it_is_back(self):
+        a, b = self.c.nodes
+        self.wait_up()
+        user = a.user("away@demo.test")
+        held = self.start_waiting(b, user)
+        before = int(status(b, "bus_connects"))
+        self.take_bus_away()
+        for node in self.c.nodes:
+            wait_until("the bus to be away", lambda: status(node, "bus_connected") == "no")
+        a.send(user, MESSAGE)
+        a.kill9()  # what it had to say is said by nobody
+        self.give_bus_back()
+        self.check_woken(*held)
+        self.assertGreater(int(status(b, "bus_connects")), before)
+        b.wait_log("event=bus.lost driver=%s" % self.DRIVER)
+        b.wait_log("event=bus.regained driver=%s" % self.DRIVER)
+        a.start()
+
+
+class Postgresql(Bus, ClusterTest):
+    DRIVER = "postgresql"
+    ROLE = "godwit_bus_%d" % os.getpid()
+
+    @classmethod
+    def before_nodes(cls, database):
+        """The bus has a role of its own, so that it can be shut out while the store goes on."""
+        database.sql("CREATE ROLE %s LOGIN" % cls.ROLE)
+        conninfo = database.conninfo.replace("user=godwit", "user=" + cls.ROLE)
+        return {"bus": ['url = "%s"' % conninfo, "sweep = 24h"]}
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            super().tearDownClass()
+        finally:
+            cls.c.database.sql("DROP ROLE " + cls.ROLE)
+
+    def take_bus_away(self):
+        self.c.database.sql("ALTER ROLE %s NOLOGIN" % self.ROLE)
+        self.c.database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '%s'"
+                            % self.ROLE)
+
+    def give_bus_back(self):
+        self.c.database.sql("ALTER ROLE %s LOGIN" % self.ROLE)
+
+
+class NatsServer(Bus, ClusterTest):
+    DRIVER = "nats"
+
+    @classmethod
+    def before_nodes(cls, database):
+        if not Nats.is_installed():
+            raise unittest.SkipTest("nats-server is not installed")
+        cls.nats = Nats(free_port())
+        return {"bus": ["driver = nats", 'url = "nats://127.0.0.1:%d"' % cls.nats.port, "sweep = 24h"]}
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            super().tearDownClass()
+        finally:
+            cls.nats.stop()
+
+    def take_bus_away(self):
+        self.nats.kill()
+
+    def give_bus_back(self):
+        self.nats.start()
+
+
+if __name__ == "__main__":
+    unittest.main()
