@@ -135,10 +135,16 @@ log_set_journal(const char *path)
 }
 
 void
-log_setup(enum log_level min, enum log_format format, enum log_target target)
+log_set_lines(enum log_level min, enum log_format format)
 {
 	atomic_store(&level_min, (int)min);
 	atomic_store(&line_format, (int)format);
+}
+
+void
+log_setup(enum log_level min, enum log_format format, enum log_target target)
+{
+	log_set_lines(min, format);
 	log_set_journal(target == LOG_TARGET_JOURNALD ? JOURNAL_PATH : NULL);
 }
 

@@ -40,6 +40,8 @@ void log_ctx_done(struct log_ctx *c);
 /* Adds " key=value" fields to c. */
 void log_ctx_add(struct log_ctx *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Of that only what needs no descriptor: the target stays what it is. */
+void log_set_lines(enum log_level min, enum log_format format);
 void log_setup(enum log_level min, enum log_format format, enum log_target target);
 /* Tests: the journal's socket is at path; NULL: back to stderr. */
 void log_set_journal(const char *path);

@@ -72,6 +72,7 @@ struct loop_watch {
 };
 
 static _Thread_local struct loop *current;
+static _Atomic bool no_more_loops;
 
 /* --- timers: a binary heap, smallest due_ms first --- */
 
@@ -290,6 +291,12 @@ run_soon(struct loop *l)
 
 /* --- the loop --- */
 
+void
+loop_forbid_new(bool forbid)
+{
+	no_more_loops = forbid;
+}
+
 enum rc
 loop_new(const char *name, struct loop **ret)
 {
@@ -299,6 +306,7 @@ loop_new(const char *name, struct loop **ret)
 	/* OpenSSL writes with write(2): a peer that has gone must be an error, not a
 	 * death. */
 	signal(SIGPIPE, SIG_IGN);
+	assert(!no_more_loops);
 
 	conf = event_config_new();
 	if (conf == NULL)

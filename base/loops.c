@@ -17,10 +17,14 @@
 
 struct loops {
 	size_t n;
+	bool apart;
 	struct loops_one {
 		struct loop *loop;
+		struct loops *all;
 		pthread_t thread;
 		bool started;
+		enum rc rc; /* of the thread's own start */
+		sem_t up;
 	} one[];
 };
 
@@ -37,33 +41,70 @@ cores(void)
 static void *
 run(void *arg)
 {
-	loop_run(arg);
+	struct loops_one *o = arg;
+
+	if (o->all->apart && unshare(CLONE_FILES) != 0)
+		o->rc = RC_DENIED;
+	sem_post(&o->up);
+	if (o->rc == RC_OK)
+		loop_run(o->loop);
 	return NULL;
+}
+
+static enum rc
+start_one(struct loops_one *o)
+{
+	if (thread_start(loop_name(o->loop), 0, run, o, &o->thread) != RC_OK)
+		return RC_IO;
+	o->started = true;
+	while (sem_wait(&o->up) != 0)
+		;
+	return o->rc;
+}
+
+static enum rc
+start_all(size_t n, bool apart, struct loops **ret)
+{
+	struct loops *ls;
+	enum rc rc = RC_OK;
+
+	if (n == 0)
+		n = cores();
+	ls = xcalloc(1, sizeof(*ls) + n * sizeof(ls->one[0]));
+	ls->apart = apart;
+	/* All are there before the first thread runs: each knows the others' post boxes,
+	 * also with descriptors of its own. */
+	for (; rc == RC_OK && ls->n < n; ls->n++) {
+		struct loops_one *o = &ls->one[ls->n];
+		char name[32];
+
+		snprintf(name, sizeof(name), "loop-%zu", ls->n);
+		o->all = ls;
+		sem_init(&o->up, 0, 0);
+		rc = loop_new(name, &o->loop);
+	}
+	for (size_t i = 0; rc == RC_OK && i < n; i++)
+		rc = start_one(&ls->one[i]);
+	if (rc != RC_OK) {
+		loops_free(ls);
+		return rc;
+	}
+	if (apart)
+		loop_forbid_new(true);
+	*ret = ls;
+	return RC_OK;
 }
 
 enum rc
 loops_new(size_t n, struct loops **ret)
 {
-	struct loops *ls;
+	return start_all(n, false, ret);
+}
 
-	if (n == 0)
-		n = cores();
-	ls = xcalloc(1, sizeof(*ls) + n * sizeof(ls->one[0]));
-	ls->n = n;
-	for (size_t i = 0; i < n; i++) {
-		struct loops_one *o = &ls->one[i];
-		char name[32];
-
-		snprintf(name, sizeof(name), "loop-%zu", i);
-		if (loop_new(name, &o->loop) != RC_OK ||
-		    thread_start(name, 0, run, o->loop, &o->thread) != RC_OK) {
-			loops_free(ls);
-			return RC_IO;
-		}
-		o->started = true;
-	}
-	*ret = ls;
-	return RC_OK;
+enum rc
+loops_new_apart(size_t n, struct loops **ret)
+{
+	return start_all(n, true, ret);
 }
 
 void
@@ -77,8 +118,12 @@ loops_free(struct loops *ls)
 	for (size_t i = 0; i < ls->n; i++)
 		if (ls->one[i].started)
 			pthread_join(ls->one[i].thread, NULL);
-	for (size_t i = 0; i < ls->n; i++)
+	if (ls->apart)
+		loop_forbid_new(false);
+	for (size_t i = 0; i < ls->n; i++) {
 		loop_free(ls->one[i].loop);
+		sem_destroy(&ls->one[i].up);
+	}
 	free(ls);
 }
 

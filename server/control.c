@@ -4,7 +4,10 @@
  */
 #include "server/control.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/encode.h"
 #include "base/job.h"
@@ -16,11 +19,15 @@
 #define LINE_MAX_BYTES (64 << 10)
 #define WORDS_MAX 32
 #define ANSWER_MAX (64 << 20)
+#define ACCEPT_PAUSE_MS 100
 
 struct control {
 	struct server *server;
 	struct loop *loop;
 	struct list clients;
+	int door;
+	struct loop_watch *watch; /* of the door; NULL without one */
+	struct loop_timer pause;
 };
 
 struct client {
@@ -158,29 +165,47 @@ static const struct stream_ops ops = { .on_input = on_input, .on_end = on_end };
 static const struct stream_limits limits = { .input_max = LINE_MAX_BYTES,
 	                                     .idle_ms = 600000 };
 
-struct arrival {
-	struct control *control;
-	int fd;
-};
+static void
+on_arrival(int door, unsigned io UNUSED, void *arg)
+{
+	struct control *control = arg;
+	int fd = accept4(door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		/* Out of descriptors, say: the door would call again and again. */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			loop_watch_set(control->watch, 0);
+			loop_timer_set(&control->pause, ACCEPT_PAUSE_MS);
+		}
+		return;
+	}
+	struct client *c = xcalloc(1, sizeof(*c));
+	c->control = control;
+	list_push_back(&control->clients, &c->link);
+	c->stream = stream_accept(control->loop, fd, NULL, SPAN(""), &limits, &ops, c);
+}
 
 static void
-on_arrival(void *arg)
+on_pause_over(void *arg)
 {
-	struct arrival *a = arg;
-	struct client *c = xcalloc(1, sizeof(*c));
-	c->control = a->control;
-	list_push_back(&a->control->clients, &c->link);
-	c->stream =
-		stream_accept(a->control->loop, a->fd, NULL, SPAN(""), &limits, &ops, c);
-	free(a);
+	struct control *control = arg;
+	if (control->watch)
+		loop_watch_set(control->watch, LOOP_IO_READ);
 }
 
 void
-control_accept(struct control *control, int fd)
+control_listen(struct control *control, int fd)
 {
-	struct arrival *a = xmalloc(sizeof(*a));
-	*a = (struct arrival){ control, fd };
-	loop_post(control->loop, on_arrival, a);
+	loop_timer_clear(&control->pause);
+	if (control->watch) {
+		loop_watch_free(control->watch);
+		close(control->door);
+		control->watch = NULL;
+	}
+	if (fd < 0)
+		return;
+	control->door = fd;
+	control->watch = loop_watch_new(control->loop, fd, on_arrival, control);
+	loop_watch_set(control->watch, LOOP_IO_READ);
 }
 
 struct control *
@@ -190,14 +215,14 @@ control_new(struct server *s, struct loop *main)
 	c->server = s;
 	c->loop = main;
 	list_init(&c->clients);
+	loop_timer_init(&c->pause, main, on_pause_over, c);
 	return c;
 }
 
 void
 control_free(struct control *control)
 {
-	/* Connections that were accepted and posted, but not met yet. */
-	loop_run_once(control->loop, false);
+	control_listen(control, -1);
 	list_each_safe(c, &control->clients, struct client, link) {
 		list_remove(&c->link);
 		c->control = NULL;

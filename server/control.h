@@ -16,8 +16,9 @@
 struct control;
 
 struct control *control_new(struct server *s, struct loop *main);
-/* Takes the connection; any loop's thread. */
-void control_accept(struct control *c, int fd);
+/* In the main loop's thread: takes the door's listening socket and the connections that
+ * come in; -1: closes it. */
+void control_listen(struct control *c, int fd);
 /* In the main loop's thread: closes all. Requests whose job runs end by themselves. */
 void control_free(struct control *c);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -126,31 +127,13 @@ static const char *const deadly_looks[] = { "ptrace", "process_vm_readv" };
 #endif
 
 /* Nothing that we do comes near these: whoever calls them is not us any more. */
-static const char *const deadly[] = { "execve",
-	                              "execveat",
-	                              "ptrace",
-	                              "process_vm_readv",
-	                              "process_vm_writev",
-	                              "mount",
-	                              "umount2",
-	                              "pivot_root",
-	                              "chroot",
-	                              "setns",
-	                              "unshare",
-	                              "bpf",
-	                              "init_module",
-	                              "finit_module",
-	                              "delete_module",
-	                              "kexec_load",
-	                              "keyctl",
-	                              "add_key",
-	                              "request_key",
-	                              "userfaultfd",
-	                              "perf_event_open",
-	                              "setuid",
-	                              "setgid",
-	                              "setresuid",
-	                              "setresgid" };
+static const char *const deadly[] = {
+	"execve", "execveat",    "ptrace",       "process_vm_readv", "process_vm_writev",
+	"mount",  "umount2",     "pivot_root",   "chroot",           "setns",
+	"bpf",    "init_module", "finit_module", "delete_module",    "kexec_load",
+	"keyctl", "add_key",     "request_key",  "userfaultfd",      "perf_event_open",
+	"setuid", "setgid",      "setresuid",    "setresgid"
+};
 
 static enum rc
 add_rules(scmp_filter_ctx f, uint32_t action, const char *const *names, size_t n)
@@ -166,8 +149,24 @@ add_rules(scmp_filter_ctx f, uint32_t action, const char *const *names, size_t n
 	return RC_OK;
 }
 
+/* Kills for it, but for the one use that loops_new_apart() makes of it. */
 static enum rc
-enter_seccomp(struct err *err)
+add_unshare(scmp_filter_ctx f, bool files)
+{
+	int nr = SCMP_SYS(unshare);
+	int r;
+
+	if (!files)
+		return seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, nr, 0) ? RC_IO : RC_OK;
+	r = seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, CLONE_FILES));
+	if (r == 0)
+		r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, nr, 1,
+		                     SCMP_A0(SCMP_CMP_NE, CLONE_FILES));
+	return r ? RC_IO : RC_OK;
+}
+
+static enum rc
+enter_seccomp(bool unshare_files, struct err *err)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	if (!f)
@@ -184,6 +183,8 @@ enter_seccomp(struct err *err)
 #endif
 	if (rc == RC_OK)
 		rc = add_rules(f, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_LEN(deadly));
+	if (rc == RC_OK)
+		rc = add_unshare(f, unshare_files);
 	int r = rc == RC_OK ? seccomp_load(f) : -EINVAL;
 	seccomp_release(f);
 	if (r == -EINVAL || r == -ENOSYS || r == -EOPNOTSUPP) {
@@ -198,12 +199,12 @@ enter_seccomp(struct err *err)
 }
 
 enum rc
-sandbox_enter(const struct sandbox_paths *paths, struct err *err)
+sandbox_enter(const struct sandbox_paths *paths, bool unshare_files, struct err *err)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_set(err, RC_IO, "no_new_privs: %s", strerror(errno));
 	enum rc rc = enter_landlock(paths, err);
 	if (rc == RC_OK)
-		rc = enter_seccomp(err);
+		rc = enter_seccomp(unshare_files, err);
 	return rc;
 }

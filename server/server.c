@@ -213,8 +213,8 @@ on_connection(struct loop *l, int fd, void *arg)
 	case DOOR_METRICS:
 		http_server_accept(s->metrics, l, fd, NULL);
 		break;
-	case DOOR_CONTROL:
-		control_accept(s->control, fd);
+	case DOOR_CONTROL: /* has no entrance */
+		close(fd);
 		break;
 	}
 }
@@ -226,6 +226,11 @@ open_entrances(struct server *s, struct doors *doors, struct err *err)
 	for (size_t i = 0; i < doors->n; i++) {
 		struct door *d = &doors->doors[i];
 		struct entrance *e = &s->entrances[s->n_entrances];
+		if (d->kind == DOOR_CONTROL) {
+			control_listen(s->control, d->fds[0]);
+			d->n = 0;
+			continue;
+		}
 		*e = (struct entrance){ .server = s, .kind = d->kind };
 		enum rc rc = listener_new(s->loops, d->fds, d->n, on_connection, e,
 		                          &e->listener);
@@ -246,6 +251,8 @@ close_entrances(struct server *s)
 	for (size_t i = 0; i < s->n_entrances; i++)
 		listener_free(s->entrances[i].listener);
 	s->n_entrances = 0;
+	if (s->control)
+		control_listen(s->control, -1);
 }
 
 /* -- stopping -- */
@@ -334,8 +341,13 @@ server_reload(struct server *s, struct err *err)
 	if (rc != RC_OK)
 		return rc;
 	const struct server_log_conf *l = conf_get(fresh, "log");
-	log_setup((enum log_level)l->level, (enum log_format)l->format,
-	          (enum log_target)l->target);
+	const struct server_conf *c = conf_get(s->conf, "server");
+	/* The loops would not know a new descriptor of the journal. */
+	if (c->files_apart)
+		log_set_lines((enum log_level)l->level, (enum log_format)l->format);
+	else
+		log_setup((enum log_level)l->level, (enum log_format)l->format,
+		          (enum log_target)l->target);
 	rc = load_policy(s, fresh);
 	if (rc == RC_OK && s->tls)
 		rc = tls_server_reload(s->tls, err);
@@ -491,23 +503,27 @@ enter_sandbox(struct server *s, struct err *err)
 		read[n++] = folder_of(a, colon + 1);
 	}
 	const struct sandbox_paths paths = { read, n, write, ARRAY_LEN(write) };
-	return sandbox_enter(&paths, err);
+	return sandbox_enter(&paths, c->files_apart, err);
 }
 
 static enum rc
 start_parts(struct server *s, size_t loops, struct err *err)
 {
 	const struct server_conf *c = conf_get(s->conf, "server");
-	enum rc rc = store_open(conf_get(s->conf, "store"), &s->store, err);
+	/* First of all: with tables of their own the loops hold copies of every
+	 * descriptor that is open when they start. */
+	enum rc rc = c->files_apart ? loops_new_apart(loops, &s->loops)
+	                            : loops_new(loops, &s->loops);
 	if (rc != RC_OK)
+		return err_set(err, rc, "event loops: %s", rc_str(rc));
+	if ((rc = store_open(conf_get(s->conf, "store"), &s->store, err)) != RC_OK)
 		return rc;
 	if ((rc = node_start(s->store, c->node, &s->node, err)) != RC_OK)
 		return rc;
 	if ((rc = push_new(&s->push)) != RC_OK ||
 	    (rc = mdm_new(s->store, conf_get(s->conf, "access"), &s->mdm)) != RC_OK ||
 	    (rc = load_policy(s, s->conf)) != RC_OK ||
-	    (rc = jobs_new((size_t)c->workers, &s->jobs)) != RC_OK ||
-	    (rc = loops_new(loops, &s->loops)) != RC_OK)
+	    (rc = jobs_new((size_t)c->workers, &s->jobs)) != RC_OK)
 		return err_set(err, rc, "start: %s", rc_str(rc));
 	store_on_commit(s->store, push_publish, s->push);
 	const struct server_tls_conf *tls = conf_get(s->conf, "tls");

@@ -72,14 +72,24 @@ static const struct conf_option server_options[] = {
 	  .def = "",
 	  .help = "The name of this server among those that share a PostgreSQL database, "
 	          "each another; the same after a restart. Empty: the host's name." },
-	{ .name = "files",
+	{ .name = "connections",
 	  .type = CONF_INT,
-	  .offset = AT(files_max),
-	  .def = "262144",
-	  .min = 256,
+	  .offset = AT(connections),
+	  .def = "10000",
+	  .min = 1,
 	  .max = 10000000,
-	  .help = "File descriptors to ask the system for: one for each waiting "
-	          "device." },
+	  .help = "Connections that are to be held at once, each waiting device being one. "
+	          "At start file descriptors are asked for, and limits of the machine that "
+	          "are too low for so many are named in the log. More may come as long as "
+	          "there is room." },
+	{ .name = "files_apart",
+	  .type = CONF_BOOL,
+	  .offset = AT(files_apart),
+	  .def = "false",
+	  .help = "Each loop has a table of file descriptors of its own, so that the limit "
+	          "of a process counts for each of them: where that limit cannot be raised, "
+	          "more loops hold more connections. Programs such as ss and lsof do not "
+	          "tell then whose the sockets are." },
 };
 
 const struct conf_section server_conf_section = {

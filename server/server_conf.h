@@ -15,9 +15,10 @@ struct server_conf {
 	struct conf_list metrics_listen;
 	uint64_t drain_ms;
 	uint64_t sweep_ms;
-	bool sandbox;      /* seccomp and landlock */
-	int64_t files_max; /* file descriptors asked for at start */
-	char *node;        /* name among those that share a database; "": the host's */
+	bool sandbox;        /* seccomp and landlock */
+	int64_t connections; /* held at once; the machine is checked for them at start */
+	bool files_apart;    /* a table of file descriptors for each loop */
+	char *node;          /* name among those that share a database; "": the host's */
 };
 
 struct server_log_conf {

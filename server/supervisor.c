@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/doors.h"
+#include "server/limits.h"
 #include "server/notify.h"
 #include "server/server.h"
 #include "server/server_conf.h"
@@ -68,24 +68,26 @@ find_user(struct supervisor *s, const struct server_conf *c, struct err *err)
 }
 
 static void
-raise_file_limit(const struct server_conf *c)
+say_low(void *arg UNUSED, const char *what, uint64_t have, uint64_t need,
+        const char *hint)
 {
-	struct rlimit l = { 0 };
-	if (getrlimit(RLIMIT_NOFILE, &l) != 0)
-		return;
-	rlim_t want = (rlim_t)c->files_max;
-	if (l.rlim_cur >= want)
-		return;
-	struct rlimit n = { .rlim_cur = want,
-		            .rlim_max = want > l.rlim_max ? want : l.rlim_max };
-	if (setrlimit(RLIMIT_NOFILE, &n) == 0)
-		return;
-	n = (struct rlimit){ .rlim_cur = l.rlim_max, .rlim_max = l.rlim_max };
-	(void)setrlimit(RLIMIT_NOFILE, &n);
-	log_warn(NULL, "supervisor.files",
-	         "have=%ju wanted=%" PRId64
-	         " hint=\"fewer devices can wait than configured\"",
-	         (uintmax_t)l.rlim_max, c->files_max);
+	log_warn(NULL, "limits.low", "what=%s have=%" PRIu64 " need=%" PRIu64 " hint=%s",
+	         what, have, need, LOG_STR(span_str(hint)));
+}
+
+/* What the machine gives a process, against what is configured. */
+static void
+check_limits(const struct server_conf *c, size_t loops)
+{
+	const struct limits_want want = { .connections = (uint64_t)c->connections,
+		                          .tables = c->files_apart ? loops : 1 };
+	struct limits have;
+	uint64_t files = limits_raise_files(&want);
+
+	limits_read("", &have);
+	if (limits_check(&have, &want, say_low, NULL) == 0)
+		log_info(NULL, "limits.fine", "connections=%" PRIu64 " files=%" PRIu64,
+		         want.connections, files);
 }
 
 /* The folder of the store and the control socket belong to the server's user. */
@@ -235,7 +237,7 @@ supervisor_run(const char *conf_path, const struct conf *conf)
 		sigaddset(&s.signals, signals[i]);
 	sigprocmask(SIG_BLOCK, &s.signals, NULL);
 
-	raise_file_limit(c);
+	check_limits(c, s.loops);
 	umask(0077);
 	enum rc rc = find_user(&s, c, &err);
 	if (rc == RC_OK)

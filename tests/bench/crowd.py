@@ -16,7 +16,7 @@ import threading
 
 from bench_server import BUILD, PASSWORD, raise_file_limit
 
-SPARE_FILES = 200  # of a process, besides its devices
+SPARE_FILES = 1200  # of a process, besides its devices: handshakes, senders, Syncs
 DEVICES_A_PROCESS = 25000
 
 

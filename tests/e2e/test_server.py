@@ -93,6 +93,41 @@ class Process(GodwitTest):
         m.logout()
 
 
+
+class Apart(GodwitTest):
+    """Loops with a table of file descriptors each: more connections than one table may hold."""
+    CONF = {"server": ["files_apart = true", "loops = 3"], "store": ["shards = 1"]}
+    FILES = 160
+
+    @classmethod
+    def setUpClass(cls):
+        cls.g = Godwit(cls.CONF)
+        cls.g.start(wrapper=("sh", "-c", 'ulimit -Sn %d; ulimit -Hn %d; "$@" & wait' % (cls.FILES, cls.FILES), "sh"))
+
+    def test_the_limit_is_named(self):
+        self.assertRegex(self.g.log(), r"limits\.low what=files have=%d need=4357 .*LimitNOFILE" % self.FILES)
+
+    def test_more_connections_are_held_than_one_table_has_room_for(self):
+        g = self.g
+        held = [socket.create_connection(("127.0.0.1", g.ports["imap"]), 60) for _ in range(self.FILES + 20)]
+        try:
+            for s in held:
+                self.assertTrue(s.makefile("rb").readline().startswith(b"* OK"))
+            self.assertIn("imap_connections\t%d" % len(held), g.ctl("status"))
+        finally:
+            for s in held:
+                s.close()
+
+    def test_mail_control_and_reload_work_across_the_loops(self):
+        g = self.g
+        g.user("apart@demo.test")
+        g.ctl("reload")
+        for i in range(6):
+            g.send("apart@demo.test", "Subject: apart %d\r\n\r\nx\r\n" % i)
+        m = g.imap("apart@demo.test")
+        self.assertEqual(m.select("INBOX")[1], [b"6"])
+        m.logout()
+
 class Crash(GodwitTest):
     def test_a_crashed_server_is_restarted_and_says_why(self):
         g = self.g

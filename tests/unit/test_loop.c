@@ -8,11 +8,16 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -461,6 +466,158 @@ a_call_runs_in_the_loop_and_is_waited_for(void **state UNUSED)
 	loops_free(ls);
 }
 
+/* -- loops with descriptors of their own -- */
+
+#define MANY 40
+
+struct opened {
+	int fd[MANY];
+	int n;
+};
+
+static void
+open_many(void *arg)
+{
+	struct opened *o = arg;
+
+	for (o->n = 0; o->n < MANY; o->n++) {
+		o->fd[o->n] = eventfd(0, EFD_CLOEXEC);
+		if (o->fd[o->n] < 0)
+			break;
+	}
+}
+
+static void
+close_many(void *arg)
+{
+	struct opened *o = arg;
+
+	for (int i = 0; i < o->n; i++)
+		close(o->fd[i]);
+}
+
+/* A thread's number of open descriptors. */
+static void
+count_open(void *arg)
+{
+	int *n = arg;
+
+	*n = 0;
+	for (int fd = 0; fd < 256; fd++)
+		*n += fcntl(fd, F_GETFD) >= 0;
+}
+
+static void
+loops_apart_have_the_limit_of_descriptors_each(void **state UNUSED)
+{
+	struct loops *ls;
+	struct rlimit before, tight;
+	struct opened o[2];
+	int first, after;
+
+	clock_fake_stop();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(loops_new_apart(2, &ls), RC_OK);
+	loops_call(ls, 0, count_open, &first);
+	/* Room for the many of one loop, and for none of another. */
+	tight = before;
+	tight.rlim_cur = 0;
+	for (int room = 0; room < MANY; tight.rlim_cur++)
+		room += fcntl((int)tight.rlim_cur, F_GETFD) < 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	loops_call(ls, 0, open_many, &o[0]);
+	loops_call(ls, 1, open_many, &o[1]);
+	assert_int_equal(o[0].n, MANY);
+	assert_int_equal(o[1].n, MANY);
+	/* The same numbers: the tables know nothing of one another. */
+	assert_memory_equal(o[0].fd, o[1].fd, sizeof(o[0].fd));
+	assert_int_equal(fcntl(o[0].fd[0], F_GETFD), -1);
+	assert_int_equal(errno, EBADF);
+	loops_call(ls, 0, close_many, &o[0]);
+	loops_call(ls, 0, count_open, &after);
+	assert_int_equal(after, first);
+	loops_call(ls, 1, count_open, &after);
+	assert_int_equal(after, first + MANY);
+	loops_free(ls);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+struct relay {
+	struct loops *loops;
+	struct loop *back;
+	atomic_int *hops;
+};
+
+static void
+relay_end(void *arg)
+{
+	struct relay *r = arg;
+
+	atomic_fetch_add(r->hops, 1);
+	loop_stop(r->back);
+}
+
+static void
+relay_on(void *arg)
+{
+	struct relay *r = arg;
+
+	atomic_fetch_add(r->hops, 1);
+	loop_post(r->back, relay_end, r);
+}
+
+static void
+relay_start(void *arg)
+{
+	struct relay *r = arg;
+
+	atomic_fetch_add(r->hops, 1);
+	loop_post(loops_at(r->loops, 1), relay_on, r);
+}
+
+static void
+loops_apart_post_to_each_other_and_to_loops_before_them(void **state UNUSED)
+{
+	AUTO(loop)
+	struct loop *mine = NULL;
+	struct loops *ls;
+	atomic_int hops = 0;
+
+	clock_fake_stop();
+	assert_int_equal(loop_new("mine", &mine), RC_OK);
+	assert_int_equal(loops_new_apart(2, &ls), RC_OK);
+	struct relay r = { ls, mine, &hops };
+	loop_post(loops_at(ls, 0), relay_start, &r);
+	loop_run(mine);
+	assert_int_equal(atomic_load(&hops), 3);
+	loops_free(ls);
+}
+
+static void
+no_loop_may_come_behind_loops_apart(void **state UNUSED)
+{
+	struct loops *ls;
+
+	clock_fake_stop();
+	assert_int_equal(loops_new_apart(1, &ls), RC_OK);
+	pid_t child = fork();
+	if (child == 0) {
+		struct loop *late;
+		struct rlimit no_core = { 0 };
+		(void)setrlimit(RLIMIT_CORE, &no_core);
+		(void)freopen("/dev/null", "w", stderr);
+		(void)signal(SIGABRT, SIG_DFL);
+		_exit(loop_new("late", &late));
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	loops_free(ls);
+	AUTO(loop)
+	struct loop *again = NULL;
+	assert_int_equal(loop_new("again", &again), RC_OK);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, fresh, back_to_real_time)
 
 int
@@ -468,6 +625,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(timers_fire_in_order_of_their_time),
+		T(loops_apart_have_the_limit_of_descriptors_each),
+		T(loops_apart_post_to_each_other_and_to_loops_before_them),
+		T(no_loop_may_come_behind_loops_apart),
 		T(a_timer_set_again_moves),
 		T(a_cleared_timer_is_silent),
 		T(a_timer_of_no_delay_fires_once_a_turn),
