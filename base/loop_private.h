@@ -42,7 +42,7 @@ loop_soon_clear(struct loop_soon *x)
 #define LOOP_SCRATCH (32 * 1024)
 char *loop_scratch(struct loop *l);
 
-/* Until it is allowed again loop_new() must not be called; loops_new_apart() says why. */
+/* Until it is allowed again loop_new() must not be called; loops_part() says why. */
 void loop_forbid_new(bool forbid);
 
 #endif

@@ -5,26 +5,28 @@
 #include "base/loops.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/loop_private.h"
 #include "base/mem.h"
+#include "base/span.h"
 #include "base/thread.h"
 
 struct loops {
 	size_t n;
-	bool apart;
+	bool apart; /* loops_part() */
 	struct loops_one {
 		struct loop *loop;
-		struct loops *all;
 		pthread_t thread;
 		bool started;
-		enum rc rc; /* of the thread's own start */
-		sem_t up;
 	} one[];
 };
 
@@ -41,70 +43,33 @@ cores(void)
 static void *
 run(void *arg)
 {
-	struct loops_one *o = arg;
-
-	if (o->all->apart && unshare(CLONE_FILES) != 0)
-		o->rc = RC_DENIED;
-	sem_post(&o->up);
-	if (o->rc == RC_OK)
-		loop_run(o->loop);
+	loop_run(arg);
 	return NULL;
-}
-
-static enum rc
-start_one(struct loops_one *o)
-{
-	if (thread_start(loop_name(o->loop), 0, run, o, &o->thread) != RC_OK)
-		return RC_IO;
-	o->started = true;
-	while (sem_wait(&o->up) != 0)
-		;
-	return o->rc;
-}
-
-static enum rc
-start_all(size_t n, bool apart, struct loops **ret)
-{
-	struct loops *ls;
-	enum rc rc = RC_OK;
-
-	if (n == 0)
-		n = cores();
-	ls = xcalloc(1, sizeof(*ls) + n * sizeof(ls->one[0]));
-	ls->apart = apart;
-	/* All are there before the first thread runs: each knows the others' post boxes,
-	 * also with descriptors of its own. */
-	for (; rc == RC_OK && ls->n < n; ls->n++) {
-		struct loops_one *o = &ls->one[ls->n];
-		char name[32];
-
-		snprintf(name, sizeof(name), "loop-%zu", ls->n);
-		o->all = ls;
-		sem_init(&o->up, 0, 0);
-		rc = loop_new(name, &o->loop);
-	}
-	for (size_t i = 0; rc == RC_OK && i < n; i++)
-		rc = start_one(&ls->one[i]);
-	if (rc != RC_OK) {
-		loops_free(ls);
-		return rc;
-	}
-	if (apart)
-		loop_forbid_new(true);
-	*ret = ls;
-	return RC_OK;
 }
 
 enum rc
 loops_new(size_t n, struct loops **ret)
 {
-	return start_all(n, false, ret);
-}
+	struct loops *ls;
 
-enum rc
-loops_new_apart(size_t n, struct loops **ret)
-{
-	return start_all(n, true, ret);
+	if (n == 0)
+		n = cores();
+	ls = xcalloc(1, sizeof(*ls) + n * sizeof(ls->one[0]));
+	ls->n = n;
+	for (size_t i = 0; i < n; i++) {
+		struct loops_one *o = &ls->one[i];
+		char name[32];
+
+		snprintf(name, sizeof(name), "loop-%zu", i);
+		if (loop_new(name, &o->loop) != RC_OK ||
+		    thread_start(name, 0, run, o->loop, &o->thread) != RC_OK) {
+			loops_free(ls);
+			return RC_IO;
+		}
+		o->started = true;
+	}
+	*ret = ls;
+	return RC_OK;
 }
 
 void
@@ -120,10 +85,8 @@ loops_free(struct loops *ls)
 			pthread_join(ls->one[i].thread, NULL);
 	if (ls->apart)
 		loop_forbid_new(false);
-	for (size_t i = 0; i < ls->n; i++) {
+	for (size_t i = 0; i < ls->n; i++)
 		loop_free(ls->one[i].loop);
-		sem_destroy(&ls->one[i].up);
-	}
 	free(ls);
 }
 
@@ -167,4 +130,65 @@ loops_call(struct loops *ls, size_t i, loop_fn *fn, void *arg)
 	while (sem_wait(&c.done) != 0)
 		;
 	sem_destroy(&c.done);
+}
+
+/* --- a table of descriptors for each --- */
+
+/* A file, or a connection to somebody: held here it would stay open when its owner has
+ * closed it. */
+static bool
+is_of_owner(int fd)
+{
+	struct stat st;
+	int value = 0;
+	socklen_t n = sizeof(value);
+
+	if (fd <= STDERR_FILENO || fstat(fd, &st) != 0)
+		return false;
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return true;
+	return S_ISSOCK(st.st_mode) &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &n) == 0 &&
+	       value == SOCK_STREAM &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &n) == 0 && !value;
+}
+
+static void
+part(void *arg)
+{
+	enum rc *rc = arg;
+	struct dirent *e;
+	DIR *d;
+
+	*rc = RC_DENIED;
+	if (unshare(CLONE_FILES) != 0)
+		return;
+	*rc = RC_IO;
+	d = opendir("/proc/thread-self/fd");
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		uint32_t fd;
+
+		if (parse_u32(span_str(e->d_name), INT32_MAX, &fd) == RC_OK &&
+		    (int)fd != dirfd(d) && is_of_owner((int)fd))
+			close((int)fd);
+	}
+	closedir(d);
+	*rc = RC_OK;
+}
+
+enum rc
+loops_part(struct loops *ls)
+{
+	ls->apart = true;
+	loop_forbid_new(true);
+	for (size_t i = 0; i < ls->n; i++) {
+		enum rc rc = RC_IO;
+
+		loops_call(ls, i, part, &rc);
+		if (rc != RC_OK)
+			return rc;
+	}
+	return RC_OK;
 }

@@ -149,7 +149,7 @@ add_rules(scmp_filter_ctx f, uint32_t action, const char *const *names, size_t n
 	return RC_OK;
 }
 
-/* Kills for it, but for the one use that loops_new_apart() makes of it. */
+/* Kills for it, but for the one use that loops_part() makes of it. */
 static enum rc
 add_unshare(scmp_filter_ctx f, bool files)
 {

@@ -20,7 +20,7 @@ struct sandbox_paths {
  * thread exists. What the kernel does not have is left out, and the log says so. System
  * calls that a server never needs (execve, ptrace, mount ...) kill the process; others
  * that are not on the list fail with EPERM. unshare_files: a thread may take a table of
- * file descriptors of its own (loops_new_apart()).
+ * file descriptors of its own (loops_part()).
  */
 enum rc sandbox_enter(const struct sandbox_paths *paths, bool unshare_files,
                       struct err *err) MUST_CHECK;

@@ -510,20 +510,16 @@ static enum rc
 start_parts(struct server *s, size_t loops, struct err *err)
 {
 	const struct server_conf *c = conf_get(s->conf, "server");
-	/* First of all: with tables of their own the loops hold copies of every
-	 * descriptor that is open when they start. */
-	enum rc rc = c->files_apart ? loops_new_apart(loops, &s->loops)
-	                            : loops_new(loops, &s->loops);
+	enum rc rc = store_open(conf_get(s->conf, "store"), &s->store, err);
 	if (rc != RC_OK)
-		return err_set(err, rc, "event loops: %s", rc_str(rc));
-	if ((rc = store_open(conf_get(s->conf, "store"), &s->store, err)) != RC_OK)
 		return rc;
 	if ((rc = node_start(s->store, c->node, &s->node, err)) != RC_OK)
 		return rc;
 	if ((rc = push_new(&s->push)) != RC_OK ||
 	    (rc = mdm_new(s->store, conf_get(s->conf, "access"), &s->mdm)) != RC_OK ||
 	    (rc = load_policy(s, s->conf)) != RC_OK ||
-	    (rc = jobs_new((size_t)c->workers, &s->jobs)) != RC_OK)
+	    (rc = jobs_new((size_t)c->workers, &s->jobs)) != RC_OK ||
+	    (rc = loops_new(loops, &s->loops)) != RC_OK)
 		return err_set(err, rc, "start: %s", rc_str(rc));
 	store_on_commit(s->store, push_publish, s->push);
 	const struct server_tls_conf *tls = conf_get(s->conf, "tls");
@@ -553,6 +549,9 @@ start_parts(struct server *s, size_t loops, struct err *err)
 	http_server_route(s->metrics, "/metrics", answer_metrics, s);
 	http_server_route(s->metrics, "/healthz", answer_health, s);
 	s->control = control_new(s, s->main);
+	/* Last of all: what is opened from now on is known to its opener alone. */
+	if (c->files_apart && (rc = loops_part(s->loops)) != RC_OK)
+		return err_set(err, rc, "server.files_apart: %s", rc_str(rc));
 	return RC_OK;
 }
 

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -517,7 +518,8 @@ loops_apart_have_the_limit_of_descriptors_each(void **state UNUSED)
 
 	clock_fake_stop();
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	assert_int_equal(loops_new_apart(2, &ls), RC_OK);
+	assert_int_equal(loops_new(2, &ls), RC_OK);
+	assert_int_equal(loops_part(ls), RC_OK);
 	loops_call(ls, 0, count_open, &first);
 	/* Room for the many of one loop, and for none of another. */
 	tight = before;
@@ -540,6 +542,56 @@ loops_apart_have_the_limit_of_descriptors_each(void **state UNUSED)
 	assert_int_equal(after, first + MANY);
 	loops_free(ls);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+/* What a loop finds behind descriptors that were open before. */
+struct before {
+	int file, listening, event;
+	int pair[2];
+	bool has[4];
+};
+
+static void
+look(void *arg)
+{
+	struct before *b = arg;
+	const int fds[] = { b->file, b->pair[0], b->listening, b->event };
+
+	for (size_t i = 0; i < 4; i++)
+		b->has[i] = fcntl(fds[i], F_GETFD) >= 0;
+}
+
+static void
+loops_apart_let_go_of_files_and_connections(void **state UNUSED)
+{
+	char path[] = "/tmp/godwit-loop-XXXXXX";
+	struct before b;
+	struct loops *ls;
+	char c;
+
+	clock_fake_stop();
+	b.file = mkstemp(path);
+	assert_true(b.file >= 0);
+	unlink(path);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, b.pair), 0);
+	b.listening = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(listen(b.listening, 1), 0);
+	b.event = eventfd(0, EFD_CLOEXEC);
+	assert_int_equal(loops_new(1, &ls), RC_OK);
+	assert_int_equal(loops_part(ls), RC_OK);
+	loops_call(ls, 0, look, &b);
+	assert_false(b.has[0]);
+	assert_false(b.has[1]);
+	assert_true(b.has[2]);
+	assert_true(b.has[3]);
+	/* So the peer learns that it was closed. */
+	close(b.pair[0]);
+	assert_int_equal(read(b.pair[1], &c, 1), 0);
+	close(b.pair[1]);
+	close(b.file);
+	close(b.listening);
+	close(b.event);
+	loops_free(ls);
 }
 
 struct relay {
@@ -585,7 +637,8 @@ loops_apart_post_to_each_other_and_to_loops_before_them(void **state UNUSED)
 
 	clock_fake_stop();
 	assert_int_equal(loop_new("mine", &mine), RC_OK);
-	assert_int_equal(loops_new_apart(2, &ls), RC_OK);
+	assert_int_equal(loops_new(2, &ls), RC_OK);
+	assert_int_equal(loops_part(ls), RC_OK);
 	struct relay r = { ls, mine, &hops };
 	loop_post(loops_at(ls, 0), relay_start, &r);
 	loop_run(mine);
@@ -599,7 +652,8 @@ no_loop_may_come_behind_loops_apart(void **state UNUSED)
 	struct loops *ls;
 
 	clock_fake_stop();
-	assert_int_equal(loops_new_apart(1, &ls), RC_OK);
+	assert_int_equal(loops_new(1, &ls), RC_OK);
+	assert_int_equal(loops_part(ls), RC_OK);
 	pid_t child = fork();
 	if (child == 0) {
 		struct loop *late;
@@ -626,6 +680,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(timers_fire_in_order_of_their_time),
 		T(loops_apart_have_the_limit_of_descriptors_each),
+		T(loops_apart_let_go_of_files_and_connections),
 		T(loops_apart_post_to_each_other_and_to_loops_before_them),
 		T(no_loop_may_come_behind_loops_apart),
 		T(a_timer_set_again_moves),
