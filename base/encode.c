@@ -233,6 +233,46 @@ sha256_of(struct span in, struct sha256 *ret)
 		abort();
 }
 
+/* EVP_MD_CTX under a name of ours. */
+static EVP_MD_CTX *
+context_of(struct sha256_sum *s)
+{
+	return (EVP_MD_CTX *)(void *)s;
+}
+
+struct sha256_sum *
+sha256_sum_new(void)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+
+	if (!c || !EVP_DigestInit_ex(c, EVP_sha256(), NULL))
+		abort();
+	return (struct sha256_sum *)(void *)c;
+}
+
+void
+sha256_sum_free(struct sha256_sum *s)
+{
+	EVP_MD_CTX_free(context_of(s));
+}
+
+void
+sha256_sum_add(struct sha256_sum *s, struct span in)
+{
+	if (in.n > 0 && !EVP_DigestUpdate(context_of(s), in.p, in.n))
+		abort();
+}
+
+void
+sha256_sum_end(struct sha256_sum *s, struct sha256 *ret)
+{
+	unsigned n = 0;
+
+	if (!EVP_DigestFinal_ex(context_of(s), ret->b, &n) || n != sizeof(ret->b) ||
+	    !EVP_DigestInit_ex(context_of(s), NULL, NULL))
+		abort();
+}
+
 void
 hmac_sha256(struct span key, struct span in, struct sha256 *ret)
 {

@@ -30,6 +30,15 @@ struct sha256 {
 };
 
 void sha256_of(struct span in, struct sha256 *ret);
+
+/* The same of bytes that come in pieces. */
+struct sha256_sum;
+struct sha256_sum *sha256_sum_new(void);
+void sha256_sum_free(struct sha256_sum *s);
+AUTO_DEFINE(sha256_sum);
+void sha256_sum_add(struct sha256_sum *s, struct span in);
+/* Of all since the last end; begins anew. */
+void sha256_sum_end(struct sha256_sum *s, struct sha256 *ret);
 void hmac_sha256(struct span key, struct span in, struct sha256 *ret);
 
 /* From the system's generator; aborts when it fails. */

@@ -44,20 +44,16 @@ stream_end_str(enum stream_end e)
 
 /* --- ending --- */
 
-/* Lets go of everything but the struct. */
+/* Lets go of everything but the struct and the socket. */
 static void
-release(struct stream *s)
+let_go(struct stream *s)
 {
-	int fd = stream_fd(s);
-
 	event_del(&s->ev);
 	loop_timer_clear(&s->timer);
 	loop_soon_clear(&s->soon);
 	SSL_free(s->ssl);
 	s->ssl = NULL;
 	stream_record_free(s);
-	if (fd >= 0)
-		close(fd);
 	stream_drop_input(s);
 	stream_drop_output(s);
 	if (s->secured)
@@ -73,10 +69,26 @@ stream_free(struct stream *s)
 {
 	if (s == NULL || s->freed)
 		return;
+	int fd = stream_fd(s);
 	s->freed = true;
-	release(s);
+	let_go(s);
+	if (fd >= 0)
+		close(fd);
 	if (!s->busy)
 		free(s);
+}
+
+int
+stream_detach(struct stream *s)
+{
+	int fd = stream_fd(s);
+
+	assert(s->ssl == NULL && !s->freed && s->in_len == 0 && s->out_len == 0);
+	s->freed = true;
+	let_go(s);
+	if (!s->busy)
+		free(s);
+	return fd;
 }
 
 /* detail is freed here: it outlives a stream_free() in on_end. NULL: that of why. */

@@ -73,6 +73,13 @@ struct stream *stream_connect(struct loop *l, const struct sockaddr *to, socklen
  * inside another stream's callback on the same owner chain is fine too. */
 void stream_free(struct stream *s);
 
+/*
+ * Gives the socket away and frees the stream without a callback: for an owner that goes
+ * on with it by itself, in a worker. Only plain streams, with nothing unconsumed and
+ * nothing to be written; from a callback of the stream too. The socket is non-blocking.
+ */
+int stream_detach(struct stream *s) MUST_CHECK;
+
 /* Bytes received and not consumed yet; valid until the next stream call or return. */
 struct span stream_input(struct stream *s);
 /* n <= what stream_input() showed. */

@@ -99,27 +99,44 @@ store_device_state_str(enum store_device_state s)
 	return (unsigned)s < ARRAY_LEN(names) ? names[s] : "unknown";
 }
 
-/* The number of shards is what the store was made with: users are spread by it. */
 static enum rc
-fix_shards(struct store *s)
+read_meta_value(struct engine_tx *etx, struct span name, uint64_t *ret)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = sql_one(etx, &st, "SELECT value FROM meta WHERE name = $1", T(name));
+
+	if (!rc)
+		*ret = col_u64(st, 0);
+	return rc;
+}
+
+/* The number of shards is what the store was made with: users are spread by it. A store
+ * has a number of its own, by which backups know it. *ret_mark: of a store that is being
+ * filled; 0: it is whole. */
+static enum rc
+read_meta(struct store *s, uint64_t *ret_mark)
 {
 	AUTO(engine_tx)
 	struct engine_tx *etx = NULL;
-	AUTO(engine_stmt)
-	struct engine_stmt *st = NULL;
+	uint64_t shards = 0;
 	enum rc rc = engine_begin(s->engine, ENGINE_DIRECTORY, 0, true, &etx);
 
 	if (!rc)
 		rc = sql_run(etx,
-		             "INSERT INTO meta (name, value) VALUES ('shards', $1)"
+		             "INSERT INTO meta (name, value)"
+		             " VALUES ('shards', $1), ('store_id', $2)"
 		             " ON CONFLICT (name) DO NOTHING",
-		             I(s->conf.shards));
+		             I(s->conf.shards), I(random_u64() >> 1));
 	if (!rc)
-		rc = sql_one(etx, &st, "SELECT value FROM meta WHERE name = 'shards'");
+		rc = read_meta_value(etx, SPAN("shards"), &shards);
+	if (!rc)
+		rc = read_meta_value(etx, SPAN("store_id"), &s->id);
+	if (!rc)
+		rc = sql_end(read_meta_value(etx, SPAN("unfinished"), ret_mark));
 	if (rc)
 		return rc == RC_NOT_FOUND ? RC_IO : rc;
-	s->shards = col_u32(st, 0);
-	engine_stmt_free(TAKE(st));
+	s->shards = (unsigned)shards;
 	return engine_commit(&etx);
 }
 
@@ -173,10 +190,12 @@ open_blobs(struct store *s, struct err *err)
 	return rc;
 }
 
-enum rc
-store_open(const struct store_conf *conf, struct store **ret, struct err *err)
+static enum rc
+open_store(const struct store_conf *conf, bool unfinished, struct store **ret,
+           struct err *err)
 {
 	struct store *s = xcalloc(1, sizeof(*s));
+	uint64_t mark = 0;
 	enum rc rc;
 
 	s->conf = *conf;
@@ -190,7 +209,7 @@ store_open(const struct store_conf *conf, struct store **ret, struct err *err)
 	pthread_mutex_init(&s->numbers_mutex, NULL);
 	rc = open_engine(s, (unsigned)s->conf.shards, err);
 	if (!rc) {
-		rc = fix_shards(s);
+		rc = read_meta(s, &mark);
 		if (!rc && s->shards != (unsigned)s->conf.shards) {
 			engine_close(TAKE(s->engine));
 			rc = open_engine(s, s->shards, err);
@@ -199,6 +218,10 @@ store_open(const struct store_conf *conf, struct store **ret, struct err *err)
 			        conf->directory, rc_str(rc));
 		}
 	}
+	if (!rc && mark != 0 && !unfinished)
+		rc = err_set(err, RC_CONFLICT,
+		             "this store is only half filled: finish the copy or the "
+		             "restore into it, or remove it");
 	if (!rc)
 		rc = open_blobs(s, err);
 	if (rc) {
@@ -207,6 +230,18 @@ store_open(const struct store_conf *conf, struct store **ret, struct err *err)
 	}
 	*ret = s;
 	return RC_OK;
+}
+
+enum rc
+store_open(const struct store_conf *conf, struct store **ret, struct err *err)
+{
+	return open_store(conf, false, ret, err);
+}
+
+enum rc
+store_open_unfinished(const struct store_conf *conf, struct store **ret, struct err *err)
+{
+	return open_store(conf, true, ret, err);
 }
 
 void

@@ -42,7 +42,8 @@ struct store_conf {
 };
 
 /* Opens or makes the store; upgrades its schema in numbered steps. With SQLite only one
- * process may have it open (lock file): RC_EXISTS otherwise. */
+ * process may have it open (lock file): RC_EXISTS otherwise. RC_CONFLICT: a copy or a
+ * restore has filled it only in part. */
 enum rc
 store_open(const struct store_conf *conf, struct store **ret, struct err *err) MUST_CHECK;
 void store_close(struct store *s);

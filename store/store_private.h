@@ -30,6 +30,7 @@ struct store {
 	struct blobs *blobs;
 	struct codec *codec;
 	unsigned shards;
+	uint64_t id; /* at random, for life */
 	store_commit_fn *on_commit;
 	void *on_commit_arg;
 	store_queue_fn *on_queue;
@@ -151,6 +152,10 @@ struct store_tx {
 	struct store_moved *moved;
 	size_t n_moved;
 };
+
+/* store.c: also one that a copy or a restore has only half filled (archive/fill.h). */
+enum rc store_open_unfinished(const struct store_conf *conf, struct store **ret,
+                              struct err *err) MUST_CHECK;
 
 /* store_tx.c */
 unsigned store_shard_of(const struct store *s, uint64_t user);

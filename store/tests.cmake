@@ -2,6 +2,7 @@
 # Each runs on both engines; those named .pg share a throw-away cluster.
 add_library(godwit_store_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/store_fixture.c
 	${CMAKE_SOURCE_DIR}/tests/unit/engine_fixture.c
+	${CMAKE_SOURCE_DIR}/tests/unit/archive_fixture.c
 	${CMAKE_SOURCE_DIR}/tests/unit/pg_proxy.c)
 target_link_libraries(godwit_store_fixture PUBLIC godwit_store cmocka)
 
@@ -23,7 +24,7 @@ endfunction()
 
 foreach(name engine store_tx store_change store_collection store_item store_cursor store_content
 		store_directory store_secret store_queue store_node store_deliver store_sweep store_failure store_lost
-		store_crash store_threads store_plan)
+		store_copy store_crash store_threads store_plan)
 	set(labels "")
 	if(name MATCHES "^(engine|store_tx|store_deliver|store_node|store_threads)$")
 		set(labels LABELS thread)
@@ -31,6 +32,8 @@ foreach(name engine store_tx store_change store_collection store_item store_curs
 	godwit_unit_test(test_${name} USES store_fixture ${labels})
 	godwit_store_test_pg(${name})
 endforeach()
+godwit_unit_test(test_archive USES store)
+godwit_fuzz(fuzz_archive USES store)
 # What only that engine has to bear.
 add_executable(test_engine_pg ${CMAKE_SOURCE_DIR}/tests/unit/test_engine_pg.c)
 target_link_libraries(test_engine_pg PRIVATE godwit_store_fixture godwit_flags)

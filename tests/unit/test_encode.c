@@ -206,6 +206,27 @@ hashes_give_the_vectors_of_their_papers(void **state UNUSED)
 }
 
 static void
+a_hash_of_pieces_is_that_of_the_whole(void **state UNUSED)
+{
+	struct sha256_sum *s = sha256_sum_new();
+	struct sha256 whole;
+	struct sha256 pieces;
+
+	sha256_sum_end(s, &pieces);
+	assert_hash(&pieces,
+	            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	/* It begins anew after its end. */
+	sha256_sum_add(s, SPAN("a"));
+	sha256_sum_add(s, SPAN(""));
+	sha256_sum_add(s, SPAN("bc"));
+	sha256_sum_end(s, &pieces);
+	sha256_of(SPAN("abc"), &whole);
+	assert_memory_equal(&pieces, &whole, sizeof(whole));
+	sha256_sum_free(s);
+	sha256_sum_free(NULL);
+}
+
+static void
 random_numbers_stay_below_and_reach_all(void **state UNUSED)
 {
 	unsigned seen[3] = { 0 };
@@ -245,6 +266,7 @@ main(void)
 		cmocka_unit_test(hex_takes_both_cases_and_whole_bytes),
 		cmocka_unit_test(percent_signs_need_two_digits),
 		cmocka_unit_test(hashes_give_the_vectors_of_their_papers),
+		cmocka_unit_test(a_hash_of_pieces_is_that_of_the_whole),
 		cmocka_unit_test(random_numbers_stay_below_and_reach_all),
 		cmocka_unit_test(secrets_are_equal_only_as_a_whole),
 	};

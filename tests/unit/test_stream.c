@@ -140,6 +140,37 @@ a_big_sender_does_not_hold_the_loop(void **state UNUSED)
 	rig_done(&r);
 }
 
+static int detached_fd = -1;
+
+static void
+detach(struct rig *r)
+{
+	stream_consume(r->s, stream_input(r->s).n);
+	detached_fd = stream_detach(r->s);
+	r->s = NULL;
+}
+
+static void
+a_detached_socket_lives_on_without_its_stream(void **state UNUSED)
+{
+	char got[8] = "";
+	struct rig r;
+
+	rig_pair(&r, SOCK_STREAM, &RIG_LIMITS);
+	r.on_input = detach;
+	rig_send(&r, "go");
+	RIG_UNTIL(&r, r.s == NULL);
+	rig_send(&r, "on");
+	rig_idle(&r); /* nobody reads it but who has the socket now */
+	assert_int_equal(read(detached_fd, got, sizeof(got)), 2);
+	assert_string_equal(got, "on");
+	assert_int_equal(send(detached_fd, "bye", 3, MSG_NOSIGNAL), 3);
+	assert_int_equal(recv(r.peer, got, sizeof(got), 0), 3);
+	assert_string_equal(r.trace, "open input ");
+	close(detached_fd);
+	rig_done(&r);
+}
+
 /* --- writing --- */
 
 static void
@@ -848,6 +879,7 @@ main(void)
 		cmocka_unit_test(a_paused_stream_reads_nothing_and_does_not_spin),
 		cmocka_unit_test(resuming_brings_bytes_that_were_there),
 		cmocka_unit_test(a_big_sender_does_not_hold_the_loop),
+		cmocka_unit_test(a_detached_socket_lives_on_without_its_stream),
 		cmocka_unit_test(an_answer_written_in_on_input_arrives),
 		cmocka_unit_test(corked_writes_leave_in_one_packet),
 		cmocka_unit_test(a_cork_does_not_hold_up_a_full_socket_or_spin),
