@@ -45,6 +45,13 @@ int64_t pim_time_utc(const struct pim_time *t, const struct tzone *zone);
 /* Same kind, civil time and zone. */
 bool pim_time_eq(const struct pim_time *a, const struct pim_time *b);
 /*
+ * DATE and DATE-TIME of RFC 5545 3.3.4 and 3.3.5, without a zone: "20260131",
+ * "20260131T090000", "20260131T090000Z"; also with dashes and colons, and fractions of a
+ * second, as ActiveSync has them. RC_INVALID: no such date.
+ */
+enum rc pim_time_parse(struct span s, struct pim_time *ret) MUST_CHECK;
+void pim_time_write(const struct pim_time *t, struct buf *out);
+/*
  * The day that an all-day event of ActiveSync before 16.0 means (midnight in its zone, as
  * UTC); where the client rounded to some other midnight, the nearest day in zone.
  */
@@ -78,7 +85,7 @@ enum pim_sensitivity {
 	PIM_SENSITIVITY_CONFIDENTIAL = 3,
 };
 
-/* A new UID: 128 random bits as a UUID, in a. */
+/* A new UID: 122 random bits as a UUID (RFC 4122 4.4), in a. */
 const char *pim_uid_new(struct arena *a);
 
 #endif

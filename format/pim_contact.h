@@ -90,7 +90,7 @@ struct pim_contact {
 
 	struct span photo; /* image bytes, p NULL without; in a card: at most 10 MB */
 	const char *photo_type; /* "image/jpeg"; NULL: found from the bytes */
-	/* A photo that is only linked, for information; setting photo replaces it. */
+	/* A photo that is only linked; setting photo replaces it, NULL removes it. */
 	const char *photo_uri;
 	struct pim_body body;
 

@@ -35,7 +35,6 @@ struct pim_attendee {
 	/* 16.1: the other time that this attendee asked for; kind NONE without. */
 	struct pim_time proposed_start;
 	struct pim_time proposed_end;
-	struct vobj_prop *prop; /* where it came from; NULL when new */
 	struct pim_attendee *next;
 };
 
@@ -85,7 +84,6 @@ struct pim_attachment {
 	const char *uri;  /* of one that is not in the text itself; else NULL */
 	struct span data; /* decoded; p NULL when only linked */
 	bool is_inline;
-	struct vobj_prop *prop; /* where it came from; NULL when new */
 	struct pim_attachment *next;
 };
 

@@ -97,9 +97,9 @@ typedef bool recur_fn(const struct civil *at, void *arg);
  * Calls fn for each start of the series that begins at start (which is always its first,
  * RFC 5545 3.8.5.3), in order, from `from` to `to` (both included, in start's own local
  * time), until fn returns false. zone is where a date or floating start is taken to be.
- * RC_TOO_BIG: given up after steps_max (0: 100,000) steps; RC_UNSUPPORTED: a rule by the
- * hour, minute or second with parts that would make it search without end: fn gets start
- * alone.
+ * RC_TOO_BIG: given up after steps_max (0: 100,000) periods, or 2,000 starts in another
+ * calendar; RC_UNSUPPORTED: more than 1,440 times a day, or a rule in another calendar
+ * that is not of months and their days: fn gets start alone.
  */
 enum rc
 recur_each(const struct recur *r, const struct pim_time *start, const struct tzone *zone,

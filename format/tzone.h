@@ -35,7 +35,8 @@ const struct tzone *tzone_find(const char *id);
 const struct tzone *tzone_resolve(const char *tzid);
 /* IANA name; of a zone made from rules its TZID or "". Lives as long as the zone. */
 const char *tzone_id(const struct tzone *z);
-/* Windows' name by CLDR ("W. Europe Standard Time"), or NULL. Static storage. */
+/* Windows' name by CLDR ("W. Europe Standard Time"), or NULL. Lives as long as the zone.
+ */
 const char *tzone_windows_id(const struct tzone *z);
 
 /* Seconds east of UTC at that moment. */
@@ -67,8 +68,9 @@ void tzone_to_blob(const struct tzone *z, int64_t utc, struct buf *out);
 struct vobj *tzone_to_vtimezone(const struct tzone *z, const char *tzid, int64_t from,
                                 struct arena *a);
 /*
- * The zone that a VTIMEZONE means: of the system by TZID, X-LIC-LOCATION or TZURL if the
- * rules agree or it has none; by its rules; or a zone of just these rules, in a.
+ * The zone that a VTIMEZONE means: of the system by TZID, X-LIC-LOCATION or TZURL when
+ * that names a place; else one of the system with its rules, or a zone of just these
+ * rules, in a. RC_INVALID: no TZID, or neither a name nor rules.
  */
 enum rc tzone_from_vtimezone(const struct vobj *vtimezone, struct arena *a,
                              const struct tzone **ret) MUST_CHECK;

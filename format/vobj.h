@@ -76,11 +76,14 @@ struct vobj_prop *
 vobj_add(struct vobj *o, struct arena *a, const char *name, struct span value);
 struct vobj_prop *
 vobj_add_text(struct vobj *o, struct arena *a, const char *name, const char *text);
+/* Puts a property at the end that stands nowhere else. */
+void vobj_append(struct vobj *o, struct vobj_prop *p);
+struct vobj_prop *vobj_prop_copy(const struct vobj_prop *p, struct arena *a);
 void vobj_remove(struct vobj *o, struct vobj_prop *p);
 void vobj_remove_all(struct vobj *o, const char *name);
 bool vobj_prop_is(const struct vobj_prop *p, const char *name);
 
-/* Values of a parameter, unquoted and RFC 6868 undone; NULL or false without. */
+/* The parameter's value, unquoted and RFC 6868 undone; of a list, joined by commas. */
 const char *vobj_param(const struct vobj_prop *p, const char *name, struct arena *a);
 /* True when one of the parameter's comma-separated values is that one (case ignored). */
 bool vobj_param_has(const struct vobj_prop *p, const char *name, const char *value);

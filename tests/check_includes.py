@@ -38,7 +38,7 @@ HOMES = {
     "event2/": "base", "event.h": "base", "evhttp.h": "base", "evdns.h": "base",
     "openssl/": "base", "unbound.h": "base", "confuse.h": "base", "crypt.h": "base",
     "libxml/": "format", "wbxml/": "format", "wbxml.h": "format", "gmime/": "format",
-    "libical/": "format",
+    "libical/": "format", "unicode/": "format",
     "sqlite3.h": "store/engine", "libpq-fe.h": "store/engine", "nats/": "push",
     "nghttp2/": "http", "http_parser.h": "http",
     "seccomp.h": "server", "linux/landlock.h": "server",
