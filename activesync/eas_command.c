@@ -9,8 +9,12 @@
 
 #include "activesync/eas_private.h"
 #include "base/clock.h"
+#include "base/encode.h"
 
 static const uint16_t versions[] = { 121, 140, 141, 160, 161 };
+
+/* The database is away: so long, up to twice of it, so that not all come at once. */
+#define RETRY_AFTER_S 15
 
 #define V_ALL 121, 161
 #define V_14 140, 161
@@ -136,6 +140,12 @@ eas_answer_http(struct eas_call *c, int status)
 	c->http_status = status;
 }
 
+uint64_t
+eas_retry_after_s(void)
+{
+	return RETRY_AFTER_S + random_below(RETRY_AFTER_S + 1);
+}
+
 void
 eas_answer_rc(struct eas_call *c, enum rc rc)
 {
@@ -144,7 +154,7 @@ eas_answer_rc(struct eas_call *c, enum rc rc)
 	c->waiting = false;
 	if (rc == RC_AGAIN) {
 		eas_answer_http(c, 503);
-		c->retry_after_s = 30;
+		c->retry_after_s = eas_retry_after_s();
 	} else if (c->command->root == 0) {
 		eas_answer_http(c, 500);
 	} else {

@@ -245,6 +245,7 @@ eas_cursor_note_move(struct store_tx *tx, uint32_t device, const struct store_it
 		return rc;
 	with_recheck(&row.state, item, seen, uid, a);
 	with_recheck(&row.prev_state, item, seen, uid, a);
+	with_recheck(&row.twin_state, item, seen, uid, a);
 	return store_cursor_save(tx, device, name, &row);
 }
 

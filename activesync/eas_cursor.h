@@ -97,7 +97,7 @@ void eas_cursor_drop_recheck(struct eas_cursor *cur, uint32_t uid);
 /*
  * In a write transaction: the device moved item (as it was in its old folder) to uid in
  * collection and was told so. When it may not know the item's present flags, or the item
- * lies outside of its window there, both states of the target's row take a note. RC_OK
+ * lies outside of its window there, all states of the target's row take a note. RC_OK
  * too when there is no row.
  */
 enum rc

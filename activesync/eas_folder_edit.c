@@ -131,12 +131,8 @@ note(struct job *j, struct store_tx *tx, struct store_cursor *row, struct eas_fo
 		if (i == f->n_mine)
 			f->n_mine++;
 	}
-	if (!replay) {
-		row->prev_key = row->key;
-		row->prev_state = row->state;
-	}
-	row->key = store_cursor_next_key(row);
-	row->state = eas_folders_write(f, j->c->arena);
+	store_cursor_advance(row, replay ? STORE_CURSOR_PREVIOUS : STORE_CURSOR_CURRENT,
+	                     eas_folders_write(f, j->c->arena));
 	eas_pack_u64(&answer, j->hash);
 	eas_pack_u64(&answer, j->id);
 	row->answer = arena_span(j->c->arena, buf_span(&answer));

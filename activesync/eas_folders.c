@@ -14,6 +14,8 @@
 #include "base/encode.h"
 
 #define FORMAT 1
+/* Requests of one device that are answered by several nodes at the same moment. */
+#define TRIES_MAX 4
 
 enum rc
 eas_folders_read(struct span state, struct eas_folders *ret)
@@ -62,9 +64,16 @@ eas_folders_match(struct eas_call *c, struct store_tx *tx, struct span key,
 		return rc;
 	if (parse_u64(key, UINT64_MAX, &k) != RC_OK || k == 0)
 		return RC_CONFLICT;
-	*ret_replay = k != ret_row->key && k == ret_row->prev_key;
-	if (k != ret_row->key && !*ret_replay)
+	switch (store_cursor_match(ret_row, k)) {
+	case STORE_CURSOR_CURRENT:
+		*ret_replay = false;
+		break;
+	case STORE_CURSOR_PREVIOUS:
+		*ret_replay = true;
+		break;
+	case STORE_CURSOR_UNKNOWN:
 		return RC_CONFLICT;
+	}
 	rc = eas_folders_read(*ret_replay ? ret_row->prev_state : ret_row->state, ret);
 	return rc == RC_OK ? RC_OK : RC_CONFLICT;
 }
@@ -92,29 +101,41 @@ is_news(const struct eas_folders *f, const struct store_tree_change *ch)
 	return !is_own(f, ch) && (ch->deleted || eas_folder_is_shown(&ch->collection));
 }
 
-enum rc
-eas_folders_are_current(struct eas_call *c, struct store_tx *tx, bool *ret)
+static enum rc
+is_current(struct eas_call *c, struct store_tx *tx, struct span state, bool *ret)
 {
 	struct store_tree_change *changes;
-	struct store_cursor row;
 	struct eas_folders f;
 	size_t n, news = 0;
 	enum rc rc;
 
+	*ret = true;
+	if (eas_folders_read(state, &f) != RC_OK)
+		return RC_OK;
+	rc = store_tree_changes(tx, f.modseq, c->arena, &changes, &n);
+	for (size_t i = 0; rc == RC_OK && i < n; i++)
+		news += is_news(&f, &changes[i]);
+	*ret = news == 0;
+	return rc;
+}
+
+enum rc
+eas_folders_are_current(struct eas_call *c, struct store_tx *tx, bool *ret)
+{
+	struct store_cursor row;
+	enum rc rc;
+
 	rc = store_cursor_load(tx, c->device.number, EAS_FOLDERS_ROW, c->arena, &row);
-	if (rc == RC_NOT_FOUND ||
-	    (rc == RC_OK && eas_folders_read(row.state, &f) != RC_OK)) {
+	if (rc == RC_NOT_FOUND) {
 		*ret = true;
 		return RC_OK;
 	}
 	if (rc == RC_OK)
-		rc = store_tree_changes(tx, f.modseq, c->arena, &changes, &n);
-	if (rc != RC_OK)
-		return rc;
-	for (size_t i = 0; i < n; i++)
-		news += is_news(&f, &changes[i]);
-	*ret = news == 0;
-	return RC_OK;
+		rc = is_current(c, tx, row.state, ret);
+	/* It may hold either key. */
+	if (rc == RC_OK && *ret && row.twin_key != 0)
+		rc = is_current(c, tx, row.twin_state, ret);
+	return rc;
 }
 
 unsigned
@@ -203,9 +224,9 @@ end_answer(struct wbxml_writer *w)
 	wbxml_end(w);
 }
 
+/* RC_AGAIN: another node answered the device meanwhile. */
 static enum rc
-save(struct eas_call *c, const struct store_cursor *row, const uint32_t *gone,
-     size_t n_gone)
+save(struct eas_call *c, struct store_cursor *row, const uint32_t *gone, size_t n_gone)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = NULL;
@@ -214,7 +235,9 @@ save(struct eas_call *c, const struct store_cursor *row, const uint32_t *gone,
 
 	rc = eas_write(c, true, &tx);
 	if (rc == RC_OK)
-		rc = store_cursor_save(tx, c->device.number, EAS_FOLDERS_ROW, row);
+		rc = store_cursor_swap(tx, c->device.number, EAS_FOLDERS_ROW, row);
+	if (rc == RC_CONFLICT)
+		return RC_AGAIN;
 	for (size_t i = 0; i < n_gone && rc == RC_OK; i++)
 		rc = store_cursor_delete(tx, c->device.number,
 		                         eas_cursor_name(gone[i], name));
@@ -249,11 +272,10 @@ sync_first(struct eas_call *c)
 	       old.modseq == f.modseq;
 	store_tx_free(TAKE(tx));
 	if (!same) {
-		row.prev_key = row.key;
-		row.prev_state = row.key != 0 ? row.state : SPAN("");
-		row.key = row.key != 0 ? store_cursor_next_key(&row)
-		                       : 1000 + random_below(1000000000);
-		row.state = eas_folders_write(&f, c->arena);
+		if (row.key == 0)
+			row.key_floor = 1000 + random_below(1000000000);
+		store_cursor_advance(&row, STORE_CURSOR_CURRENT,
+		                     eas_folders_write(&f, c->arena));
 		row.answer = SPAN("");
 		if (c->device.number != 0)
 			rc = save(c, &row, NULL, 0);
@@ -347,17 +369,14 @@ sync_more(struct eas_call *c, struct span key)
 		if (changes[i].deleted)
 			gone[n_gone++] = changes[i].collection.id;
 	}
-	if (n_news > 0 || replay) {
+	if (n_news > 0 || replay || row.twin_key != 0) {
 		/* A lost answer: the client still holds prev_key and its state. */
-		if (!replay) {
-			row.prev_key = row.key;
-			row.prev_state = row.state;
-		}
-		row.key = store_cursor_next_key(&row);
-		row.answer = SPAN("");
 		f.modseq = modseq;
 		f.n_mine = 0;
-		row.state = eas_folders_write(&f, c->arena);
+		store_cursor_advance(
+			&row, replay ? STORE_CURSOR_PREVIOUS : STORE_CURSOR_CURRENT,
+			eas_folders_write(&f, c->arena));
+		row.answer = SPAN("");
 		rc = save(c, &row, gone, n_gone);
 		if (rc != RC_OK)
 			return rc;
@@ -371,17 +390,15 @@ void
 eas_folders_start(struct eas_call *c)
 {
 	struct span key = wbxml_child_text(c->root, WBXML_FOLDERHIERARCHY_SYNCKEY);
-	enum rc rc;
+	enum rc rc = RC_AGAIN;
 
 	if (!c->root || c->root->tag != WBXML_FOLDERHIERARCHY_FOLDERSYNC) {
 		eas_answer_status(c, EAS_FOLDER_MALFORMED);
 		return;
 	}
 	/* Some clients leave the first key out. */
-	if (key.n == 0 || span_is(key, "0"))
-		rc = sync_first(c);
-	else
-		rc = sync_more(c, key);
+	for (int i = 0; rc == RC_AGAIN && i < TRIES_MAX; i++)
+		rc = key.n == 0 || span_is(key, "0") ? sync_first(c) : sync_more(c, key);
 	if (rc == RC_CONFLICT)
 		eas_answer_status(c, EAS_FOLDER_BAD_KEY);
 	else if (rc != RC_OK)

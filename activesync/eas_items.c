@@ -23,6 +23,7 @@ struct items {
 	struct buf parts[PARTS_MAX];
 	size_t n_parts;
 	size_t bytes;
+	bool away; /* the database: nothing of the answer counts */
 };
 
 struct range {
@@ -50,6 +51,13 @@ write_refusal(struct items *it, const struct wbxml_node *n, unsigned status)
 	echo(it, n, WBXML_AIRSYNC_SERVERID);
 	echo(it, n, WBXML_AIRSYNCBASE_FILEREFERENCE);
 	wbxml_end(&it->w);
+}
+
+static unsigned
+status_of(struct items *it, enum rc rc)
+{
+	it->away |= rc == RC_AGAIN;
+	return eas_status_from_rc(it->c->command, rc);
 }
 
 /* 2.2.3.143.1: "from-to", both included */
@@ -159,7 +167,7 @@ fetch_attachment(struct items *it, const struct wbxml_node *n, const struct rang
 		return;
 	}
 	if (rc != RC_OK) {
-		write_refusal(it, n, eas_status_from_rc(it->c->command, rc));
+		write_refusal(it, n, status_of(it, rc));
 		return;
 	}
 	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_FETCH);
@@ -322,7 +330,7 @@ fetch(struct items *it, const struct wbxml_node *n)
 	}
 	rc = write_item(it, n, &id, &o, &r);
 	if (rc != RC_OK)
-		write_refusal(it, n, eas_status_from_rc(it->c->command, rc));
+		write_refusal(it, n, status_of(it, rc));
 }
 
 static bool
@@ -400,8 +408,7 @@ empty(struct items *it, const struct wbxml_node *n)
 	if (rc == RC_OK && below)
 		rc = delete_below(it->c, id.collection);
 	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_EMPTYFOLDERCONTENTS);
-	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS,
-	          eas_status_from_rc(it->c->command, rc));
+	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, status_of(it, rc));
 	echo(it, n, WBXML_AIRSYNC_COLLECTIONID);
 	wbxml_end(&it->w);
 }
@@ -480,7 +487,9 @@ eas_items_start(struct eas_call *c)
 	wbxml_end(&it->w);
 	wbxml_end(&it->w);
 	store_tx_free(it->tx);
-	if (it->multipart)
+	if (it->away)
+		eas_answer_rc(c, RC_AGAIN);
+	else if (it->multipart)
 		join_parts(it);
 	for (size_t i = 0; i < it->n_parts; i++)
 		buf_done(&it->parts[i]);

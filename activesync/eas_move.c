@@ -174,6 +174,8 @@ eas_move_start(struct eas_call *c)
 	wbxml_start(&w, WBXML_MOVE_MOVEITEMS);
 	rc = run(c, &w);
 	wbxml_end(&w);
-	if (rc != RC_OK)
-		eas_answer_http(c, rc == RC_AGAIN ? 503 : 500);
+	if (rc == RC_AGAIN)
+		eas_answer_rc(c, rc);
+	else if (rc != RC_OK)
+		eas_answer_http(c, 500);
 }

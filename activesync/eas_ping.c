@@ -225,14 +225,32 @@ subscribe(struct ping *p)
 	eas_call_subscribe(p->c, ids, n, p->c->wait_ms);
 }
 
+/* Would a Sync with a key of that state find something? */
+static enum rc
+find_news(struct ping *p, struct store_tx *tx, const struct folder *f, struct span state,
+          bool *ret)
+{
+	struct eas_cursor cur;
+	size_t n = 0;
+	enum rc rc;
+
+	if (eas_cursor_read(state, p->c->arena, &cur) != RC_OK)
+		return RC_INVALID;
+	rc = eas_cursor_pending(tx, &cur, f->id, p->c->device.number, 1, false, &n);
+	if (rc == RC_CONFLICT) { /* the cursor is too old: Sync will say so */
+		n = 1;
+		rc = RC_OK;
+	}
+	*ret = rc == RC_OK && n > 0;
+	return rc;
+}
+
 static enum rc
 compare_folder(struct ping *p, struct store_tx *tx, struct folder *f)
 {
 	char name[EAS_CURSOR_NAME_SIZE];
 	struct store_collection col;
 	struct store_cursor row;
-	struct eas_cursor cur;
-	size_t n = 0;
 	enum rc rc;
 
 	rc = store_collection_load(tx, f->id, p->c->arena, &col);
@@ -245,8 +263,12 @@ compare_folder(struct ping *p, struct store_tx *tx, struct folder *f)
 	f->modseq = col.modseq;
 	rc = store_cursor_load(tx, p->c->device.number, eas_cursor_name(f->id, name),
 	                       p->c->arena, &row);
-	if (rc == RC_NOT_FOUND ||
-	    (rc == RC_OK && eas_cursor_read(row.state, p->c->arena, &cur) != RC_OK)) {
+	if (rc == RC_OK)
+		rc = find_news(p, tx, f, row.state, &f->changed);
+	/* It may hold either key. */
+	if (rc == RC_OK && !f->changed && row.twin_key != 0)
+		rc = find_news(p, tx, f, row.twin_state, &f->changed);
+	if (rc == RC_NOT_FOUND || rc == RC_INVALID) {
 		if (f->mark == 0) {
 			f->mark = col.modseq;
 			p->dirty = true;
@@ -254,14 +276,6 @@ compare_folder(struct ping *p, struct store_tx *tx, struct folder *f)
 		f->changed = col.modseq > f->mark;
 		return RC_OK;
 	}
-	if (rc != RC_OK)
-		return rc;
-	rc = eas_cursor_pending(tx, &cur, f->id, p->c->device.number, 1, false, &n);
-	if (rc == RC_CONFLICT) { /* the cursor is too old: Sync will say so */
-		n = 1;
-		rc = RC_OK;
-	}
-	f->changed = rc == RC_OK && n > 0;
 	if (f->changed && f->modseq == f->mark && f->told >= TOLD_MAX)
 		f->changed = false;
 	return rc;
@@ -379,6 +393,6 @@ eas_ping_start(struct eas_call *c)
 	else if (ms > conf->heartbeat_max_ms)
 		answer(&p, EAS_PING_HEARTBEAT, WBXML_PING_HEARTBEATINTERVAL,
 		       conf->heartbeat_max_ms / 1000);
-	else if (run(&p, &row) != RC_OK)
-		answer(&p, EAS_PING_SERVER, 0, 0);
+	else if ((rc = run(&p, &row)) != RC_OK)
+		eas_answer_rc(c, rc);
 }

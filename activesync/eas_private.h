@@ -33,9 +33,13 @@ void eas_wbxml_append(struct wbxml_writer *w, const struct wbxml_writer *part);
 void eas_answer_status(struct eas_call *c, unsigned status);
 /* HTTP status without a body. */
 void eas_answer_http(struct eas_call *c, int status);
-/* A result that has no place in the command's own answer: 503 for RC_AGAIN, else the
- * command's status, or HTTP 500 where it has none. */
+/* A result that has no place in the command's own answer: 503 with Retry-After for
+ * RC_AGAIN, else the command's status, or HTTP 500 where it has none. Where a status says
+ * "retry later" too (111), clients take a message or a folder for failed at it (AOSP's
+ * Outbox); at 503 they keep it and come again. */
 void eas_answer_rc(struct eas_call *c, enum rc rc);
+/* For a 503. */
+uint64_t eas_retry_after_s(void);
 
 /* Transactions as this call's device; who: false writes as nobody, so that the device
  * itself is told of it too. */

@@ -161,6 +161,10 @@ begin(struct eas_call *c, struct span type, const struct wbxml_node *info)
 
 	if (info) {
 		rc = eas_device_information(c, info);
+		if (rc == RC_AGAIN) {
+			eas_answer_rc(c, rc);
+			return;
+		}
 		if (rc != RC_OK)
 			info_status = rc == RC_INVALID ? EAS_SETTINGS_PROTOCOL
 			                               : EAS_SETTINGS_UNAVAILABLE;

@@ -235,8 +235,11 @@ work_command(void *arg)
 		enum rc rc = store_user_load(q->eas->deps.store, c->user.id, c->arena,
 		                             &c->user);
 
-		if (rc != RC_OK || c->user.disabled) {
-			c->http_status = rc == RC_AGAIN ? 503 : 401;
+		if (rc == RC_OK && c->user.disabled)
+			rc = RC_NOT_FOUND;
+		if (rc != RC_OK) {
+			c->http_status = rc == RC_NOT_FOUND ? 401 : 503;
+			c->retry_after_s = rc == RC_NOT_FOUND ? 0 : eas_retry_after_s();
 			return;
 		}
 	}

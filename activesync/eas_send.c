@@ -4,7 +4,9 @@
  *
  * The row "sent" holds the last client ids with a hash of what was sent. It is written
  * after the message was handed in: a lost answer never sends twice; only a crash in the
- * moment between the two commits could.
+ * moment between the two commits could. The row "sending" holds those that are just being
+ * handed in, with the life of the node that does it (store_node.h): a device that asks
+ * another node for the same meanwhile is told to come again.
  */
 #include "activesync/eas_send.h"
 
@@ -15,9 +17,13 @@
 #include "format/mime.h"
 #include "store/store_cursor.h"
 #include "store/store_item.h"
+#include "store/store_node.h"
 
 #define ROW "sent"
+#define CLAIMS "sending"
 #define KEPT 64
+/* Nobody hands a message in for so long: a claim that was forgotten. */
+#define CLAIM_MS 300000
 
 static uint64_t
 short_hash(struct span s)
@@ -104,6 +110,132 @@ save_copy(struct eas_call *c, struct store_tx *tx, const struct store_content *c
 	return rc;
 }
 
+/* --- claims --- */
+
+struct claim {
+	uint64_t life; /* 0: there is none */
+	int64_t at_ms;
+};
+
+static struct claim
+find_claim(struct span state, uint64_t id)
+{
+	struct eas_unpack u = { .rest = state };
+
+	while (u.rest.n > 0 && !u.failed) {
+		uint64_t known = eas_unpack_u64(&u);
+		struct claim k = { .life = eas_unpack_u64(&u) };
+
+		k.at_ms = eas_unpack_i64(&u);
+		if (known == id && !u.failed)
+			return k;
+	}
+	return (struct claim){ 0 };
+}
+
+/* The claims without that of id, and k before them unless it is NULL. */
+static struct span
+with_claim(struct span state, uint64_t id, const struct claim *k, struct arena *a)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(4096);
+	struct eas_unpack u = { .rest = state };
+
+	if (k) {
+		eas_pack_u64(&b, id);
+		eas_pack_u64(&b, k->life);
+		eas_pack_i64(&b, k->at_ms);
+	}
+	for (int i = 1; i < KEPT && u.rest.n > 0; i++) {
+		uint64_t known = eas_unpack_u64(&u);
+		uint64_t life = eas_unpack_u64(&u);
+		int64_t at_ms = eas_unpack_i64(&u);
+
+		if (u.failed)
+			break;
+		if (known == id)
+			continue;
+		eas_pack_u64(&b, known);
+		eas_pack_u64(&b, life);
+		eas_pack_i64(&b, at_ms);
+	}
+	return arena_span(a, buf_span(&b));
+}
+
+/* RC_OK with an empty state too when there is no such row. */
+static enum rc
+load_row(struct eas_call *c, struct store_tx *tx, const char *name,
+         struct store_cursor *ret)
+{
+	enum rc rc = store_cursor_load(tx, c->device.number, name, c->arena, ret);
+
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	*ret = (struct store_cursor){ .key = 1, .state = SPAN("") };
+	ret->prev_state = ret->answer = ret->twin_state = SPAN("");
+	return RC_OK;
+}
+
+static enum rc
+write_claim(struct eas_call *c, struct store_tx *tx, uint64_t id, const struct claim *k)
+{
+	struct store_cursor row;
+	enum rc rc = load_row(c, tx, CLAIMS, &row);
+
+	if (rc != RC_OK)
+		return rc;
+	row.state = with_claim(row.state, id, k, c->arena);
+	return store_cursor_save(tx, c->device.number, CLAIMS, &row);
+}
+
+/* dead: the life of whose claim nothing comes any more. RC_OK: sent before. RC_NOT_FOUND:
+ * new, and ours. RC_AGAIN: another node is at it. */
+static enum rc
+take_claim(struct eas_call *c, uint64_t id, uint64_t print, uint64_t dead)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct claim mine = { store_node_life(c->eas->deps.store), clock_wall_ms() };
+	struct claim k = { 0 };
+	struct store_cursor sent, claims;
+	enum rc rc = eas_write(c, false, &tx);
+
+	if (rc == RC_OK)
+		rc = load_row(c, tx, ROW, &sent);
+	if (rc == RC_OK)
+		rc = find_sent(sent.state, id, print);
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	rc = load_row(c, tx, CLAIMS, &claims);
+	if (rc == RC_OK)
+		k = find_claim(claims.state, id);
+	if (rc == RC_OK && k.life != 0 && k.life != mine.life && k.life != dead &&
+	    mine.at_ms - k.at_ms < CLAIM_MS)
+		rc = RC_AGAIN;
+	if (rc == RC_OK)
+		rc = write_claim(c, tx, id, &mine);
+	if (rc == RC_OK)
+		rc = store_commit(&tx);
+	return rc == RC_OK ? RC_NOT_FOUND : rc;
+}
+
+static void
+drop_claim(struct eas_call *c, uint64_t id)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	enum rc rc = eas_write(c, false, &tx);
+
+	if (rc == RC_OK)
+		rc = write_claim(c, tx, id, NULL);
+	if (rc == RC_OK)
+		rc = store_commit(&tx);
+	if (rc != RC_OK) /* it is ours, or runs out */
+		log_warn(c->log, "eas.send claim kept", "rc=%s",
+		         LOG_STR(span_str(rc_str(rc))));
+}
+
+/* --- sending --- */
+
 /* Written as nobody: the copy is news to the device as well. */
 static enum rc
 note_sent(struct eas_call *c, const struct eas_send *q, uint64_t id, uint64_t print,
@@ -117,13 +249,15 @@ note_sent(struct eas_call *c, const struct eas_send *q, uint64_t id, uint64_t pr
 	rc = eas_write(c, false, &tx);
 	if (rc != RC_OK)
 		return rc;
-	row.state = row.prev_state = row.answer = SPAN("");
+	row.state = row.prev_state = row.answer = row.twin_state = SPAN("");
 	if (q->client_id.n > 0) {
 		rc = store_cursor_load(tx, c->device.number, ROW, c->arena, &row);
 		if (rc == RC_OK || rc == RC_NOT_FOUND) {
 			row.state = with_sent(row.state, id, print, c->arena);
 			rc = store_cursor_save(tx, c->device.number, ROW, &row);
 		}
+		if (rc == RC_OK)
+			rc = write_claim(c, tx, id, NULL);
 		if (rc != RC_OK)
 			return rc;
 	}
@@ -137,20 +271,32 @@ note_sent(struct eas_call *c, const struct eas_send *q, uint64_t id, uint64_t pr
 	return store_commit(&tx);
 }
 
+/* As take_claim(); mostly without a write when it was sent before. */
 static enum rc
-was_sent(struct eas_call *c, uint64_t id, uint64_t print)
+claim(struct eas_call *c, uint64_t id, uint64_t print)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = NULL;
-	struct store_cursor row;
+	struct store *store = c->eas->deps.store;
+	struct store_cursor sent, claims;
+	struct claim k = { 0 };
+	bool over = false;
 	enum rc rc;
 
 	rc = eas_read(c, &tx);
 	if (rc == RC_OK)
-		rc = store_cursor_load(tx, c->device.number, ROW, c->arena, &row);
+		rc = load_row(c, tx, ROW, &sent);
 	if (rc == RC_OK)
-		rc = find_sent(row.state, id, print);
-	return rc;
+		rc = find_sent(sent.state, id, print);
+	if (rc != RC_NOT_FOUND)
+		return rc;
+	rc = load_row(c, tx, CLAIMS, &claims);
+	store_tx_free(TAKE(tx));
+	if (rc == RC_OK)
+		k = find_claim(claims.state, id);
+	if (rc == RC_OK && k.life != 0 && k.life != store_node_life(store))
+		rc = store_node_is_over(store, k.life, &over);
+	return rc == RC_OK ? take_claim(c, id, print, over ? k.life : 0) : rc;
 }
 
 enum rc
@@ -169,27 +315,28 @@ eas_send_once(struct eas_call *c, const struct eas_send *q)
 		.protocol = "activesync",
 	};
 	struct err err = { "" };
-	enum rc rc;
+	enum rc rc = RC_OK;
 
+	if (!c->eas->deps.submit.fn)
+		return RC_UNSUPPORTED;
 	if (q->client_id.n > 0) {
-		rc = was_sent(c, id, print);
+		rc = claim(c, id, print);
 		if (rc == RC_OK)
 			log_info(c->log, "eas.send repeated", "client_id=%s",
 			         LOG_STR(q->client_id));
 		if (rc != RC_NOT_FOUND)
 			return rc;
+		rc = RC_OK;
 	}
-	if (!c->eas->deps.submit.fn)
-		return RC_UNSUPPORTED;
 	complete(c, q->message, &message);
 	submit.message = buf_span(&message);
-	if (q->save) {
+	if (q->save)
 		rc = store_content_new_mail(c->eas->deps.store, submit.message, &copy);
-		if (rc != RC_OK)
-			return rc;
-	}
-	rc = c->eas->deps.submit.fn(c->eas->deps.submit.arg, &submit, &err);
+	if (rc == RC_OK)
+		rc = c->eas->deps.submit.fn(c->eas->deps.submit.arg, &submit, &err);
 	if (rc != RC_OK) {
+		if (q->client_id.n > 0)
+			drop_claim(c, id);
 		log_info(c->log, "eas.send refused", "rc=%s why=%s",
 		         LOG_STR(span_str(rc_str(rc))), LOG_STR(span_str(err.text)));
 		return rc;

@@ -12,10 +12,10 @@ answer(struct eas_call *c, enum rc rc)
 {
 	if (rc == RC_OK)
 		eas_answer_http(c, 200);
-	else if (c->query.version >= 140)
-		eas_answer_status(c, eas_status_from_rc(c->command, rc));
+	else if (c->query.version >= 140 || rc == RC_AGAIN)
+		eas_answer_rc(c, rc);
 	else
-		eas_answer_http(c, rc == RC_AGAIN ? 503 : 500);
+		eas_answer_http(c, 500);
 }
 
 void

@@ -67,6 +67,12 @@ eas_sign_in_refuse(struct eas_sign_in *s)
 
 	switch (s->rc) {
 	case RC_AGAIN:
+		if (s->wait_ms == 0) { /* the directory cannot be asked */
+			http_set_headerf(r, "Retry-After", "%" PRIu64,
+			                 eas_retry_after_s());
+			http_respond_text(r, 503, "Try again later.");
+			break;
+		}
 		http_set_headerf(r, "Retry-After", "%" PRIu64, s->wait_ms / 1000 + 1);
 		http_respond_text(r, 503, "Too many attempts; try again later.");
 		break;

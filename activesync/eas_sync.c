@@ -15,6 +15,9 @@
 #include "base/clock.h"
 #include "base/encode.h"
 
+/* Requests of one device that are answered by several nodes at the same moment. */
+#define TRIES_MAX 4
+
 /* A first key far from those of earlier partnerships: an old key never fits by chance. */
 static uint64_t
 first_key(void)
@@ -105,20 +108,24 @@ eas_sync_match(struct eas_sync *s, struct eas_sync_collection *co, struct store_
 		co->row = (struct store_cursor){ .key = 0,
 			                         .state = SPAN(""),
 			                         .prev_state = SPAN(""),
-			                         .answer = SPAN("") };
+			                         .answer = SPAN(""),
+			                         .twin_state = SPAN("") };
 	else if (rc != RC_OK)
 		return rc;
 	if (co->key == 0) {
 		match_first(s, co, tx);
 		return RC_OK;
 	}
-	if (co->row.key != 0 && co->key == co->row.key) {
+	switch (store_cursor_match(&co->row, co->key)) {
+	case STORE_CURSOR_CURRENT:
 		co->match = EAS_SYNC_KEY_CURRENT;
 		state = co->row.state;
-	} else if (co->row.prev_key != 0 && co->key == co->row.prev_key) {
+		break;
+	case STORE_CURSOR_PREVIOUS:
 		co->match = EAS_SYNC_KEY_PREVIOUS;
 		state = co->row.prev_state;
-	} else {
+		break;
+	case STORE_CURSOR_UNKNOWN:
 		co->status = EAS_SYNC_BAD_KEY;
 		return RC_OK;
 	}
@@ -235,7 +242,8 @@ serve_all(struct eas_sync *s)
 			co->save = true;
 		} else {
 			/* Nothing to say; what was passed over need not be seen again. */
-			co->save = is_changed(&co->cursor, co->row.state);
+			co->save = is_changed(&co->cursor, co->row.state) ||
+			           co->row.twin_key != 0;
 		}
 	}
 	return rc;
@@ -247,29 +255,26 @@ save_cursor(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx 
 	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
 	AUTO_DONE(buf) struct buf answer = BUF_INIT(0);
 	char name[EAS_CURSOR_NAME_SIZE];
-	struct store_cursor row = co->row, now = { 0 };
-	enum rc rc;
+	struct store_cursor row = co->row;
 
-	eas_cursor_name(co->id, name);
-	rc = store_cursor_load(tx, s->c->device.number, name, s->c->arena, &now);
-	if (rc != RC_OK && rc != RC_NOT_FOUND)
-		return rc;
-	if (rc == RC_OK && now.key != co->row.key)
-		return RC_AGAIN; /* another node answered this device meanwhile */
 	eas_cursor_write(&co->cursor, &b);
 	if (co->new_key != 0 && co->new_key != co->row.key) {
-		if (co->match == EAS_SYNC_KEY_FIRST ||
-		    co->match == EAS_SYNC_KEY_CURRENT) {
-			row.prev_key = co->row.key;
-			row.prev_state = co->row.state;
-		}
+		store_cursor_advance(&row,
+		                     co->match == EAS_SYNC_KEY_PREVIOUS
+		                             ? STORE_CURSOR_PREVIOUS
+		                             : STORE_CURSOR_CURRENT,
+		                     buf_span(&b));
 		row.key = co->new_key;
 		if (co->results)
 			eas_sync_results_write(co->key, co->results, &answer);
 		row.answer = buf_span(&answer);
+	} else { /* it is in that state, so not in the twin's */
+		row.state = buf_span(&b);
+		row.twin_key = 0;
+		row.twin_state = SPAN("");
 	}
-	row.state = buf_span(&b);
-	return store_cursor_save(tx, s->c->device.number, name, &row);
+	return store_cursor_swap(tx, s->c->device.number, eas_cursor_name(co->id, name),
+	                         &row);
 }
 
 /* Cursors and the cached request in one commit; nothing is written when nothing moved. */
@@ -305,7 +310,7 @@ save_all(struct eas_sync *s)
 	}
 	if (rc == RC_OK && changed && !s->c->resumed) {
 		row = (struct store_cursor){ .key = 1, .state = buf_span(&cache) };
-		row.prev_state = row.answer = SPAN("");
+		row.prev_state = row.answer = row.twin_state = SPAN("");
 		rc = store_cursor_save(tx, s->c->device.number, EAS_SYNC_CACHE, &row);
 	}
 	return rc == RC_OK ? store_commit(&tx) : rc;
@@ -570,8 +575,9 @@ done(struct eas_sync *s)
 	}
 }
 
-void
-eas_sync_start(struct eas_call *c)
+/* RC_CONFLICT: another request of the device was answered meanwhile: to be done anew. */
+static enum rc
+start_once(struct eas_call *c)
 {
 	struct eas_sync s = { .c = c, .window = EAS_WINDOW_MAX };
 	uint64_t ms;
@@ -579,28 +585,41 @@ eas_sync_start(struct eas_call *c)
 	enum rc rc;
 
 	rc = read_request(&s, &status);
-	if (rc == RC_OK && status != EAS_STATUS_OK) {
+	if (rc != RC_OK)
+		return rc;
+	if (status != EAS_STATUS_OK) {
 		eas_answer_status(c, status);
-		return;
+		return RC_OK;
 	}
-	if (rc == RC_OK && s.is_stale) {
+	if (s.is_stale) {
 		/* The device has asked for something else meanwhile: its keys may have
 		 * moved on, and this answer could only confuse. */
 		eas_answer_http(c, 200);
-		return;
+		return RC_OK;
 	}
 	ms = s.wait_s * UINT64_C(1000);
-	if (rc == RC_OK && ms > 0 && !c->resumed &&
+	if (ms > 0 && !c->resumed &&
 	    (ms < c->eas->conf->heartbeat_min_ms ||
 	     ms > c->eas->conf->heartbeat_max_ms)) {
 		answer_limit(&s, ms < c->eas->conf->heartbeat_min_ms
 		                         ? c->eas->conf->heartbeat_min_ms
 		                         : c->eas->conf->heartbeat_max_ms);
-		return;
+		return RC_OK;
 	}
-	if (rc == RC_OK)
-		rc = run(&s);
+	rc = run(&s);
 	done(&s);
+	return rc;
+}
+
+void
+eas_sync_start(struct eas_call *c)
+{
+	enum rc rc = RC_CONFLICT;
+
+	for (int i = 0; rc == RC_CONFLICT && i < TRIES_MAX; i++) {
+		push_wait_free(TAKE(c->wait));
+		rc = start_once(c);
+	}
 	if (rc != RC_OK)
-		eas_answer_rc(c, rc);
+		eas_answer_rc(c, rc == RC_CONFLICT ? RC_AGAIN : rc);
 }

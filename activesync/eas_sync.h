@@ -98,7 +98,8 @@ void eas_sync_cache_write(const struct eas_sync *s, struct buf *out);
 enum rc eas_sync_cache_load(struct eas_sync *s, struct store_tx *tx) MUST_CHECK;
 
 /* eas_sync_client.c: applies the commands of all collections, durable on return. Failures
- * of single commands are in their results. */
+ * of single commands are in their results. RC_CONFLICT: another node answered the device
+ * meanwhile, nothing of the collection was applied. */
 enum rc eas_sync_client(struct eas_sync *s) MUST_CHECK;
 /* Results of an earlier request as the row keeps them. */
 void

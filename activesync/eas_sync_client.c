@@ -332,7 +332,7 @@ save_results(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx
 
 	eas_sync_results_write(co->key, co->results, &b);
 	co->row.answer = arena_span(s->c->arena, buf_span(&b));
-	return store_cursor_save(tx, s->c->device.number, eas_cursor_name(co->id, name),
+	return store_cursor_swap(tx, s->c->device.number, eas_cursor_name(co->id, name),
 	                         &co->row);
 }
 

@@ -19,7 +19,8 @@ store_cursor_load(struct store_tx *tx, uint32_t device, const char *name, struct
 	struct engine_stmt *st = NULL;
 	enum rc rc = sql_one(
 		tx->etx, &st,
-		"SELECT sync_key, state, prev_key, prev_state, answer, key_floor"
+		"SELECT sync_key, state, prev_key, prev_state, answer, key_floor,"
+		" twin_key, twin_state, version"
 		" FROM sync_cursor WHERE owner = $1 AND device = $2 AND name = $3",
 		I(tx->user), I(device), T(span_str(name)));
 
@@ -32,9 +33,21 @@ store_cursor_load(struct store_tx *tx, uint32_t device, const char *name, struct
 		.prev_state = arena_span(a, engine_bytes(st, 3)),
 		.answer = arena_span(a, engine_bytes(st, 4)),
 		.key_floor = col_u64(st, 5),
+		.twin_key = col_u64(st, 6),
+		.twin_state = arena_span(a, engine_bytes(st, 7)),
+		.version = col_u64(st, 8),
 	};
 	return RC_OK;
 }
+
+#define ROW                                                                              \
+	I(tx->user), I(device), T(span_str(name)), I(c->key), B(c->state),               \
+		I(c->prev_key), B(c->prev_state), B(c->answer), I(c->key_floor),         \
+		I(c->twin_key), B(c->twin_state)
+#define INSERT                                                                           \
+	"INSERT INTO sync_cursor (owner, device, name, sync_key, state, prev_key,"       \
+	" prev_state, answer, key_floor, twin_key, twin_state, version)"                 \
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)"
 
 enum rc
 store_cursor_save(struct store_tx *tx, uint32_t device, const char *name,
@@ -42,23 +55,89 @@ store_cursor_save(struct store_tx *tx, uint32_t device, const char *name,
 {
 	if (strlen(name) > NAME_MAX_BYTES)
 		return RC_TOO_BIG;
-	return sql_run(
-		tx->etx,
-		"INSERT INTO sync_cursor (owner, device, name, sync_key, state, prev_key,"
-		" prev_state, answer, key_floor)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-		" ON CONFLICT (owner, device, name) DO UPDATE SET"
-		" sync_key = excluded.sync_key, state = excluded.state,"
-		" prev_key = excluded.prev_key, prev_state = excluded.prev_state,"
-		" answer = excluded.answer, key_floor = excluded.key_floor",
-		I(tx->user), I(device), T(span_str(name)), I(c->key), B(c->state),
-		I(c->prev_key), B(c->prev_state), B(c->answer), I(c->key_floor));
+	return sql_run(tx->etx,
+	               INSERT
+	               " ON CONFLICT (owner, device, name) DO UPDATE SET"
+	               " sync_key = excluded.sync_key, state = excluded.state,"
+	               " prev_key = excluded.prev_key, prev_state = excluded.prev_state,"
+	               " answer = excluded.answer, key_floor = excluded.key_floor,"
+	               " twin_key = excluded.twin_key, twin_state = excluded.twin_state,"
+	               " version = sync_cursor.version + 1",
+	               ROW);
+}
+
+enum rc
+store_cursor_swap(struct store_tx *tx, uint32_t device, const char *name,
+                  struct store_cursor *c)
+{
+	uint64_t rows = 0;
+	enum rc rc;
+
+	if (strlen(name) > NAME_MAX_BYTES)
+		return RC_TOO_BIG;
+	if (c->version == 0)
+		rc = sql_run_rows(tx->etx, &rows,
+		                  INSERT " ON CONFLICT (owner, device, name) DO NOTHING",
+		                  ROW);
+	else
+		rc = sql_run_rows(
+			tx->etx, &rows,
+			"UPDATE sync_cursor SET sync_key = $4, state = $5, prev_key = $6,"
+			" prev_state = $7, answer = $8, key_floor = $9, twin_key = $10,"
+			" twin_state = $11, version = version + 1"
+			" WHERE owner = $1 AND device = $2 AND name = $3"
+			" AND version = $12",
+			ROW, I(c->version));
+	if (!rc && rows == 0)
+		rc = RC_CONFLICT;
+	if (!rc)
+		c->version++;
+	return rc;
+}
+
+enum store_cursor_match
+store_cursor_match(struct store_cursor *c, uint64_t key)
+{
+	if (key == 0)
+		return STORE_CURSOR_UNKNOWN;
+	if (key == c->twin_key) {
+		struct span state = c->twin_state;
+
+		c->twin_key = c->key;
+		c->twin_state = c->state;
+		c->key = key;
+		c->state = state;
+	}
+	if (key == c->key)
+		return STORE_CURSOR_CURRENT;
+	return key == c->prev_key ? STORE_CURSOR_PREVIOUS : STORE_CURSOR_UNKNOWN;
 }
 
 uint64_t
 store_cursor_next_key(const struct store_cursor *c)
 {
-	return c->key + 1 > c->key_floor ? c->key + 1 : c->key_floor;
+	uint64_t last = c->key > c->twin_key ? c->key : c->twin_key;
+
+	return last + 1 > c->key_floor ? last + 1 : c->key_floor;
+}
+
+void
+store_cursor_advance(struct store_cursor *c, enum store_cursor_match match,
+                     struct span state)
+{
+	uint64_t next = store_cursor_next_key(c);
+
+	if (match == STORE_CURSOR_PREVIOUS) {
+		c->twin_key = c->key;
+		c->twin_state = c->state;
+	} else {
+		c->prev_key = c->key;
+		c->prev_state = c->key != 0 ? c->state : SPAN("");
+		c->twin_key = 0;
+		c->twin_state = SPAN("");
+	}
+	c->key = next;
+	c->state = state;
 }
 
 enum rc

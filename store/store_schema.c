@@ -203,6 +203,14 @@ static const char *const shard_4[] = {
 	NULL,
 };
 
+/* twin: another state that the device may be in; version: grows with every write. */
+static const char *const shard_5[] = {
+	"ALTER TABLE sync_cursor ADD COLUMN twin_key BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE sync_cursor ADD COLUMN twin_state BYTEA NOT NULL DEFAULT ''",
+	"ALTER TABLE sync_cursor ADD COLUMN version BIGINT NOT NULL DEFAULT 1",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -353,7 +361,8 @@ static const char *const blobs_1[] = {
 	NULL,
 };
 
-static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4 };
+static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4,
+	                                          shard_5 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
 	                                              directory_3 };
 static const char *const *const queue_steps[] = { queue_1, queue_2, queue_3 };
