@@ -211,7 +211,7 @@ park(struct eas_request *q)
 	if (!c->resumed)
 		q->deadline_ms = clock_mono_ms() + c->wait_ms;
 	drop_call(q);
-	http_drop_body(q->r);
+	http_park(q->r);
 	http_on_drain(q->r, on_drain);
 	if (q->expired || q->superseded) { /* not listed: a newer one may be */
 		eas_request_end(q);

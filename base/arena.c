@@ -43,10 +43,8 @@ arena_new(void)
 }
 
 void
-arena_free(struct arena *a)
+arena_clear(struct arena *a)
 {
-	if (!a)
-		return;
 	/* A hook may still allocate, or add a hook. */
 	while (a->hooks) {
 		struct hook *h = a->hooks;
@@ -60,6 +58,16 @@ arena_free(struct arena *a)
 		a->chunks = c->next;
 		free(c);
 	}
+	a->used = 0;
+	a->chunk_size = CHUNK_FIRST;
+}
+
+void
+arena_free(struct arena *a)
+{
+	if (!a)
+		return;
+	arena_clear(a);
 	free(a);
 }
 

@@ -13,6 +13,8 @@ struct arena;
 struct arena *arena_new(void);
 /* Runs the hooks of arena_on_free, newest first, then frees all. */
 void arena_free(struct arena *a);
+/* The same, but a stays and is empty: for what waits with an arena that it may need. */
+void arena_clear(struct arena *a);
 AUTO_DEFINE(arena);
 
 /* Aligned for any type, zeroed. Aborts when memory is out. */

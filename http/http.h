@@ -45,7 +45,7 @@ struct http_header {
 	struct span value; /* trimmed */
 };
 
-/* Read by handlers; spans lie in the request's arena. */
+/* Read by handlers; spans live as long as the request, or until http_park(). */
 struct http_request {
 	struct arena *arena;
 	struct log_ctx log; /* sess= peer= req= */
@@ -109,9 +109,12 @@ void http_on_drain(struct http_request *r, http_gone_fn *fn);
 void http_hold(struct http_request *r);
 void http_release(struct http_request *r);
 bool http_is_gone(const struct http_request *r);
-/* A waiting request gives back the body and what was parsed of it: drops the body bytes.
+/*
+ * r waits for long from here on: its body, head, query and all that lies in its arena go.
+ * What stays: log, peer, loop, user_data, the name of its path, and what is needed to
+ * answer.
  */
-void http_drop_body(struct http_request *r);
+void http_park(struct http_request *r);
 
 /* Headers of the answer, before http_respond(); copied. Date, Server and Content-Length
  * come by themselves. */

@@ -3,8 +3,9 @@
  * http_private.h - what the files of http/ share: server, lane, connection, exchange.
  *
  * A lane is what the server has on one loop. A connection speaks one version through
- * struct http_version; an exchange is one request with its answer, in one block of memory
- * with its head. All of it is the loop's; only the counters and the lane list are shared.
+ * struct http_version; an exchange is one request with its answer; its head is a block of
+ * memory of its own, which goes when the request is parked. All of it is the loop's; only
+ * the counters and the lane list are shared.
  */
 #ifndef HTTP_HTTP_PRIVATE_H
 #define HTTP_HTTP_PRIVATE_H
@@ -131,7 +132,8 @@ struct http_exchange {
 	void *h2; /* struct h2_stream */
 	struct buf body;
 	uint64_t began_ms;
-	uint32_t head_n; /* bytes at the end of the block */
+	struct http_header *head; /* with the bytes of all spans behind; NULL: parked */
+	uint32_t head_n;          /* bytes of it */
 	uint16_t holds;
 	bool is_handed : 1;      /* the handler has been called */
 	bool is_dispatching : 1; /* ... and is on the stack */
@@ -145,7 +147,7 @@ struct http_exchange {
 	bool keeps_alive : 1; /* the client's wish */
 	bool expects_continue : 1;
 	bool takes_gzip : 1;
-	struct http_header headers[]; /* and the head's bytes behind them */
+	char log_fields[]; /* of r.log; ends with the peer */
 };
 
 static inline struct http_exchange *

@@ -7,6 +7,7 @@
  * the last hold was released.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/encode.h"
@@ -65,31 +66,44 @@ takes_gzip(struct span value)
 }
 
 static size_t
-head_size(const struct http_head *h, const char *peer)
+head_size(const struct http_head *h)
 {
-	size_t n = h->method.n + h->path.n + h->query.n + h->host.n + strlen(peer) + 1;
+	size_t n = h->n_headers * sizeof(h->headers[0]) + h->method.n + h->path.n +
+	           h->query.n + h->host.n;
 	for (size_t i = 0; i < h->n_headers; i++)
 		n += h->headers[i].name.n + h->headers[i].value.n;
 	return n;
 }
 
 static bool
-fill(struct http_exchange *x, const struct http_head *h, const char *peer)
+fill(struct http_exchange *x, const struct http_head *h)
 {
 	struct http_request *r = &x->r;
-	struct filler f = { (char *)(x->headers + h->n_headers) };
+	x->head_n = (uint32_t)head_size(h);
+	x->head = xmalloc(x->head_n ? x->head_n : 1);
+	struct filler f = { (char *)(x->head + h->n_headers) };
 	for (size_t i = 0; i < h->n_headers; i++) {
-		x->headers[i].name = put_lower(&f, h->headers[i].name);
-		x->headers[i].value = put(&f, h->headers[i].value);
+		x->head[i].name = put_lower(&f, h->headers[i].name);
+		x->head[i].value = put(&f, h->headers[i].value);
 	}
-	r->headers = x->headers;
+	r->headers = x->head;
 	r->n_headers = h->n_headers;
 	r->method = put(&f, h->method);
 	r->query = put(&f, h->query);
 	r->host = put_lower(&f, h->host);
-	r->peer = put(&f, span_of(peer, strlen(peer) + 1)).p;
 	r->path = span_of(f.at, 0);
 	return http_path_decode(h->path, f.at, &r->path.n);
+}
+
+static void
+drop_head(struct http_exchange *x)
+{
+	if (!x->head)
+		return;
+	/* Credentials are among the headers. */
+	mem_wipe(x->head, x->head_n);
+	free(x->head);
+	x->head = NULL;
 }
 
 static void
@@ -98,21 +112,30 @@ exchange_free(struct http_exchange *x)
 	arena_free(x->r.arena);
 	http_answer_free(x->answer);
 	buf_done(&x->body);
-	log_ctx_done(&x->r.log);
-	/* Credentials are among the headers. */
-	mem_wipe(x->headers + x->r.n_headers, x->head_n);
+	drop_head(x);
 	free(x);
+}
+
+/* With the log's fields behind it. */
+static struct http_exchange *
+exchange_alloc(struct http_conn *c)
+{
+	static const char form[] = "sess=h%x req=%u peer=%s";
+	const char *peer = stream_peer(c->stream);
+	int n = snprintf(NULL, 0, form, c->id, c->n_requests, peer);
+	struct http_exchange *x = xcalloc(1, sizeof(*x) + (size_t)n + 1);
+	snprintf(x->log_fields, (size_t)n + 1, form, c->id, c->n_requests, peer);
+	x->r.log.fields = x->log_fields;
+	x->r.peer = x->log_fields + (size_t)n - strlen(peer);
+	return x;
 }
 
 int
 http_exchange_new(struct http_conn *c, const struct http_head *h,
                   struct http_exchange **ret)
 {
-	const char *peer = stream_peer(c->stream);
-	size_t head_n = head_size(h, peer);
-	struct http_exchange *x =
-		xcalloc(1, sizeof(*x) + h->n_headers * sizeof(x->headers[0]) + head_n);
-	x->head_n = (uint32_t)head_n;
+	c->n_requests++;
+	struct http_exchange *x = exchange_alloc(c);
 	x->conn = c;
 	x->began_ms = loop_now_ms(c->lane->loop);
 	x->r.arena = arena_new();
@@ -125,14 +148,12 @@ http_exchange_new(struct http_conn *c, const struct http_head *h,
 	x->expects_continue = h->expects_continue;
 	buf_init(&x->body, c->server->conf.body_max);
 	list_init(&x->link);
-	if (!fill(x, h, peer)) {
+	if (!fill(x, h)) {
 		exchange_free(x);
 		return 400;
 	}
 	x->is_head = span_is(x->r.method, "HEAD");
 	x->takes_gzip = takes_gzip(http_header_get(&x->r, "accept-encoding"));
-	log_ctx_init(&x->r.log, NULL, "sess=h%x req=%u peer=%s", c->id, ++c->n_requests,
-	             peer);
 	list_push_back(&c->exchanges, &x->link);
 	*ret = x;
 	return 0;
@@ -298,11 +319,33 @@ http_is_gone(const struct http_request *r)
 	return http_exchange_of(r)->is_gone;
 }
 
-void
-http_drop_body(struct http_request *r)
+/* What the log says of a parked request's method. */
+static struct span
+known_method(struct span method)
 {
-	buf_done(&http_exchange_of(r)->body);
-	r->body = (struct span){ 0 };
+	static const char *const known[] = { "POST", "GET", "PUT" };
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (span_is(method, known[i]))
+			return span_str(known[i]);
+	}
+	return SPAN("");
+}
+
+void
+http_park(struct http_request *r)
+{
+	struct http_exchange *x = http_exchange_of(r);
+	const struct http_route *route = NULL;
+	if (x->conn)
+		route = http_route_find(x->conn->server, r->path);
+	r->path = route ? span_of(route->path, route->n) : SPAN("");
+	r->method = known_method(r->method);
+	r->query = r->host = r->body = SPAN("");
+	r->headers = NULL;
+	r->n_headers = 0;
+	drop_head(x);
+	buf_done(&x->body);
+	arena_clear(r->arena);
 }
 
 /* --- what handlers ask --- */

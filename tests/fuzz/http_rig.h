@@ -45,7 +45,7 @@ rig_wait(struct http_request *r, void *arg UNUSED)
 	if (rig_waiting)
 		http_respond_text(rig_waiting, 200, "next");
 	rig_waiting = r;
-	http_drop_body(r);
+	http_park(r);
 	http_on_gone(r, rig_gone);
 }
 

@@ -157,6 +157,30 @@ lists_keep_their_order_and_can_lose_what_is_walked(void **state UNUSED)
 	assert_int_equal(list_first(&a, struct item, link)->v, 5);
 }
 
+static void
+count(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void
+a_cleared_arena_is_as_a_new_one(void **state UNUSED)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	int runs = 0;
+	arena_clear(a);
+	arena_on_free(a, count, &runs);
+	for (int i = 0; i < 100; i++)
+		(void)arena_alloc(a, 1000);
+	arena_clear(a);
+	assert_int_equal(runs, 1);
+	assert_int_equal(arena_used(a), 0);
+	assert_string_equal(arena_strdup(a, "again"), "again");
+	arena_clear(a);
+	assert_int_equal(runs, 1);
+}
+
 int
 main(void)
 {
@@ -165,6 +189,7 @@ main(void)
 		cmocka_unit_test(what_is_used_is_counted),
 		cmocka_unit_test(strings_are_copies_with_an_end),
 		cmocka_unit_test(hooks_run_newest_first_and_may_add_more),
+		cmocka_unit_test(a_cleared_arena_is_as_a_new_one),
 		cmocka_unit_test(lists_keep_their_order_and_can_lose_what_is_walked),
 	};
 

@@ -524,17 +524,33 @@ an_answered_request_that_is_held_stays(void **state)
 }
 
 static void
-dropping_the_body_frees_it(void **state)
+a_parked_request_keeps_what_it_needs_to_be_answered(void **state)
 {
 	struct http_fixture *f = *state;
-	say(f, "POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
-	assert_true(span_is(f->waiting->body, "abc"));
-	http_drop_body(f->waiting);
-	assert_int_equal(f->waiting->body.n, 0);
-	assert_null(http_exchange_of(f->waiting)->body.p);
-	http_respond_text(f->waiting, 200, "ok");
+	say(f, "POST /wait?q=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+	       "Accept-Encoding: gzip\r\nAuthorization: Basic YTpi\r\n\r\nabc");
+	struct http_request *r = f->waiting;
+	struct span user, password;
+	assert_true(span_is(r->body, "abc"));
+	assert_int_equal(http_basic_auth(r, &user, &password), RC_OK);
+	http_park(r);
+	assert_int_equal(r->body.n, 0);
+	assert_null(http_exchange_of(r)->body.p);
+	assert_null(http_exchange_of(r)->head);
+	assert_int_equal(arena_used(r->arena), 0);
+	assert_null(http_header_get(r, "authorization").p);
+	assert_int_equal(r->query.n, 0);
+	assert_true(span_is(r->method, "POST"));
+	assert_true(span_is(r->path, "/wait"));
+	assert_non_null(strstr(r->log.fields, "req=1 peer=unix"));
+	assert_string_equal(r->peer, "unix");
+	http_respond_text(r, 200, "ok");
 	fixture_turns(f);
 	assert_true(got(f, "200 OK"));
+	say(f, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+	http_park(f->waiting);
+	fixture_hang_up(f);
+	assert_int_equal(f->gone, 1);
 }
 
 /* --- answers --- */
@@ -807,7 +823,7 @@ main(void)
 		CASE(a_waiting_request_whose_client_goes_is_cancelled_at_once),
 		CASE(a_held_request_outlives_its_client),
 		CASE(an_answered_request_that_is_held_stays),
-		CASE(dropping_the_body_frees_it),
+		CASE(a_parked_request_keeps_what_it_needs_to_be_answered),
 		CASE(a_long_answer_comes_in_slices_as_the_client_reads),
 		CASE(a_slow_producer_says_when_it_is_ready),
 		CASE(a_producer_hears_that_its_client_has_gone),
