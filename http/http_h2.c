@@ -4,7 +4,8 @@
  *
  * nghttp2 is called only from the loop's own callbacks (input, drained output, timer,
  * post). Inside of it our callbacks only note what has happened; handlers are called when
- * it has returned, and answers wait for the next post. So neither is ever re-entered.
+ * it has returned, and their answers are noted too. So neither is ever re-entered, and no
+ * session is in the lane's window while another one is at work.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -47,16 +48,30 @@ dispatch(struct http_conn *c, struct h2_stream *s)
 	}
 }
 
+static void submit(struct h2_stream *s);
+
+static void
+run_event(struct http_conn *c, struct h2_stream *s)
+{
+	if (s->is_closed) {
+		end_stream(c, s);
+	} else if (s->x && s->is_whole && !s->x->is_handed && !s->x->is_answered) {
+		dispatch(c, s);
+	} else if (s->x && s->x->is_answered && !s->is_submitted) {
+		submit(s);
+	} else if (s->is_ready) {
+		s->is_ready = false;
+		nghttp2_session_resume_data(http_h2_session(c), s->id);
+	}
+}
+
 static void
 run_events(struct http_conn *c)
 {
 	while (!list_is_empty(&c->h2->events)) {
 		struct h2_stream *s = list_first(&c->h2->events, struct h2_stream, event);
 		list_remove(&s->event);
-		if (s->is_closed)
-			end_stream(c, s);
-		else if (s->x && s->is_whole && !s->x->is_handed && !s->x->is_answered)
-			dispatch(c, s);
+		run_event(c, s);
 	}
 }
 
@@ -116,7 +131,10 @@ h2_run(struct http_conn *c)
 	run_events(c);
 	while (stream_output_len(c->stream) < HTTP_OUTPUT_HIGH) {
 		const uint8_t *p;
-		ssize_t n = nghttp2_session_mem_send(h2->session, &p);
+		nghttp2_session *session = http_h2_session(c);
+		h2_window_hold(c->lane->h2, true);
+		ssize_t n = nghttp2_session_mem_send(session, &p);
+		h2_window_hold(c->lane->h2, false);
 		if (n <= 0)
 			break;
 		stream_write(c->stream, span_of((const char *)p, (size_t)n));
@@ -128,8 +146,8 @@ h2_run(struct http_conn *c)
 		stream_pause(c->stream);
 	else
 		stream_resume(c->stream);
-	if (!nghttp2_session_want_read(h2->session) &&
-	    !nghttp2_session_want_write(h2->session)) {
+	nghttp2_session *session = http_h2_session(c);
+	if (!nghttp2_session_want_read(session) && !nghttp2_session_want_write(session)) {
 		h2->is_closing = true;
 		http_conn_close(c);
 		return;
@@ -141,14 +159,16 @@ static void
 h2_on_input(struct http_conn *c)
 {
 	struct span in = stream_input(c->stream);
-	ssize_t n = nghttp2_session_mem_recv(c->h2->session, (const uint8_t *)in.p, in.n);
+	nghttp2_session *session = http_h2_session(c);
+	h2_window_hold(c->lane->h2, true);
+	ssize_t n = nghttp2_session_mem_recv(session, (const uint8_t *)in.p, in.n);
+	h2_window_hold(c->lane->h2, false);
 	if (n < 0) {
 		/* FLOODED, BAD_CLIENT_MAGIC, out of memory: nothing to say any more. */
 		http_conn_log_refusal(c, 0, nghttp2_strerror((int)n));
-		nghttp2_session_terminate_session(c->h2->session,
-		                                  n == NGHTTP2_ERR_FLOODED
-		                                          ? NGHTTP2_ENHANCE_YOUR_CALM
-		                                          : NGHTTP2_PROTOCOL_ERROR);
+		nghttp2_session_terminate_session(
+			session, n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM
+							  : NGHTTP2_PROTOCOL_ERROR);
 	}
 	stream_consume(c->stream, in.n);
 	h2_run(c);
@@ -158,11 +178,11 @@ static void
 stop_slow_stream(struct http_conn *c, struct h2_stream *s)
 {
 	if (s->is_lingering) {
-		nghttp2_submit_rst_stream(c->h2->session, NGHTTP2_FLAG_NONE, s->id,
+		nghttp2_submit_rst_stream(http_h2_session(c), NGHTTP2_FLAG_NONE, s->id,
 		                          NGHTTP2_NO_ERROR);
 	} else if (s->is_whole) {
 		http_conn_log_refusal(c, 0, "answer not taken");
-		nghttp2_submit_rst_stream(c->h2->session, NGHTTP2_FLAG_NONE, s->id,
+		nghttp2_submit_rst_stream(http_h2_session(c), NGHTTP2_FLAG_NONE, s->id,
 		                          NGHTTP2_CANCEL);
 	} else if (s->x) {
 		s->refuse = 408;
@@ -179,7 +199,7 @@ h2_on_timer(struct http_conn *c)
 {
 	struct http_h2 *h2 = c->h2;
 	if (list_is_empty(&h2->streams) && idle_left(c) == 0)
-		nghttp2_session_terminate_session(h2->session, NGHTTP2_NO_ERROR);
+		nghttp2_session_terminate_session(http_h2_session(c), NGHTTP2_NO_ERROR);
 	list_each_safe(s, &h2->streams, struct h2_stream, link) {
 		if (time_left(c, s) == 0)
 			stop_slow_stream(c, s);
@@ -255,12 +275,15 @@ add_nv(nghttp2_nv *nv, size_t *n, struct arena *a, const char *name, const char 
 }
 
 static void
-submit(struct h2_stream *s, struct arena *arena)
+submit(struct h2_stream *s)
 {
 	struct http_exchange *x = s->x;
 	struct http_answer *a = x->answer;
+	AUTO(arena)
+	struct arena *arena = arena_new();
 	const char *name, *value;
 	size_t n = 0, n_fields = 4;
+	s->is_submitted = true;
 	for (size_t at = 0; http_answer_field(a, &at, &name, &value);)
 		n_fields++;
 	nghttp2_nv *nv = arena_array(arena, n_fields, nghttp2_nv);
@@ -278,22 +301,19 @@ submit(struct h2_stream *s, struct arena *arena)
 	bool has_body = http_answer_has_body(x) && (a->more || a->out.len > 0);
 	s->has_answer = !has_body;
 	s->moved_ms = loop_now_ms(x->r.loop);
-	nghttp2_submit_response(x->conn->h2->session, s->id, nv, n,
+	nghttp2_submit_response(http_h2_session(x->conn), s->id, nv, n,
 	                        has_body ? &provider : NULL);
+	if (a->more && !http_answer_has_body(x) && !http_answer_discard(x))
+		s->has_answer = false; /* its producer hears of the end by on_gone */
 }
 
 static void
 h2_respond(struct http_exchange *x)
 {
 	struct h2_stream *s = x->h2;
-	struct http_answer *a = x->answer;
 	if (!s || s->is_closed)
 		return; /* its end is among the events */
-	AUTO(arena)
-	struct arena *arena = arena_new();
-	submit(s, arena);
-	if (a->more && !http_answer_has_body(x) && !http_answer_discard(x))
-		s->has_answer = false; /* its producer hears of the end by on_gone */
+	http_h2_note(x->conn, s);
 	http_conn_post(x->conn);
 }
 
@@ -304,7 +324,8 @@ h2_body_ready(struct http_exchange *x)
 	if (!s || s->is_closed || !x->answer->is_deferred)
 		return;
 	x->answer->is_deferred = false;
-	nghttp2_session_resume_data(x->conn->h2->session, s->id);
+	s->is_ready = true;
+	http_h2_note(x->conn, s);
 	http_conn_post(x->conn);
 }
 
@@ -313,9 +334,9 @@ h2_body_ready(struct http_exchange *x)
 static void
 h2_drain(struct http_conn *c)
 {
-	struct http_h2 *h2 = c->h2;
-	nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE,
-	                      nghttp2_session_get_last_proc_stream_id(h2->session),
+	nghttp2_session *session = http_h2_session(c);
+	nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
+	                      nghttp2_session_get_last_proc_stream_id(session),
 	                      NGHTTP2_NO_ERROR, NULL, 0);
 	http_conn_post(c);
 }
@@ -329,7 +350,7 @@ h2_done(struct http_conn *c)
 		http_h2_drop_head(s);
 		free(s);
 	}
-	nghttp2_session_del(h2->session);
+	h2_window_close(c->lane->h2, &h2->guest);
 	free(h2);
 	c->h2 = NULL;
 }
@@ -348,8 +369,8 @@ http_h2_begin(struct http_conn *c)
 	c->h2 = h2;
 	list_init(&h2->streams);
 	list_init(&h2->events);
-	h2->session = http_h2_session_new(c);
-	if (nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings,
+	http_h2_open(c);
+	if (nghttp2_submit_settings(http_h2_session(c), NGHTTP2_FLAG_NONE, settings,
 	                            ARRAY_LEN(settings)) != 0)
 		abort();
 	if (atomic_load(&c->server->draining))

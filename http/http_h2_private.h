@@ -8,6 +8,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "http/http_h2_window.h"
 #include "http/http_private.h"
 
 struct h2_field {
@@ -33,6 +34,8 @@ struct h2_stream {
 	bool is_ended;     /* the peer has said END_STREAM */
 	bool has_answer;   /* submitted, to the last byte */
 	bool is_lingering; /* all is said; the peer may stop by itself before we reset */
+	bool is_submitted; /* nghttp2 has the answer's head */
+	bool is_ready;     /* a body that was deferred goes on */
 };
 
 struct h2_budget {
@@ -41,7 +44,7 @@ struct h2_budget {
 };
 
 struct http_h2 {
-	nghttp2_session *session;
+	struct h2_guest guest;
 	struct list streams;
 	struct list events; /* streams that something happened to */
 	struct h2_budget resets;
@@ -53,7 +56,9 @@ struct http_h2 {
 };
 
 /* --- http_h2_recv.c --- */
-nghttp2_session *http_h2_session_new(struct http_conn *c);
+void http_h2_open(struct http_conn *c);
+/* c's session, in the window of its lane: until another one is asked for. */
+nghttp2_session *http_h2_session(struct http_conn *c);
 /* Something happened to s that run_events() must see. */
 void http_h2_note(struct http_conn *c, struct h2_stream *s);
 /* GOAWAY with ENHANCE_YOUR_CALM, once. */

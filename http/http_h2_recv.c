@@ -23,7 +23,8 @@
 #define CONTINUATIONS_MAX 8
 /* The bodies that one connection may have us hold, as a multiple of body_max. */
 #define BODIES_MAX 2UL
-#define DEFLATE_TABLE_SIZE 4096
+/* What we would remember of our own answers, to write the next ones shorter. */
+#define DEFLATE_TABLE_SIZE 0
 
 /* --- budgets --- */
 
@@ -48,7 +49,7 @@ http_h2_calm_down(struct http_conn *c, const char *why)
 		return;
 	h2->is_calm = true;
 	http_conn_log_refusal(c, 0, why);
-	nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
+	nghttp2_session_terminate_session(http_h2_session(c), NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 /* --- what nghttp2 tells --- */
@@ -188,7 +189,7 @@ on_head(struct http_conn *c, struct h2_stream *s)
 	} else if (h.expects_continue) {
 		nghttp2_nv nv = { (uint8_t *)":status", (uint8_t *)"100", 7, 3,
 			          NGHTTP2_NV_FLAG_NONE };
-		nghttp2_submit_headers(c->h2->session, 0, s->id, NULL, &nv, 1, NULL);
+		nghttp2_submit_headers(http_h2_session(c), 0, s->id, NULL, &nv, 1, NULL);
 	}
 }
 
@@ -304,11 +305,17 @@ on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 /* --- the session --- */
 
 nghttp2_session *
-http_h2_session_new(struct http_conn *c)
+http_h2_session(struct http_conn *c)
+{
+	h2_window_enter(c->lane->h2, &c->h2->guest);
+	return c->h2->guest.session;
+}
+
+void
+http_h2_open(struct http_conn *c)
 {
 	nghttp2_session_callbacks *cb;
 	nghttp2_option *option;
-	nghttp2_session *session;
 	if (nghttp2_session_callbacks_new(&cb) != 0 || nghttp2_option_new(&option) != 0)
 		abort();
 	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
@@ -325,9 +332,10 @@ http_h2_session_new(struct http_conn *c)
 	nghttp2_option_set_stream_reset_rate_limit(option, 2UL * RESETS_MAX, RESETS_RATE);
 	nghttp2_option_set_max_continuations(option, CONTINUATIONS_MAX);
 	nghttp2_option_set_max_deflate_dynamic_table_size(option, DEFLATE_TABLE_SIZE);
-	if (nghttp2_session_server_new2(&session, cb, c, option) != 0)
+	if (!c->lane->h2)
+		c->lane->h2 = h2_window_new();
+	if (!h2_window_open(c->lane->h2, &c->h2->guest, cb, c, option))
 		abort();
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(cb);
-	return session;
 }

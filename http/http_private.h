@@ -36,6 +36,7 @@ struct http_lane {
 	struct loop *loop;
 	struct list conns;
 	struct http_header *headers; /* room for one head while it is parsed */
+	struct h2_window *h2;        /* NULL before the first connection of HTTP/2 */
 	int64_t date_s;              /* of date */
 	char date[32];
 };

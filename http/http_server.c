@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/metric.h"
+#include "http/http_h2_window.h"
 #include "http/http_private.h"
 
 static struct metric metric_conns =
@@ -48,6 +49,7 @@ http_server_free(struct http_server *s)
 	for (struct http_lane *lane = s->lanes, *next; lane; lane = next) {
 		next = lane->next;
 		free(lane->headers);
+		h2_window_free(lane->h2);
 		free(lane);
 	}
 	for (size_t i = 0; i < s->n_routes; i++)

@@ -6,6 +6,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "http/http_gzip.h"
+#include "http/http_h2_private.h"
 #include "tests/unit/http_fixture.h"
 
 #define STREAMS 400
@@ -570,6 +571,110 @@ what_is_no_http2_is_closed(void **state)
 	assert_int_equal(http_server_connections(f->server), 0);
 }
 
+/* --- many sessions in one window --- */
+
+#define CROWD 5
+
+struct one {
+	struct h2_client client;
+	int fd;
+	struct buf got;
+	struct http_request *waiting;
+	size_t wait, upload;
+};
+
+/* Makes o the fixture's connection, and what was that o's. */
+static void
+swap(struct http_fixture *f, struct one *o)
+{
+	struct one was = { .client = client, .fd = f->fd, .got = f->got };
+	client = o->client;
+	f->fd = o->fd;
+	f->got = o->got;
+	o->client = was.client;
+	o->fd = was.fd;
+	o->got = was.got;
+}
+
+/* Each has an upload under way in pieces, a request that waits, and long answers. */
+static void
+sessions_that_take_turns_do_not_mix(void **state)
+{
+	struct http_fixture *f = *state;
+	struct one crowd[CROWD] = { 0 };
+	char piece[700], path[32];
+	for (int k = 0; k < CROWD; k++) {
+		crowd[k].fd = -1;
+		swap(f, &crowd[k]);
+		begin_client(f, 65535);
+		crowd[k].wait = get(f, "/wait");
+		crowd[k].waiting = f->waiting;
+		snprintf(path, sizeof(path), "/echo/%d", k);
+		crowd[k].upload = ask(f, "POST", path, true, "for", path);
+		swap(f, &crowd[k]);
+	}
+	for (int round = 0; round < 40; round++) {
+		for (int k = 0; k < CROWD; k++) {
+			swap(f, &crowd[k]);
+			memset(piece, 'a' + k, sizeof(piece));
+			client.upload = span_of(piece, sizeof(piece));
+			client.upload_ends = round == 39;
+			nghttp2_session_resume_data(client.session,
+			                            2 * (int32_t)crowd[k].upload + 1);
+			pump(f);
+			if (round % 7 == k) {
+				f->slices_left = 30;
+				size_t i = get(f, "/stream");
+				assert_int_equal(client.body[i].len, 300000);
+			}
+			swap(f, &crowd[k]);
+		}
+	}
+	for (int k = 0; k < CROWD; k++)
+		http_respond_text(crowd[k].waiting, 200, "awake %d", k);
+	for (int k = 0; k < CROWD; k++) {
+		swap(f, &crowd[k]);
+		pump(f);
+		snprintf(path, sizeof(path), "awake %d", k);
+		assert_true(body_has(crowd[k].wait, path));
+		snprintf(path, sizeof(path), "path=/echo/%d ", k);
+		struct buf *b = &client.body[crowd[k].upload];
+		assert_true(body_has(crowd[k].upload, path));
+		size_t at = span_ifind(buf_span(b), SPAN("body="));
+		assert_int_equal(b->len - at, 5 + 40 * sizeof(piece) + 1);
+		for (size_t i = at + 5; i < b->len - 1; i++)
+			assert_int_equal(b->p[i], 'a' + k);
+		assert_int_equal(client.error[crowd[k].upload], 0);
+		nghttp2_session_del(client.session);
+		for (size_t i = 0; i < STREAMS; i++)
+			buf_done(&client.body[i]);
+		buf_done(&f->got);
+		close(f->fd);
+		f->got = (struct buf){ 0 };
+		client = (struct h2_client){ 0 };
+		swap(f, &crowd[k]);
+	}
+	/* The first of all, which slept through it. */
+	assert_int_equal(client.status[get(f, "/echo")], 200);
+}
+
+static void
+a_session_that_waits_is_small(void **state)
+{
+	struct http_fixture *f = *state;
+	size_t i = get(f, "/echo");
+	assert_int_equal(client.status[i], 200);
+	i = ask(f, "POST", "/wait", false, "authorization", "Basic YWxpY2U6c2VjcmV0");
+	struct http_conn *c = http_exchange_of(f->waiting)->conn;
+	http_park(f->waiting);
+	size_t cost = h2_window_cost(c->lane->h2, &c->h2->guest);
+	/* Its client's header table has seven fields. */
+	assert_in_range(cost, 500, 3500);
+	http_respond_text(f->waiting, 200, "awake");
+	pump(f);
+	assert_true(body_has(i, "awake"));
+}
+
 int
 main(void)
 {
@@ -597,6 +702,8 @@ main(void)
 		CASE(a_flood_of_continuations_ends_the_connection),
 		CASE(a_head_that_does_not_end_is_timed_out),
 		CASE(what_is_no_http2_is_closed),
+		CASE(sessions_that_take_turns_do_not_mix),
+		CASE(a_session_that_waits_is_small),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
