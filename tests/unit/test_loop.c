@@ -659,7 +659,8 @@ no_loop_may_come_behind_loops_apart(void **state UNUSED)
 		struct loop *late;
 		struct rlimit no_core = { 0 };
 		(void)setrlimit(RLIMIT_CORE, &no_core);
-		(void)freopen("/dev/null", "w", stderr);
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(1);
 		(void)signal(SIGABRT, SIG_DFL);
 		_exit(loop_new("late", &late));
 	}
