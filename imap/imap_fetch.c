@@ -240,14 +240,33 @@ gather(struct imap_run *r, struct store_tx *tx, struct fetch *f)
 	return RC_OK;
 }
 
+/* What is told stands for the new modseq, so it must have what others (on other nodes)
+ * have changed since the look. */
+static enum rc
+mark_one(struct store_tx *tx, struct fetch *f, struct imap_view *v,
+         struct store_item *item)
+{
+	struct store_item_change change = { .flags_on = STORE_FLAG_SEEN };
+	struct store_item now;
+
+	enum rc rc = store_item_load(tx, v->collection, item->uid, f->batch, &now);
+	if (rc == RC_OK)
+		rc = store_item_update(tx, v->collection, item->uid, &change,
+		                       &item->modseq);
+	if (rc)
+		return rc;
+	item->flags = now.flags | STORE_FLAG_SEEN;
+	item->keywords = now.keywords;
+	imap_view_told(v, item->uid, item->modseq);
+	return RC_OK;
+}
+
 /* BODY[...] without PEEK sets \Seen: durable before the client sees the text. */
 static enum rc
 mark_seen(struct imap_run *r, struct fetch *f)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = NULL;
-	struct store_item_change change = { .flags_on = STORE_FLAG_SEEN };
-	struct imap_view *v = r->s->view;
 	enum rc rc = RC_OK;
 
 	for (size_t i = 0; rc == RC_OK && i < f->n_items; i++) {
@@ -257,15 +276,10 @@ mark_seen(struct imap_run *r, struct fetch *f)
 		if (!tx)
 			rc = imap_begin(r, &tx);
 		if (rc == RC_OK)
-			rc = store_item_update(tx, v->collection, it->item.uid, &change,
-			                       &it->item.modseq);
-		if (rc == RC_OK) {
-			it->marked = true;
-			it->item.flags |= STORE_FLAG_SEEN;
-			imap_view_told(v, it->item.uid, it->item.modseq);
-		} else if (rc == RC_NOT_FOUND) {
+			rc = mark_one(tx, f, r->s->view, &it->item);
+		it->marked = rc == RC_OK;
+		if (rc == RC_NOT_FOUND)
 			rc = RC_OK;
-		}
 	}
 	if (rc == RC_OK && tx)
 		rc = store_commit(&tx);

@@ -114,13 +114,15 @@ read_keys(struct restore *r, struct engine_tx *etx)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	enum rc rc = sql_one(
-		etx, &st,
-		"SELECT coalesce(max(sync_key), 0) FROM sync_cursor WHERE owner = $1",
-		I(r->user));
+	enum rc rc =
+		sql_one(etx, &st,
+	                "SELECT coalesce(max(sync_key), 0), coalesce(max(twin_key), 0)"
+	                " FROM sync_cursor WHERE owner = $1",
+	                I(r->user));
 
 	if (!rc)
-		r->now.key_max = col_u64(st, 0);
+		r->now.key_max =
+			col_u64(st, 0) > col_u64(st, 1) ? col_u64(st, 0) : col_u64(st, 1);
 	return rc;
 }
 

@@ -3,6 +3,10 @@
  * test_imap_view.c - what two sessions see of each other's changes: numbers that stay
  * true, EXPUNGE where it may come, IDLE, CONDSTORE and QRESYNC.
  */
+#include <stdatomic.h>
+
+#include "store/engine/engine.h"
+#include "store/store_collection.h"
 #include "tests/unit/imap_fixture.h"
 
 /* Five messages in INBOX, and both sessions have it selected. */
@@ -20,6 +24,50 @@ setup(void **state)
 	imap_client_do(&f->b, "SELECT INBOX");
 	*state = f;
 	return 0;
+}
+
+/* Another node: changes message 1 when a session here has read and not yet written. */
+static struct imap_fixture *_Atomic other;
+
+static void
+on_statement(const char *sql, void *arg UNUSED)
+{
+	struct imap_fixture *f;
+	struct store_actor who = { .protocol = "other" };
+	struct store_item_change change = {
+		.flags_on = STORE_FLAG_FLAGGED,
+		.set_keywords = true,
+		.keywords = SPAN("elsewhere"),
+	};
+	struct store_collection inbox;
+	struct store_tx *tx = NULL;
+	struct arena *a;
+	uint64_t modseq;
+
+	if (!strstr(sql, "FROM item") || !(f = atomic_exchange(&other, NULL)))
+		return;
+	a = arena_new();
+	if (store_write(f->rig.store, f->rig.user, &who, &tx) ||
+	    store_collection_find_role(tx, STORE_ROLE_INBOX, a, &inbox) ||
+	    store_item_update(tx, inbox.id, 1, &change, &modseq) || store_commit(&tx))
+		abort();
+	arena_free(a);
+}
+
+static int
+setup_with_other(void **state)
+{
+	engine_watch(on_statement, NULL); /* before there are threads */
+	return setup(state);
+}
+
+static int
+teardown_with_other(void **state)
+{
+	int rc = imap_fixture_teardown(state);
+
+	engine_watch(NULL, NULL);
+	return rc;
 }
 
 /* The modseq that text names behind what. */
@@ -340,6 +388,18 @@ a_copy_of_expunged_messages_copies_none(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, imap_fixture_teardown)
 
+static void
+what_another_node_changed_meanwhile_is_told_with_seen(void **state)
+{
+	struct imap_fixture *f = *state;
+
+	atomic_store(&other, f);
+	expect(imap_client_do(&f->a, "FETCH 1 BODY[]"), "\\Flagged", "\\Seen",
+	       "elsewhere", "OK");
+	assert_null(atomic_load(&other));
+	expect_no(imap_client_do(&f->a, "NOOP"), "FETCH");
+}
+
 int
 main(void)
 {
@@ -360,6 +420,9 @@ main(void)
 		T(qresync_tells_what_vanished_and_what_changed),
 		T(messages_are_copied_and_moved_with_their_flags),
 		T(a_copy_of_expunged_messages_copies_none),
+		cmocka_unit_test_setup_teardown(
+			what_another_node_changed_meanwhile_is_told_with_seen,
+			setup_with_other, teardown_with_other),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
