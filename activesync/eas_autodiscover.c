@@ -116,14 +116,15 @@ static void
 answer_settings(struct eas_sign_in *s)
 {
 	struct buf b = BUF_INIT(8192);
-	struct span name = s->user.name.n > 0 ? s->user.name : s->user.address;
+	struct span name =
+		s->ask.user.name.n > 0 ? s->ask.user.name : s->ask.user.address;
 	struct span url = span_str(
 		arena_printf(s->r->arena, "%s%s", base_url(s->eas, s->r), EAS_PATH));
 
 	begin_xml(&b);
 	buf_add_str(&b, "<User>");
 	add_element(&b, "DisplayName", name);
-	add_element(&b, "EMailAddress", s->user.address);
+	add_element(&b, "EMailAddress", s->ask.user.address);
 	buf_add_str(&b, "</User><Action><Settings><Server><Type>MobileSync</Type>");
 	add_element(&b, "Url", url);
 	add_element(&b, "Name", url);

@@ -79,7 +79,9 @@ on_gone(struct http_request *r)
 	struct eas_request *q = r->user_data;
 
 	/* While a job runs, its end finds out. */
-	if (q && !q->busy)
+	if (q && q->sign_in)
+		eas_sign_in_cancel(q->sign_in);
+	else if (q && !q->busy)
 		finish(q);
 }
 
@@ -318,6 +320,7 @@ on_signed_in(struct eas_sign_in *s)
 	struct eas_call *c = q->call;
 
 	q->busy = false;
+	q->sign_in = NULL;
 	if (http_is_gone(r)) {
 		finish(q);
 		return;
@@ -327,7 +330,7 @@ on_signed_in(struct eas_sign_in *s)
 		finish(q);
 		return;
 	}
-	c->user = s->user;
+	c->user = s->ask.user;
 	if (span_is(r->method, "OPTIONS")) {
 		respond_options(q);
 		finish(q);
@@ -401,5 +404,5 @@ eas_request_handler(struct http_request *r, void *arg)
 	if (!c->user_agent.p)
 		c->user_agent = SPAN("");
 	q->busy = true;
-	eas_sign_in(e, r, a, on_signed_in, q);
+	q->sign_in = eas_sign_in(e, r, a, on_signed_in, q);
 }

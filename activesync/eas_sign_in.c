@@ -7,22 +7,30 @@
 #include <inttypes.h>
 
 static void
-work(void *arg)
+done(struct eas_sign_in *s)
 {
-	struct eas_sign_in *s = arg;
+	struct http_request *r = s->r;
 
-	s->rc = mdm_sign_in(s->eas->deps.mdm, s->name, s->password, s->domain, s->r->peer,
-	                    "activesync", s->arena, &s->user, &s->wait_ms);
+	/* Nobody needs them any more, and a Ping may hold what they lie in for an hour.
+	 */
+	http_forget_auth(r);
+	s->fn(s); /* s may be gone after it */
+	http_release(r);
 }
 
 static void
-done(void *arg)
+on_checked(struct mdm_sign_in *ask)
 {
-	struct eas_sign_in *s = arg;
-	struct http_request *r = s->r;
+	struct eas_sign_in *s = container_of(ask, struct eas_sign_in, ask);
 
-	s->fn(s); /* s may be gone after it */
-	http_release(r);
+	s->rc = ask->rc;
+	done(s);
+}
+
+static void
+on_nothing_to_check(void *arg)
+{
+	done(arg);
 }
 
 /* "mail.example.org:443" -> "example.org" */
@@ -38,7 +46,7 @@ domain_of(struct span host)
 	return host;
 }
 
-void
+struct eas_sign_in *
 eas_sign_in(struct eas *e, struct http_request *r, struct arena *a, eas_sign_in_fn *fn,
             void *arg)
 {
@@ -46,18 +54,27 @@ eas_sign_in(struct eas *e, struct http_request *r, struct arena *a, eas_sign_in_
 
 	s->eas = e;
 	s->r = r;
-	s->arena = a;
 	s->fn = fn;
 	s->arg = arg;
-	s->domain = domain_of(r->host);
-	s->rc = http_basic_auth(r, &s->name, &s->password);
+	s->ask.hint_domain = domain_of(r->host);
+	s->ask.peer = r->peer;
+	s->ask.protocol = "activesync";
+	s->ask.arena = a;
+	s->rc = http_basic_auth(r, &s->ask.name, &s->ask.password);
 	http_hold(r);
-	if (s->rc != RC_OK) {
-		loop_post(r->loop, done, s);
-		return;
-	}
-	/* Attempts on one name one after the other: guessing does not go in parallel. */
-	job_run(e->deps.jobs, hash_bytes(s->name) | 1, r->loop, work, done, s);
+	if (s->rc != RC_OK)
+		loop_post(r->loop, on_nothing_to_check, s);
+	else
+		mdm_sign_in_start(e->deps.mdm, &s->ask, e->deps.jobs, r->loop,
+		                  on_checked);
+	return s;
+}
+
+void
+eas_sign_in_cancel(struct eas_sign_in *s)
+{
+	if (s->rc == RC_OK)
+		mdm_sign_in_cancel(&s->ask);
 }
 
 void
@@ -67,13 +84,13 @@ eas_sign_in_refuse(struct eas_sign_in *s)
 
 	switch (s->rc) {
 	case RC_AGAIN:
-		if (s->wait_ms == 0) { /* the directory cannot be asked */
+		if (s->ask.wait_ms == 0) { /* the directory cannot be asked */
 			http_set_headerf(r, "Retry-After", "%" PRIu64,
 			                 eas_retry_after_s());
 			http_respond_text(r, 503, "Try again later.");
 			break;
 		}
-		http_set_headerf(r, "Retry-After", "%" PRIu64, s->wait_ms / 1000 + 1);
+		http_set_headerf(r, "Retry-After", "%" PRIu64, s->ask.wait_ms / 1000 + 1);
 		http_respond_text(r, 503, "Too many attempts; try again later.");
 		break;
 	case RC_NOT_FOUND:

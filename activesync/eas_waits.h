@@ -13,12 +13,15 @@
 
 #include "activesync/eas_private.h"
 
+struct eas_sign_in;
+
 struct eas_request {
 	struct hnode node; /* in eas->waits while waiting */
 	struct eas *eas;
 	struct http_request *r; /* NULL: answered or gone */
 	struct loop *loop;
-	struct eas_call *call; /* while a job runs or is being set up */
+	struct eas_call *call;       /* while a job runs or is being set up */
+	struct eas_sign_in *sign_in; /* under way */
 	const struct eas_command *command;
 	struct push_wait *wait;
 	uint64_t user;

@@ -18,13 +18,6 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
-/* The sanitizers' frames are several times larger. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define STACK_SIZE (4096 * 1024)
-#else
-#define STACK_SIZE (512 * 1024)
-#endif
-
 /* So many other jobs at most are taken while a bulk job waits. */
 #define BULK_EVERY 64
 /* Of the workers one in so many may run bulk jobs at a time. */
@@ -189,7 +182,7 @@ jobs_new(size_t n, struct jobs **ret)
 		char name[32];
 
 		snprintf(name, sizeof(name), "worker-%zu", i);
-		if (thread_start(name, STACK_SIZE, worker, j, &j->threads[i]) != RC_OK) {
+		if (thread_start(name, THREAD_STACK, worker, j, &j->threads[i]) != RC_OK) {
 			jobs_free(j);
 			return RC_IO;
 		}

@@ -92,10 +92,14 @@ struct span http_header_get(const struct http_request *r, const char *name);
 /* Value of a key of the query, percent-decoded, key compared without case; p NULL:
  * absent. */
 struct span http_query_get(struct http_request *r, const char *key);
-/* Basic credentials (RFC 7617), UTF-8 or ISO-8859-1 made UTF-8. RC_NOT_FOUND, RC_INVALID.
- */
+/* Basic credentials (RFC 7617), UTF-8 or ISO-8859-1 made UTF-8; until they are asked for
+ * again or forgotten. RC_NOT_FOUND, RC_INVALID. */
 enum rc http_basic_auth(struct http_request *r, struct span *ret_user,
                         struct span *ret_password) MUST_CHECK;
+
+/* Wipes the credentials, as they came and as http_basic_auth() decoded them. The header
+ * is empty from then on. */
+void http_forget_auth(struct http_request *r);
 
 void http_on_gone(struct http_request *r, http_gone_fn *fn);
 /* Optional: called at draining while the request waits (a Ping may answer "no changes").

@@ -2,30 +2,18 @@
  *
  * http_auth.c - Basic credentials: RFC 7617.
  */
+#include <stdlib.h>
+
 #include "base/encode.h"
 #include "base/mem.h"
-#include "http/http.h"
+#include "http/http_private.h"
 
-struct secret {
-	void *p;
-	size_t n;
-};
-
-static void
-wipe(void *arg)
-{
-	struct secret *s = arg;
-	mem_wipe(s->p, s->n);
-}
-
-/* A copy in a, wiped when a goes; ISO-8859-1 becomes UTF-8 (RFC 7617 2.1, old clients).
- */
+/* A copy at *at; ISO-8859-1 becomes UTF-8 (RFC 7617 2.1, old clients). */
 static struct span
-keep_text(struct arena *a, struct span s)
+put_text(char **at, struct span s)
 {
-	struct secret *secret = arena_new_of(a, struct secret);
 	bool is_utf8 = utf8_is_valid(s);
-	char *p = arena_alloc(a, 2 * s.n + 1);
+	char *p = *at;
 	size_t n = 0;
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
@@ -36,8 +24,7 @@ keep_text(struct arena *a, struct span s)
 			p[n++] = (char)(0x80 | (c & 0x3f));
 		}
 	}
-	*secret = (struct secret){ p, n };
-	arena_on_free(a, wipe, secret);
+	*at += n;
 	return span_of(p, n);
 }
 
@@ -49,6 +36,39 @@ has_control(struct span s)
 			return true;
 	}
 	return false;
+}
+
+static void
+drop_secret(struct http_exchange *x)
+{
+	if (!x->secret)
+		return;
+	mem_wipe(x->secret->p, x->secret->n);
+	free(x->secret);
+	x->secret = NULL;
+}
+
+static struct http_secret *
+new_secret(struct http_exchange *x, size_t n)
+{
+	drop_secret(x);
+	x->secret = xcalloc(1, sizeof(*x->secret) + n);
+	x->secret->n = n;
+	return x->secret;
+}
+
+void
+http_forget_auth(struct http_request *r)
+{
+	struct http_exchange *x = http_exchange_of(r);
+	drop_secret(x);
+	for (size_t i = 0; i < r->n_headers; i++) {
+		struct http_header *h = &x->headers[i];
+		if (!span_is(h->name, "authorization"))
+			continue;
+		mem_wipe((char *)(uintptr_t)h->value.p, h->value.n);
+		h->value.n = 0;
+	}
 }
 
 enum rc
@@ -63,8 +83,9 @@ http_basic_auth(struct http_request *r, struct span *ret_user, struct span *ret_
 	struct span text = buf_span(&plain);
 	size_t colon = span_find(text, 0, ':');
 	if (rc == RC_OK && colon < text.n && colon > 0 && !has_control(text)) {
-		*ret_user = keep_text(r->arena, span_sub(text, 0, colon));
-		*ret_password = keep_text(r->arena, span_sub(text, colon + 1, text.n));
+		char *at = new_secret(http_exchange_of(r), 2 * text.n)->p;
+		*ret_user = put_text(&at, span_sub(text, 0, colon));
+		*ret_password = put_text(&at, span_sub(text, colon + 1, text.n));
 	} else {
 		rc = RC_INVALID;
 	}

@@ -54,6 +54,12 @@ struct http_server {
 struct http_exchange;
 struct http_conn;
 
+/* Credentials; wiped when they go. */
+struct http_secret {
+	size_t n;
+	char p[];
+};
+
 /* What differs between HTTP/1.1 and HTTP/2. All in the loop, none calls a handler but
  * through http_exchange_dispatch() or x->answer->more. */
 struct http_version {
@@ -130,7 +136,8 @@ struct http_exchange {
 	struct http_answer *answer;
 	http_gone_fn *on_gone;
 	http_gone_fn *on_drain;
-	void *h2; /* struct h2_stream */
+	void *h2;                   /* struct h2_stream */
+	struct http_secret *secret; /* decoded credentials, or NULL */
 	struct buf body;
 	uint64_t began_ms;
 	struct http_header *head; /* with the bytes of all spans behind; NULL: parked */

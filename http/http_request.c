@@ -109,6 +109,7 @@ drop_head(struct http_exchange *x)
 static void
 exchange_free(struct http_exchange *x)
 {
+	http_forget_auth(&x->r);
 	arena_free(x->r.arena);
 	http_answer_free(x->answer);
 	buf_done(&x->body);

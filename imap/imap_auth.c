@@ -12,12 +12,7 @@
 
 struct auth {
 	struct imap_run *run;
-	const char *peer; /* the stream may go while the worker is at it */
-	struct span user;
-	struct span password;
-	struct store_user found;
-	enum rc rc;
-	uint64_t wait_ms;
+	struct mdm_sign_in ask;
 	struct loop_timer timer;
 };
 
@@ -48,8 +43,8 @@ forget_secret(void *arg)
 {
 	struct auth *auth = arg;
 
-	if (auth->password.n > 0)
-		mem_wipe((char *)auth->password.p, auth->password.n);
+	if (auth->ask.password.n > 0)
+		mem_wipe((char *)auth->ask.password.p, auth->ask.password.n);
 	loop_timer_clear(&auth->timer);
 }
 
@@ -70,7 +65,10 @@ auth_new(struct imap_run *r)
 	struct auth *auth = arena_new_of(r->arena, struct auth);
 
 	auth->run = r;
-	auth->peer = arena_strdup(r->arena, stream_peer(r->s->stream));
+	/* The stream may go while it is asked. */
+	auth->ask.peer = arena_strdup(r->arena, stream_peer(r->s->stream));
+	auth->ask.protocol = "imap";
+	auth->ask.arena = r->arena;
 	loop_timer_init(&auth->timer, r->s->loop, on_delay_over, auth);
 	arena_on_free(r->arena, forget_secret, auth);
 	r->state = auth;
@@ -82,11 +80,11 @@ imap_login_parse(struct imap_run *r)
 {
 	struct auth *auth = auth_new(r);
 
-	if (!imap_read_sp(&r->rd) || !imap_read_astring(&r->rd, &auth->user) ||
-	    !imap_read_sp(&r->rd) || !imap_read_astring(&r->rd, &auth->password) ||
+	if (!imap_read_sp(&r->rd) || !imap_read_astring(&r->rd, &auth->ask.name) ||
+	    !imap_read_sp(&r->rd) || !imap_read_astring(&r->rd, &auth->ask.password) ||
 	    !imap_read_end(&r->rd))
 		return;
-	auth->password = arena_span(r->arena, auth->password);
+	auth->ask.password = arena_span(r->arena, auth->ask.password);
 	may_sign_in(r);
 }
 
@@ -101,13 +99,13 @@ take_plain(struct imap_run *r, struct span encoded)
 		return imap_read_fail(&r->rd, "Invalid BASE64");
 	struct span rest = arena_span(r->arena, buf_span(&b));
 	struct span authzid;
-	if (!span_cut(&rest, '\0', &authzid) || !span_cut(&rest, '\0', &auth->user) ||
-	    auth->user.n == 0 || memchr(rest.p, '\0', rest.n))
+	if (!span_cut(&rest, '\0', &authzid) || !span_cut(&rest, '\0', &auth->ask.name) ||
+	    auth->ask.name.n == 0 || memchr(rest.p, '\0', rest.n))
 		return imap_read_fail(&r->rd, "Invalid PLAIN message");
-	auth->password = rest;
+	auth->ask.password = rest;
 	mem_wipe(b.p, b.len);
 	/* One signs in as oneself only. */
-	if (authzid.n > 0 && !span_ieq(authzid, auth->user)) {
+	if (authzid.n > 0 && !span_ieq(authzid, auth->ask.name)) {
 		imap_reply(r, IMAP_NO, "AUTHORIZATIONFAILED", "No such authorization");
 		r->phase = IMAP_PHASE_END;
 	}
@@ -161,15 +159,28 @@ imap_auth_line(struct imap_run *r, struct span line)
 		imap_run_end(r);
 }
 
+static void
+on_checked(struct mdm_sign_in *ask)
+{
+	imap_run_go_on(container_of(ask, struct auth, ask)->run);
+}
+
 bool
 imap_login_work(struct imap_run *r)
 {
 	struct auth *auth = r->state;
+	const struct imap_deps *deps = &r->s->im->deps;
 
-	auth->rc = mdm_sign_in(r->s->im->deps.mdm, auth->user, auth->password,
-	                       span_of("", 0), auth->peer, "imap", r->arena, &auth->found,
-	                       &auth->wait_ms);
-	return true;
+	mdm_sign_in_start(deps->mdm, &auth->ask, deps->jobs, r->s->loop, on_checked);
+	return false;
+}
+
+void
+imap_auth_cancel(struct imap_run *r)
+{
+	struct auth *auth = r->state;
+
+	mdm_sign_in_cancel(&auth->ask);
 }
 
 static void
@@ -179,7 +190,7 @@ refuse(struct imap_run *r, const char *code, const char *text, uint64_t delay_ms
 	struct imap_session *s = r->s;
 
 	log_warn(&s->log, "imap.login refused", "name=%s why=\"%s\" tls=%d",
-	         LOG_STR(auth->user), rc_str(auth->rc), stream_is_tls(s->stream));
+	         LOG_STR(auth->ask.name), rc_str(auth->ask.rc), stream_is_tls(s->stream));
 	metric_add(&imap_metric_refused, 1);
 	imap_reply(r, IMAP_NO, code, text);
 	if (++s->auth_failures >= FAILURES_MAX) {
@@ -198,8 +209,8 @@ welcome(struct imap_run *r)
 	struct auth *auth = r->state;
 	struct imap_session *s = r->s;
 
-	s->user = auth->found.id;
-	s->address = xstrndup(auth->found.address.p, auth->found.address.n);
+	s->user = auth->ask.user.id;
+	s->address = xstrndup(auth->ask.user.address.p, auth->ask.user.address.n);
 	imap_session_welcome(s);
 	imap_session_move(s, IMAP_STATE_READY);
 	metric_add(&imap_metric_logins, 1);
@@ -219,9 +230,9 @@ imap_login_finish(struct imap_run *r)
 
 	if (r->status != IMAP_OK)
 		return;
-	switch (auth->rc) {
+	switch (auth->ask.rc) {
 	case RC_OK:
-		if (!imap_user_enter(s->im, auth->found.id)) {
+		if (!imap_user_enter(s->im, auth->ask.user.id)) {
 			refuse(r, "LIMIT", "Too many connections of this user", 0);
 			return;
 		}
@@ -229,7 +240,7 @@ imap_login_finish(struct imap_run *r)
 		return;
 	case RC_AGAIN:
 		refuse(r, "UNAVAILABLE", "Too many sign-ins, try again later",
-		       auth->wait_ms);
+		       auth->ask.wait_ms);
 		return;
 	case RC_DENIED:
 	case RC_NOT_FOUND:

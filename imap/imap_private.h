@@ -105,6 +105,8 @@ enum imap_cmd_flag {
 	IMAP_CMD_WRITE = 8,   /* not on what EXAMINE opened */
 	IMAP_CMD_PLAIN = 16,  /* STARTTLS: only before TLS */
 	IMAP_CMD_PATTERN = 32, /* a name that cannot be finds nothing */
+	IMAP_CMD_ASIDE =
+		64, /* work is called in the loop, once; imap_run_go_on() ends it */
 };
 
 /* In the loop: reads the arguments into run->state; an error is in run->rd.error. A
@@ -183,6 +185,8 @@ void imap_session_pump(struct imap_session *s);
 void imap_run_start(struct imap_session *s, struct buf *line);
 /* The next slice goes to a worker. */
 void imap_run_submit(struct imap_run *r);
+/* What work began aside is done (also when the session's peer has gone meanwhile). */
+void imap_run_go_on(struct imap_run *r);
 /* Writes the tagged answer; r is freed. The caller reads on with imap_session_pump(),
  * unless that is what called. */
 void imap_run_end(struct imap_run *r);
@@ -227,7 +231,9 @@ imap_work_fn imap_noop_work, imap_login_work, imap_select_work, imap_close_work,
 imap_finish_fn imap_login_finish, imap_delete_finish, imap_select_finish,
 	imap_close_finish, imap_logout_finish, imap_idle_finish;
 
-/* imap_auth.c: a line of the SASL exchange, without its end. */
+/* imap_auth.c: the peer has gone while r signs it in. */
+void imap_auth_cancel(struct imap_run *r);
+/* A line of the SASL exchange, without its end. */
 void imap_auth_line(struct imap_run *r, struct span line);
 /* imap_idle.c: a line while idling. */
 void imap_idle_line(struct imap_session *s, struct span line);

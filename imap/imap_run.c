@@ -80,7 +80,18 @@ imap_run_submit(struct imap_run *r)
 {
 	r->in_worker = true;
 	r->again = false;
+	if (r->cmd->flags & IMAP_CMD_ASIDE) {
+		r->cmd->work(r);
+		return;
+	}
 	job_run(r->s->im->deps.jobs, r->s->user, r->s->loop, step, on_step_done, r);
+}
+
+void
+imap_run_go_on(struct imap_run *r)
+{
+	r->phase = IMAP_PHASE_END;
+	on_step_done(r);
 }
 
 void

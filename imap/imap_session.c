@@ -326,10 +326,13 @@ let_go(struct imap_session *s)
 	s->stream = NULL;
 	imap_idle_stop(s);
 	loop_timer_clear(&s->timer);
-	if (s->run && s->run->in_worker)
-		atomic_store(&s->run->cancelled, true);
-	else
+	if (!s->run || !s->run->in_worker) {
 		session_free(s);
+		return;
+	}
+	atomic_store(&s->run->cancelled, true);
+	if (s->run->cmd->flags & IMAP_CMD_ASIDE)
+		imap_auth_cancel(s->run);
 }
 
 static void

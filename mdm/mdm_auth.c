@@ -4,34 +4,38 @@
  * no's.
  *
  * Unknown and disabled users cost the same yescrypt as known ones, so that time does not
- * tell who there is. Only so many hash at a time; who would have to wait behind a crowd
- * is sent away for a moment, since workers that wait serve nobody.
+ * tell who there is. An attempt is begun in a worker (begin), hashed, if it must be, in a
+ * thread for that (check), and answered in the loop of who asked.
  */
 #include "mdm/mdm_auth.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/htab.h"
 #include "base/mem.h"
 #include "base/metric.h"
 #include "base/password.h"
 #include "mdm/mdm_private.h"
 
-/* Remembered users; above it the one not seen for longest is forgotten. */
-#define CACHE_MAX 200000
-#define CROWD_MAX 16 /* threads that wait for their turn to hash */
-#define CROWD_WAIT_MS 1000
 #define NAME_MAX_LEN 320
 #define PASSWORD_MAX_LEN 1024
+/* Attempts on one name that may wait, but for those who have signed in there before. */
+#define NAME_WAITING_MAX 8
+/* Who finds the queue full comes back after its length in time and up to this. */
+#define SPREAD_MS 5000
+#define WAIT_MIN_MS 1000
 
 static struct metric metric_hashed = METRIC_COUNTER("godwit_mdm_password_checks_total",
                                                     "Passwords hashed by yescrypt.");
 static struct metric metric_denied =
 	METRIC_COUNTER("godwit_mdm_sign_in_denied_total", "Sign-ins refused.");
+static struct metric metric_full =
+	METRIC_COUNTER("godwit_mdm_sign_in_put_off_total",
+                       "Sign-ins that found the queue for hashing full.");
 
 static unsigned
 cores(void)
@@ -46,39 +50,38 @@ cores(void)
 enum rc
 mdm_new(struct store *s, const struct mdm_conf *conf, struct mdm **ret)
 {
-	char *dummy;
-	char secret[16];
-	random_bytes(secret, sizeof(secret));
-	enum rc rc =
-		password_hash(span_of("x", 1), (unsigned)conf->password_cost, &dummy);
-	if (rc != RC_OK)
-		return rc;
 	struct mdm *m = xcalloc(1, sizeof(*m));
 	m->store = s;
 	m->conf = *conf;
-	m->dummy = dummy;
+	m->conf.remember_key = NULL; /* not ours to keep */
+	m->checked = mdm_checked_new(s, conf->auth_cache_ms);
 	m->throttle = mdm_throttle_new(conf->auth_failures_max, conf->auth_failures_ms);
-	m->hashing_max = cores() > 1 ? cores() - 1 : 1;
-	random_bytes(m->key, sizeof(m->key));
-	htab_init(&m->cache);
-	list_init(&m->cache_order);
-	pthread_mutex_init(&m->cache_lock, NULL);
-	pthread_mutex_init(&m->hash_lock, NULL);
-	pthread_cond_init(&m->hash_free, NULL);
 	pthread_mutex_init(&m->policy_lock, NULL);
+	m->hashing_threads = (unsigned)conf->hashing_threads;
+	if (m->hashing_threads == 0)
+		m->hashing_threads = cores() > 1 ? cores() - 1 : 1;
+	enum rc rc =
+		password_hash(span_of("x", 1), (unsigned)conf->password_cost, &m->dummy);
+	if (rc == RC_OK)
+		rc = mdm_hashing_new(m->hashing_threads,
+		                     conf->hashing_queue ? (size_t)conf->hashing_queue
+		                                         : 1000,
+		                     NAME_WAITING_MAX, &m->hashing);
+	if (rc != RC_OK) {
+		mdm_free(m);
+		return rc;
+	}
 	metric_register(&metric_hashed);
 	metric_register(&metric_denied);
+	metric_register(&metric_full);
 	*ret = m;
 	return RC_OK;
 }
 
-static void
-forget(struct mdm *m, struct mdm_checked *c)
+void
+mdm_stop(struct mdm *m)
 {
-	htab_remove(&m->cache, &c->node);
-	list_remove(&c->link);
-	mem_wipe(&c->digest, sizeof(c->digest));
-	free(c);
+	mdm_hashing_stop(m->hashing);
 }
 
 void
@@ -86,17 +89,18 @@ mdm_free(struct mdm *m)
 {
 	if (!m)
 		return;
-	while (!list_is_empty(&m->cache_order))
-		forget(m, list_first(&m->cache_order, struct mdm_checked, link));
-	htab_done(&m->cache);
+	mdm_hashing_free(m->hashing);
+	mdm_checked_free(m->checked);
 	mdm_throttle_free(m->throttle);
-	pthread_mutex_destroy(&m->cache_lock);
-	pthread_mutex_destroy(&m->hash_lock);
-	pthread_cond_destroy(&m->hash_free);
 	pthread_mutex_destroy(&m->policy_lock);
-	mem_wipe(m->key, sizeof(m->key));
 	free(m->dummy);
 	free(m);
+}
+
+void
+mdm_set_key(struct mdm *m, const uint8_t *key)
+{
+	mdm_checked_set_key(m->checked, key);
 }
 
 struct store *
@@ -105,131 +109,12 @@ mdm_store(const struct mdm *m)
 	return m->store;
 }
 
-/* --- yescrypt, a few at a time --- */
-
-/* RC_AGAIN: behind a crowd, and no turn came in CROWD_WAIT_MS. */
-static enum rc
-begin_hash(struct mdm *m)
-{
-	struct timespec until;
-	int e = 0;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += CROWD_WAIT_MS / 1000;
-	pthread_mutex_lock(&m->hash_lock);
-	bool crowd = m->hash_waiting >= CROWD_MAX;
-	m->hash_waiting++;
-	while (m->hashing >= m->hashing_max && e != ETIMEDOUT) {
-		if (crowd)
-			e = pthread_cond_timedwait(&m->hash_free, &m->hash_lock, &until);
-		else
-			pthread_cond_wait(&m->hash_free, &m->hash_lock);
-	}
-	m->hash_waiting--;
-	enum rc rc = m->hashing < m->hashing_max ? RC_OK : RC_AGAIN;
-	if (rc == RC_OK)
-		m->hashing++;
-	pthread_mutex_unlock(&m->hash_lock);
-	return rc;
-}
-
-static void
-end_hash(struct mdm *m)
-{
-	pthread_mutex_lock(&m->hash_lock);
-	m->hashing--;
-	pthread_cond_signal(&m->hash_free);
-	pthread_mutex_unlock(&m->hash_lock);
-}
-
-static void
-note_hashed(struct mdm *m)
-{
-	atomic_fetch_add(&m->hashed, 1);
-	metric_add(&metric_hashed, 1);
-}
-
 enum rc
 mdm_hash(struct mdm *m, struct span password, char **ret)
 {
 	if (password.n == 0 || password.n > PASSWORD_MAX_LEN)
 		return RC_INVALID;
 	return password_hash(password, (unsigned)m->conf.password_cost, ret);
-}
-
-/* --- remembered passwords --- */
-
-/* Keyed, over all that makes it void: the user, the version and the hash. */
-static struct sha256
-digest_of(const struct mdm *m, const struct store_user *user, struct span password)
-{
-	struct sha256 digest;
-	AUTO_DONE(buf) struct buf b = { 0 };
-	buf_add(&b, &user->id, sizeof(user->id));
-	buf_add(&b, &user->password_version, sizeof(user->password_version));
-	buf_add(&b, &password.n, sizeof(password.n));
-	buf_add_span(&b, password);
-	buf_add_span(&b, user->password);
-	hmac_sha256(span_of((const char *)m->key, sizeof(m->key)), buf_span(&b), &digest);
-	mem_wipe(b.p, b.cap);
-	return digest;
-}
-
-static struct span
-sha_span(const struct sha256 *s)
-{
-	return span_of((const char *)s->b, sizeof(s->b));
-}
-
-static struct mdm_checked *
-find_checked(struct mdm *m, uint64_t user)
-{
-	struct hnode *n = htab_find(&m->cache, hash_u64(user));
-	for (; n; n = htab_next(n)) {
-		struct mdm_checked *c = container_of(n, struct mdm_checked, node);
-		if (c->user == user)
-			return c;
-	}
-	return NULL;
-}
-
-static bool
-is_remembered(struct mdm *m, uint64_t user, const struct sha256 *digest)
-{
-	bool is_same = false;
-	pthread_mutex_lock(&m->cache_lock);
-	struct mdm_checked *c = find_checked(m, user);
-	if (c && clock_mono_ms() >= c->until_ms) {
-		forget(m, c);
-	} else if (c) {
-		is_same = secret_eq(sha_span(&c->digest), sha_span(digest));
-		list_remove(&c->link);
-		list_push_front(&m->cache_order, &c->link);
-	}
-	pthread_mutex_unlock(&m->cache_lock);
-	return is_same;
-}
-
-static void
-remember(struct mdm *m, uint64_t user, const struct sha256 *digest)
-{
-	if (m->conf.auth_cache_ms == 0)
-		return;
-	pthread_mutex_lock(&m->cache_lock);
-	struct mdm_checked *c = find_checked(m, user);
-	if (!c) {
-		if (m->cache.count >= CACHE_MAX)
-			forget(m,
-			       list_entry(m->cache_order.prev, struct mdm_checked, link));
-		c = xcalloc(1, sizeof(*c));
-		c->user = user;
-		list_init(&c->link);
-		htab_add(&m->cache, &c->node, hash_u64(user));
-		list_push_front(&m->cache_order, &c->link);
-	}
-	c->digest = *digest;
-	c->until_ms = clock_mono_ms() + m->conf.auth_cache_ms;
-	pthread_mutex_unlock(&m->cache_lock);
 }
 
 /* --- names --- */
@@ -267,92 +152,261 @@ address_of(struct mdm *m, struct span user, struct span hint, struct arena *a)
 	return span_str(address);
 }
 
-/* --- sign-in --- */
-
-struct attempt {
-	struct mdm_attempt keys;
-	struct sha256 digest; /* of the password, with all that makes it void */
-	struct span address;
-	struct span password;
-	const char *peer;
-	const char *protocol;
-};
+/* --- an attempt --- */
 
 static enum rc
-deny(struct mdm *m, const struct attempt *t, const char *why)
+deny(struct mdm_sign_in *s, const char *why)
 {
 	metric_add(&metric_denied, 1);
-	mdm_throttle_failed(m->throttle, &t->keys);
+	mdm_throttle_failed(s->mdm->throttle, &s->keys);
 	log_info(NULL, "mdm.sign_in_denied", "user=%s peer=%s protocol=%s why=%s",
-	         LOG_STR(t->address), t->peer, t->protocol, why);
+	         LOG_STR(s->address), s->peer, s->protocol, why);
 	return RC_DENIED;
 }
 
-/* The password of a user who may sign in, for those of whom it is not remembered. */
 static enum rc
-check_password(struct mdm *m, const struct attempt *t, const struct store_user *user,
-               struct arena *a)
+ask_throttle(struct mdm_sign_in *s)
 {
-	enum rc rc = begin_hash(m);
-	if (rc != RC_OK)
-		return rc;
-	/* The same client's other connection may have had its turn meanwhile. */
-	if (!is_remembered(m, user->id, &t->digest)) {
-		rc = password_check(t->password, arena_strndup(a, user->password));
-		note_hashed(m);
-		/* Before the turn goes on: who waits for it asks again. */
-		if (rc == RC_OK)
-			remember(m, user->id, &t->digest);
-	}
-	end_hash(m);
-	if (rc != RC_OK)
-		return deny(m, t, rc == RC_DENIED ? "password" : "hash");
-	log_info(NULL, "mdm.sign_in", "user=%s peer=%s protocol=%s",
-	         LOG_STR(user->address), t->peer, t->protocol);
-	return RC_OK;
-}
-
-/* The same work for somebody who is not there. */
-static enum rc
-check_nobody(struct mdm *m, const struct attempt *t, const char *why)
-{
-	enum rc rc = begin_hash(m);
-	if (rc != RC_OK)
-		return rc;
-	rc = password_check(t->password, m->dummy);
-	note_hashed(m);
-	end_hash(m);
-	return deny(m, t, rc == RC_INVALID ? "hash" : why);
-}
-
-static enum rc
-check_throttled(struct mdm *m, const struct attempt *t, const struct store_user *user,
-                struct arena *a, uint64_t *ret_wait_ms)
-{
-	uint64_t wait_ms = 0;
-	switch (mdm_throttle_ask(m->throttle, &t->keys, &wait_ms)) {
+	switch (mdm_throttle_ask(s->mdm->throttle, &s->keys, &s->wait_ms)) {
 	case MDM_VERDICT_CHECK:
-		break;
+		return RC_OK;
 	case MDM_VERDICT_SAME:
 		metric_add(&metric_denied, 1);
 		return RC_DENIED;
 	case MDM_VERDICT_WAIT:
-		log_debug(NULL, "mdm.sign_in_slowed",
-		          "user=%s peer=%s protocol=%s wait_ms=%" PRIu64,
-		          LOG_STR(t->address), t->peer, t->protocol, wait_ms);
-		*ret_wait_ms = wait_ms;
-		return RC_AGAIN;
+		break;
 	}
-	if (user->id == 0)
-		return check_nobody(m, t, "unknown");
-	if (user->disabled || user->password.n == 0)
-		return check_nobody(m, t, "disabled");
-	enum rc rc = RC_OK;
-	if (!is_remembered(m, user->id, &t->digest))
-		rc = check_password(m, t, user, a);
-	if (rc == RC_OK)
-		mdm_throttle_passed(m->throttle, &t->keys);
+	log_debug(NULL, "mdm.sign_in_slowed",
+	          "user=%s peer=%s protocol=%s wait_ms=%" PRIu64, LOG_STR(s->address),
+	          s->peer, s->protocol, s->wait_ms);
+	return RC_AGAIN;
+}
+
+static enum rc
+find_user(struct mdm_sign_in *s)
+{
+	struct mdm *m = s->mdm;
+	const struct store_user nobody = { .password = SPAN("") };
+	struct span normal, local, domain;
+	s->address = address_of(m, s->name, s->hint_domain, s->arena);
+	if (store_address_normalise(s->address, s->arena, &normal, &local, &domain) ==
+	    RC_OK)
+		s->address = normal;
+	enum rc rc = store_user_find(m->store, s->address, s->arena, &s->user);
+	if (rc == RC_OK && (s->user.disabled || s->user.password.n == 0))
+		s->why = "disabled";
+	if (rc == RC_NOT_FOUND || rc == RC_INVALID || rc == RC_TOO_BIG) {
+		s->user = nobody;
+		s->why = "unknown";
+		rc = RC_OK;
+	}
 	return rc;
+}
+
+/* In a worker, up to the hash. RC_OK with must_hash: it goes on there. */
+static enum rc
+begin(struct mdm_sign_in *s)
+{
+	struct mdm *m = s->mdm;
+	uint64_t guess;
+	if (s->name.n == 0 || s->name.n > NAME_MAX_LEN ||
+	    s->password.n > PASSWORD_MAX_LEN)
+		return RC_DENIED;
+	enum rc rc = find_user(s);
+	if (rc != RC_OK)
+		return rc;
+	s->digest = mdm_checked_digest(m->checked, &s->user, s->password);
+	memcpy(&guess, s->digest.b, sizeof(guess));
+	s->keys = mdm_attempt_of(m->throttle, s->peer, s->address, guess);
+	rc = ask_throttle(s);
+	if (rc != RC_OK)
+		return rc;
+	/* Looked for in any case: a name that is not there must not be quicker. */
+	if ((mdm_checked_has(m->checked, s->user.id, &s->digest) ||
+	     mdm_checked_load(m->checked, s->user.id, &s->digest)) &&
+	    !s->why) {
+		mdm_throttle_passed(m->throttle, &s->keys);
+		return RC_OK;
+	}
+	s->stored = s->why ? m->dummy : arena_strndup(s->arena, s->user.password);
+	s->must_hash = true;
+	s->hash.address = s->keys.address;
+	s->hash.name = mdm_throttle_is_known(m->throttle, &s->keys) ? 0 : s->keys.name;
+	return RC_OK;
+}
+
+/* In a hashing thread. */
+static enum rc
+check(struct mdm_sign_in *s)
+{
+	struct mdm *m = s->mdm;
+	if (atomic_load(&s->cancelled))
+		return RC_AGAIN;
+	/* The same client's other connection may have had its turn meanwhile, and others
+	 * may have guessed. */
+	if (!s->why && mdm_checked_has(m->checked, s->user.id, &s->digest))
+		return RC_OK;
+	enum rc rc = ask_throttle(s);
+	if (rc != RC_OK)
+		return rc;
+	rc = password_check(s->password, s->stored);
+	atomic_fetch_add(&m->hashed, 1);
+	metric_add(&metric_hashed, 1);
+	if (s->why || rc != RC_OK)
+		return deny(s, rc != RC_OK && rc != RC_DENIED ? "hash"
+		               : s->why                       ? s->why
+		                                              : "password");
+	mdm_checked_add(m->checked, s->user.id, &s->digest);
+	mdm_throttle_passed(m->throttle, &s->keys);
+	s->has_passed = true;
+	log_info(NULL, "mdm.sign_in", "user=%s peer=%s protocol=%s",
+	         LOG_STR(s->user.address), s->peer, s->protocol);
+	return RC_OK;
+}
+
+/* The queue is full, or was left. */
+static enum rc
+put_off(struct mdm_sign_in *s)
+{
+	uint64_t delay = mdm_hashing_delay_ms(s->mdm->hashing);
+	s->wait_ms = (delay < WAIT_MIN_MS ? WAIT_MIN_MS : delay) +
+	             random_below(SPREAD_MS + delay);
+	metric_add(&metric_full, 1);
+	log_info(NULL, "mdm.sign_in_put_off",
+	         "user=%s peer=%s protocol=%s wait_ms=%" PRIu64, LOG_STR(s->address),
+	         s->peer, s->protocol, s->wait_ms);
+	return RC_AGAIN;
+}
+
+/* --- without a thread that waits --- */
+
+struct keep {
+	struct mdm *mdm;
+	uint64_t user;
+	struct sha256 digest;
+};
+
+static void
+keep_work(void *arg)
+{
+	struct keep *k = arg;
+	mdm_checked_save(k->mdm->checked, k->user, &k->digest);
+	mem_wipe(k, sizeof(*k));
+	free(k);
+}
+
+static void
+answer(void *arg)
+{
+	struct mdm_sign_in *s = arg;
+	if (s->has_passed) {
+		/* Nobody waits for that. */
+		struct keep *k = xcalloc(1, sizeof(*k));
+		*k = (struct keep){ s->mdm, s->user.id, s->digest };
+		job_submit(s->jobs, s->user.id, keep_work, k);
+	}
+	s->fn(s); /* s may be gone after it */
+}
+
+static void
+on_turn(struct mdm_hash_job *j)
+{
+	struct mdm_sign_in *s = container_of(j, struct mdm_sign_in, hash);
+	s->rc = check(s);
+	loop_post(s->loop, answer, s);
+}
+
+static void
+on_dropped(struct mdm_hash_job *j)
+{
+	struct mdm_sign_in *s = container_of(j, struct mdm_sign_in, hash);
+	s->rc = put_off(s);
+	loop_post(s->loop, answer, s);
+}
+
+static void
+begin_work(void *arg)
+{
+	struct mdm_sign_in *s = arg;
+	s->rc = atomic_load(&s->cancelled) ? RC_AGAIN : begin(s);
+}
+
+static void
+begin_done(void *arg)
+{
+	struct mdm_sign_in *s = arg;
+	if (s->must_hash && atomic_load(&s->cancelled)) {
+		s->rc = RC_AGAIN;
+	} else if (s->must_hash) {
+		s->hash.work = on_turn;
+		s->hash.drop = on_dropped;
+		if (mdm_hashing_add(s->mdm->hashing, &s->hash) == RC_OK)
+			return;
+		s->rc = put_off(s);
+	}
+	answer(s);
+}
+
+void
+mdm_sign_in_start(struct mdm *m, struct mdm_sign_in *s, struct jobs *jobs, struct loop *l,
+                  mdm_sign_in_fn *fn)
+{
+	s->mdm = m;
+	s->jobs = jobs;
+	s->loop = l;
+	s->fn = fn;
+	atomic_init(&s->cancelled, false);
+	/* Attempts on one name one after the other, up to the hash. */
+	job_run(jobs, hash_bytes(s->name) | 1, l, begin_work, begin_done, s);
+}
+
+void
+mdm_sign_in_cancel(struct mdm_sign_in *s)
+{
+	atomic_store(&s->cancelled, true);
+	if (mdm_hashing_cancel(s->mdm->hashing, &s->hash)) {
+		s->rc = RC_AGAIN;
+		loop_post(s->loop, answer, s);
+	}
+}
+
+/* --- with one --- */
+
+struct held {
+	struct mdm_sign_in s;
+	sem_t done;
+};
+
+static void
+on_held_turn(struct mdm_hash_job *j)
+{
+	struct held *h = container_of(j, struct held, s.hash);
+	h->s.rc = check(&h->s);
+	sem_post(&h->done);
+}
+
+static void
+on_held_dropped(struct mdm_hash_job *j)
+{
+	struct held *h = container_of(j, struct held, s.hash);
+	h->s.rc = put_off(&h->s);
+	sem_post(&h->done);
+}
+
+static void
+wait_for_hash(struct held *h)
+{
+	h->s.hash.work = on_held_turn;
+	h->s.hash.drop = on_held_dropped;
+	sem_init(&h->done, 0, 0);
+	if (mdm_hashing_add(h->s.mdm->hashing, &h->s.hash) != RC_OK)
+		h->s.rc = put_off(&h->s);
+	else
+		while (sem_wait(&h->done) != 0)
+			;
+	sem_destroy(&h->done);
+	if (h->s.has_passed)
+		mdm_checked_save(h->s.mdm->checked, h->s.user.id, &h->s.digest);
 }
 
 enum rc
@@ -360,33 +414,21 @@ mdm_sign_in(struct mdm *m, struct span name, struct span password,
             struct span hint_domain, const char *peer, const char *protocol,
             struct arena *a, struct store_user *ret_user, uint64_t *ret_wait_ms)
 {
-	if (name.n == 0 || name.n > NAME_MAX_LEN || password.n > PASSWORD_MAX_LEN)
-		return RC_DENIED;
-	struct attempt t = { .address = address_of(m, name, hint_domain, a),
-		             .password = password,
-		             .peer = peer,
-		             .protocol = protocol };
-	struct span normal, local, domain;
-	if (store_address_normalise(t.address, a, &normal, &local, &domain) == RC_OK)
-		t.address = normal;
-
-	struct store_user nobody = { .password = SPAN("") }, user = nobody;
-	enum rc rc = store_user_find(m->store, t.address, a, &user);
-	if (rc == RC_NOT_FOUND || rc == RC_INVALID || rc == RC_TOO_BIG)
-		user = nobody;
-	else if (rc != RC_OK)
-		return rc;
-
-	uint64_t guess, wait_ms = CROWD_WAIT_MS;
-	t.digest = digest_of(m, &user, password);
-	memcpy(&guess, t.digest.b, sizeof(guess));
-	t.keys = mdm_attempt_of(m->throttle, peer, t.address, guess);
-	rc = check_throttled(m, &t, &user, a, &wait_ms);
-	if (rc == RC_OK)
-		*ret_user = user;
-	if (rc == RC_AGAIN && ret_wait_ms)
-		*ret_wait_ms = wait_ms;
-	return rc;
+	struct held h = { .s = { .name = name,
+		                 .password = password,
+		                 .hint_domain = hint_domain,
+		                 .peer = peer,
+		                 .protocol = protocol,
+		                 .arena = a,
+		                 .mdm = m } };
+	h.s.rc = begin(&h.s);
+	if (h.s.must_hash)
+		wait_for_hash(&h);
+	if (h.s.rc == RC_OK)
+		*ret_user = h.s.user;
+	if (h.s.rc == RC_AGAIN && ret_wait_ms)
+		*ret_wait_ms = h.s.wait_ms;
+	return h.s.rc;
 }
 
 enum rc

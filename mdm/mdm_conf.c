@@ -19,10 +19,19 @@ static const struct conf_option access_options[] = {
 	{ .name = "auth_cache",
 	  .type = CONF_TIME,
 	  .offset = AT(auth_cache_ms),
-	  .def = "1h",
-	  .max = 7LL * 24 * 3600 * 1000,
-	  .help = "How long a checked password is remembered (as a keyed hash, in memory). "
-	          "A changed password is void at once. 0s remembers none." },
+	  .def = "7d",
+	  .max = 90LL * 24 * 3600 * 1000,
+	  .help = "How long a checked password is remembered, as a keyed hash in memory and "
+	          "in the database. A changed password is void at once. 0s remembers none." },
+	{ .name = "remember_key",
+	  .type = CONF_STRING,
+	  .offset = AT(remember_key),
+	  .def = "/run/godwit/remember.key",
+	  .help = "The key of those hashes, made when it is not there, for root's eyes only; "
+	          "never in a backup of the database. A folder in memory keeps it over "
+	          "restarts until the machine stops. Nodes that have the same file need not "
+	          "check again what one of them has checked. Empty, or where it cannot be "
+	          "written: the supervisor's memory, for restarts after a crash." },
 	{ .name = "auth_failures_max",
 	  .type = CONF_INT,
 	  .offset = AT(auth_failures_max),
@@ -45,6 +54,20 @@ static const struct conf_option access_options[] = {
 	  .min = 1,
 	  .max = 11,
 	  .help = "Cost of yescrypt for new passwords; one more doubles time and memory." },
+	{ .name = "hashing_threads",
+	  .type = CONF_INT,
+	  .offset = AT(hashing_threads),
+	  .def = "0",
+	  .max = 256,
+	  .help = "Passwords hashed at a time; 0 is one fewer than there are cores." },
+	{ .name = "hashing_queue",
+	  .type = CONF_INT,
+	  .offset = AT(hashing_queue),
+	  .def = "1000",
+	  .min = 1,
+	  .max = 1000000,
+	  .help = "Sign-ins that may wait for that; more are told to come again. At some "
+	          "40 hashes a second a thousand are 25 seconds." },
 	{ .name = "devices_max",
 	  .type = CONF_INT,
 	  .offset = AT(devices_max),

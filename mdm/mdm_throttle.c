@@ -127,6 +127,22 @@ is_over(const struct mdm_throttle *t, const struct slot *slot, uint32_t factor,
 	return true;
 }
 
+static bool
+is_known(const struct slot *pair, uint64_t now)
+{
+	return pair && pair->known_ms && now - pair->known_ms < KNOWN_MS;
+}
+
+bool
+mdm_throttle_is_known(struct mdm_throttle *t, const struct mdm_attempt *a)
+{
+	uint64_t now = clock_mono_ms();
+	pthread_mutex_lock(&t->lock);
+	bool known = is_known(find(t, a->pair), now);
+	pthread_mutex_unlock(&t->lock);
+	return known;
+}
+
 enum mdm_verdict
 mdm_throttle_ask(struct mdm_throttle *t, const struct mdm_attempt *a,
                  uint64_t *ret_wait_ms)
@@ -135,10 +151,9 @@ mdm_throttle_ask(struct mdm_throttle *t, const struct mdm_attempt *a,
 	enum mdm_verdict v = MDM_VERDICT_CHECK;
 	pthread_mutex_lock(&t->lock);
 	const struct slot *pair = find(t, a->pair);
-	bool is_known = pair && pair->known_ms && now - pair->known_ms < KNOWN_MS;
-	bool is_new_over =
-		!is_known && (is_over(t, find(t, a->address), 1, now, &wait_ms) ||
-	                      is_over(t, find(t, a->name), NAME_FACTOR, now, &wait_ms));
+	bool is_new_over = !is_known(pair, now) &&
+	                   (is_over(t, find(t, a->address), 1, now, &wait_ms) ||
+	                    is_over(t, find(t, a->name), NAME_FACTOR, now, &wait_ms));
 	if (pair && pair->guess == a->guess && failures(t, pair, now))
 		v = MDM_VERDICT_SAME;
 	else if (is_over(t, pair, 1, now, &wait_ms) || is_new_over)

@@ -10,6 +10,7 @@
 #ifndef MDM_MDM_THROTTLE_H
 #define MDM_MDM_THROTTLE_H
 
+#include "base/def.h"
 #include "base/span.h"
 
 struct mdm_throttle;
@@ -37,6 +38,8 @@ enum mdm_verdict {
 /* *ret_wait_ms is set with WAIT. */
 enum mdm_verdict mdm_throttle_ask(struct mdm_throttle *t, const struct mdm_attempt *a,
                                   uint64_t *ret_wait_ms);
+/* Has this name signed in from this address before? */
+bool mdm_throttle_is_known(struct mdm_throttle *t, const struct mdm_attempt *a);
 void mdm_throttle_failed(struct mdm_throttle *t, const struct mdm_attempt *a);
 void mdm_throttle_passed(struct mdm_throttle *t, const struct mdm_attempt *a);
 

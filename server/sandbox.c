@@ -91,7 +91,7 @@ static const char *const allowed[] = {
 	"exit", "exit_group", "futex", "set_robust_list", "get_robust_list", "rseq",
 	"membarrier", "set_tid_address", "sched_yield", "sched_getaffinity",
 	"sched_setaffinity", "sched_getparam", "sched_getscheduler",
-	"sched_get_priority_min", "sched_get_priority_max", "nanosleep",
+	"sched_get_priority_min", "sched_get_priority_max", "setpriority", "nanosleep",
 	"clock_nanosleep", "clock_gettime", "clock_getres", "gettimeofday", "time",
 	"times", "getrusage", "sysinfo", "uname", "getrandom", "prctl", "arch_prctl",
 	"prlimit64", "getrlimit", "restart_syscall", "getcpu",

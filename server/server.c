@@ -48,6 +48,7 @@ struct entrance {
 struct server {
 	const char *conf_path;
 	const struct conf *conf;
+	const uint8_t *key; /* the supervisor's */
 	struct loop *main;
 	struct loops *loops;
 	struct jobs *jobs;
@@ -522,6 +523,7 @@ start_parts(struct server *s, size_t loops, struct err *err)
 	    (rc = loops_new(loops, &s->loops)) != RC_OK)
 		return err_set(err, rc, "start: %s", rc_str(rc));
 	store_on_commit(s->store, push_publish, s->push);
+	mdm_set_key(s->mdm, s->key);
 	const struct server_tls_conf *tls = conf_get(s->conf, "tls");
 	if (s->tls)
 		s->tickets = tickets_new(s->store, s->jobs, s->main, s->tls,
@@ -565,6 +567,8 @@ stop_parts(struct server *s)
 		smtp_abort(s->smtp, s->main);
 	for (size_t i = 0; s->loops && i < loops_count(s->loops); i++)
 		loops_call(s->loops, i, abort_loop, s);
+	if (s->mdm)
+		mdm_stop(s->mdm);
 	/* Jobs that are running end now; their answers find the loops still there. */
 	if (s->jobs)
 		jobs_free(s->jobs);
@@ -619,9 +623,9 @@ start(struct server *s, struct doors *doors, size_t loops, struct err *err)
 
 int
 server_run(const char *conf_path, const struct conf *conf, struct doors *doors,
-           size_t loops)
+           size_t loops, const uint8_t *key)
 {
-	struct server s = { .conf_path = conf_path, .conf = conf };
+	struct server s = { .conf_path = conf_path, .conf = conf, .key = key };
 	struct err err = { "" };
 
 	crash_setup();

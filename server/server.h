@@ -15,9 +15,9 @@
 
 struct server;
 
-/* Takes the doors' sockets. Returns the exit status. */
+/* Takes the doors' sockets. key: mdm_set_key()'s. Returns the exit status. */
 int server_run(const char *conf_path, const struct conf *conf, struct doors *doors,
-               size_t loops);
+               size_t loops, const uint8_t *key);
 
 /* For the control socket; in the main loop's thread. */
 struct store *server_store(struct server *s);

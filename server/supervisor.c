@@ -20,8 +20,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "mdm/mdm_auth.h"
 #include "server/doors.h"
 #include "server/limits.h"
+#include "server/key_file.h"
 #include "server/notify.h"
 #include "server/server.h"
 #include "server/server_conf.h"
@@ -40,6 +42,7 @@ struct supervisor {
 	gid_t gid;
 	bool change_user;
 	const char *user;
+	uint8_t key[MDM_KEY_SIZE]; /* of remembered passwords */
 	sigset_t signals;
 };
 
@@ -128,7 +131,7 @@ run_child(struct supervisor *s)
 #endif
 	if (getppid() == 1 && !getenv("GODWIT_PID1"))
 		return 1;
-	return server_run(s->conf_path, s->conf, &s->doors, s->loops);
+	return server_run(s->conf_path, s->conf, &s->doors, s->loops, s->key);
 }
 
 static pid_t
@@ -239,6 +242,8 @@ supervisor_run(const char *conf_path, const struct conf *conf)
 
 	check_limits(c, s.loops);
 	umask(0077);
+	const struct mdm_conf *access = conf_get(conf, "access");
+	key_file_load(access->remember_key, s.key, sizeof(s.key));
 	enum rc rc = find_user(&s, c, &err);
 	if (rc == RC_OK)
 		rc = doors_open(conf, s.loops, &s.doors, &err);

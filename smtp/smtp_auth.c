@@ -17,15 +17,12 @@ enum auth_step { AUTH_PLAIN, AUTH_LOGIN_NAME, AUTH_LOGIN_PASSWORD };
 
 struct auth {
 	struct smtp_task task;
-	struct mdm *mdm;
+	struct mdm_sign_in ask;
 	enum auth_step step;
 	char *peer;
 	char *name;
 	char *password;
 	struct arena *arena;
-	struct store_user user;
-	uint64_t wait_ms;
-	enum rc rc;
 };
 
 static void
@@ -54,21 +51,12 @@ auth_progress_free(struct smtp_session *x)
 }
 
 static void
-auth_work(struct smtp_task *task)
-{
-	struct auth *t = container_of(task, struct auth, task);
-	t->rc = mdm_sign_in(t->mdm, span_str(t->name), span_str(t->password),
-	                    span_of("", 0), t->peer, "smtp", t->arena, &t->user,
-	                    &t->wait_ms);
-}
-
-static void
 auth_failed(struct smtp_session *x, struct auth *t)
 {
 	enum smtp_reply r = SMTP_REPLY_AUTH_FAILED;
-	if (t->rc == RC_AGAIN)
+	if (t->ask.rc == RC_AGAIN)
 		r = SMTP_REPLY_AUTH_LATER;
-	else if (t->rc != RC_DENIED)
+	else if (t->ask.rc != RC_DENIED)
 		r = SMTP_REPLY_LOCAL_ERROR;
 	x->auth_failures++;
 	smtp_session_refuse(x, r, span_str(t->name));
@@ -81,10 +69,10 @@ auth_done(struct smtp_task *task)
 {
 	struct auth *t = container_of(task, struct auth, task);
 	struct smtp_session *x = task->session;
-	if (x && t->rc == RC_OK) {
-		x->user = t->user.id;
-		x->user_address = xstrndup(t->user.address.p, t->user.address.n);
-		log_ctx_add(&x->log, "user=%s", LOG_STR(t->user.address));
+	if (x && t->ask.rc == RC_OK) {
+		x->user = t->ask.user.id;
+		x->user_address = xstrndup(t->ask.user.address.p, t->ask.user.address.n);
+		log_ctx_add(&x->log, "user=%s", LOG_STR(t->ask.user.address));
 		log_info(&x->log, "smtp.auth", "tls=%s",
 		         LOG_STR(span_str(stream_tls_str(x->stream))));
 		smtp_session_reply(x, SMTP_REPLY_AUTH_OK);
@@ -107,14 +95,32 @@ auth_end(struct smtp_session *x, enum smtp_reply r)
 }
 
 static void
+auth_cancel(struct smtp_task *task)
+{
+	mdm_sign_in_cancel(&container_of(task, struct auth, task)->ask);
+}
+
+static void
+on_checked(struct mdm_sign_in *ask)
+{
+	smtp_session_task_end(&container_of(ask, struct auth, ask)->task);
+}
+
+static void
 auth_check(struct smtp_session *x, struct auth *t)
 {
 	/* From here on the task owns itself: the session may go while it runs. */
 	x->progress = NULL;
-	t->mdm = x->smtp->deps.mdm;
-	t->task.work = auth_work;
+	t->ask.name = span_str(t->name);
+	t->ask.password = span_str(t->password);
+	t->ask.peer = t->peer;
+	t->ask.protocol = "smtp";
+	t->ask.arena = t->arena;
 	t->task.done = auth_done;
-	smtp_session_task(x, &t->task);
+	t->task.cancel = auth_cancel;
+	smtp_session_task_aside(x, &t->task);
+	mdm_sign_in_start(x->smtp->deps.mdm, &t->ask, x->smtp->deps.jobs, x->at->loop,
+	                  on_checked);
 }
 
 /* RFC 4616 2: [authzid] NUL authcid NUL passwd. */

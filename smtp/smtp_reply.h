@@ -26,7 +26,7 @@
 	X(FILTER_DEFER, 451, "4.7.1", "Not now, try again")                              \
 	X(TOO_MANY_RCPTS, 452, "4.5.3", "Too many recipients")                           \
 	X(TLS_NOT_NOW, 454, "4.7.0", "TLS is not available")                             \
-	X(AUTH_LATER, 454, "4.7.0", "Too many failures, wait and try again")             \
+	X(AUTH_LATER, 454, "4.7.0", "Too many sign-ins, try again later")                \
 	X(UNKNOWN_COMMAND, 500, "5.5.1", "Unknown command")                              \
 	X(LINE_TOO_LONG, 500, "5.5.6", "Line too long")                                  \
 	X(BAD_LINE_END, 500, "5.5.2", "Bare CR, bare LF or NUL in a command")            \

@@ -133,8 +133,11 @@ smtp_session_reset(struct smtp_session *x)
 static void
 session_free(struct smtp_session *x)
 {
-	if (x->task)
+	if (x->task) {
 		x->task->session = NULL;
+		if (x->task->cancel)
+			x->task->cancel(x->task);
+	}
 	filter_run_cancel(x->run);
 	smtp_session_reset(x);
 	loop_timer_clear(&x->timer);
@@ -236,23 +239,34 @@ task_work(void *arg)
 	t->work(t);
 }
 
-static void
-task_done(void *arg)
+void
+smtp_session_task_end(struct smtp_task *t)
 {
-	struct smtp_task *t = arg;
 	if (t->session)
 		t->session->task = NULL;
 	t->done(t);
 }
 
+static void
+task_done(void *arg)
+{
+	smtp_session_task_end(arg);
+}
+
 void
-smtp_session_task(struct smtp_session *x, struct smtp_task *t)
+smtp_session_task_aside(struct smtp_session *x, struct smtp_task *t)
 {
 	assert(!x->task);
 	t->session = x;
 	x->task = t;
 	if (x->state != SMTP_STATE_BUSY)
 		smtp_session_enter(x, SMTP_STATE_BUSY);
+}
+
+void
+smtp_session_task(struct smtp_session *x, struct smtp_task *t)
+{
+	smtp_session_task_aside(x, t);
 	job_run(x->smtp->deps.jobs, 0, x->at->loop, task_work, task_done, t);
 }
 

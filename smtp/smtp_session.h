@@ -38,8 +38,9 @@ struct smtp_receipt;
  */
 struct smtp_task {
 	struct smtp_session *session;
-	void (*work)(struct smtp_task *t); /* in a worker; must not touch the session */
-	void (*done)(struct smtp_task *t); /* in the loop */
+	void (*work)(struct smtp_task *t);   /* in a worker; must not touch the session */
+	void (*done)(struct smtp_task *t);   /* in the loop */
+	void (*cancel)(struct smtp_task *t); /* in the loop: the session goes; or NULL */
 };
 
 struct smtp_session {
@@ -98,6 +99,10 @@ void smtp_session_reset(struct smtp_session *x);
 void smtp_session_resume(struct smtp_session *x);
 /* state BUSY until done() has run. */
 void smtp_session_task(struct smtp_session *x, struct smtp_task *t);
+/* The same for what runs elsewhere: it is over with smtp_session_task_end(), in the loop.
+ */
+void smtp_session_task_aside(struct smtp_session *x, struct smtp_task *t);
+void smtp_session_task_end(struct smtp_task *t);
 void smtp_session_progress_free(struct smtp_session *x);
 /*
  * Asks the chain at this stage, then calls next (at once if nobody is to be asked); not

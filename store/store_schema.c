@@ -275,6 +275,18 @@ static const char *const directory_3[] = {
 	NULL,
 };
 
+static const char *const directory_4[] = {
+	/* key_id: of the key that the digest was made with, which is not in here. */
+	"CREATE TABLE checked_password ("
+	" id BIGINT NOT NULL,"
+	" key_id BIGINT NOT NULL,"
+	" digest BYTEA NOT NULL,"
+	" until_ms BIGINT NOT NULL,"
+	" PRIMARY KEY (id, key_id)"
+	") /* clustered */",
+	NULL,
+};
+
 static const char *const queue_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -364,7 +376,7 @@ static const char *const blobs_1[] = {
 static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4,
 	                                          shard_5 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
-	                                              directory_3 };
+	                                              directory_3, directory_4 };
 static const char *const *const queue_steps[] = { queue_1, queue_2, queue_3 };
 static const char *const *const blobs_steps[] = { blobs_1 };
 

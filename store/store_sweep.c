@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/blobs.h"
+#include "store/store_checked.h"
 #include "store/store_directory_private.h"
 
 #define BATCH 200
@@ -575,6 +576,8 @@ store_sweep(struct store *s, uint64_t *ret_removed)
 	}
 	if (!rc)
 		rc = sweep_blobs(&w);
+	if (!rc)
+		rc = store_checked_sweep(s);
 	pthread_mutex_unlock(&s->sweep_mutex);
 	free(people);
 	if (!rc)

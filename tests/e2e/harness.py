@@ -135,7 +135,7 @@ class Godwit:
             "log": ["level = debug"],
             "tls": ['certificate = "%s/server.pem"' % self.certs, 'key = "%s/server.key"' % self.certs],
             "store": ['directory = "%s/data"' % self.folder],
-            "access": ["password_cost = 1"],
+            "access": ["password_cost = 1", 'remember_key = "%s/remember.key"' % self.folder],
             "smtp": ['hostname = "%s"' % self.hostname],
             "imap": [], "http": [],
         }

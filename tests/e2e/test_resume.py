@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: ISC
-"""TLS sessions are taken up again: after a restart, on another door, on another node."""
+"""Who comes back after a restart, or to another node: TLS sessions are taken up again, checked
+passwords are remembered."""
 import contextlib
+import os
+import re
+import signal
 import socket
 import ssl
+import tempfile
 import unittest
 import urllib.request
 
-from harness import PATIENCE, ClusterTest, GodwitTest
+from harness import PATIENCE, ClusterTest, GodwitTest, wait_until
+
+SHARED_KEY = os.path.join(tempfile.gettempdir(), "godwit-e2e-%d.key" % os.getpid())
 
 VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 
@@ -59,7 +66,81 @@ class Resume(GodwitTest):
         self.assertRegex(text, r"(?m)^godwit_tls_resumed_total [1-9]")
 
 
+def metric(g, name):
+    url = "http://127.0.0.1:%d/metrics" % g.ports["metrics"]
+    text = urllib.request.urlopen(url, timeout=PATIENCE).read().decode()
+    return int(re.search(r"(?m)^%s (\d+)$" % name, text).group(1))
+
+
+HASHED = "godwit_mdm_password_checks_total"
+
+
+class Remember(GodwitTest):
+    def test_a_restart_does_not_check_all_passwords_anew(self):
+        g = self.g
+        g.user("again@demo.test")
+        g.imap("again@demo.test").logout()
+        self.assertEqual(metric(g, HASHED), 1)
+        g.imap("again@demo.test").logout()
+        self.assertEqual(metric(g, HASHED), 1)
+        self.assertEqual(g.stop(), 0)
+        g.start()
+        g.imap("again@demo.test").logout()
+        self.assertEqual(metric(g, HASHED), 0)
+        with self.assertRaises(Exception):
+            g.imap("again@demo.test", "something else")
+        g.ctl("user", "password", "again@demo.test", stdin="another one\n")
+        with self.assertRaises(Exception):
+            g.imap("again@demo.test")
+        g.imap("again@demo.test", "another one").logout()
+
+    def test_the_key_is_not_with_the_data(self):
+        path = os.path.join(self.g.folder, "remember.key")
+        st = os.stat(path)
+        self.assertEqual(st.st_mode & 0o777, 0o600)
+        self.assertEqual(st.st_uid, os.geteuid(), "the supervisor's, not the server's")
+        with open(path, "rb") as f:
+            key = f.read()
+        for folder, _, files in os.walk(os.path.join(self.g.folder, "data")):
+            for name in files:
+                with open(os.path.join(folder, name), "rb") as f:
+                    self.assertNotIn(key, f.read())
+
+
+class RememberInMemory(GodwitTest):
+    CONF = {"access": ['remember_key = ""']}
+
+    def test_a_crash_does_not_check_all_passwords_anew(self):
+        g = self.g
+        g.user("crash@demo.test")
+        g.imap("crash@demo.test").logout()
+        wait_until("it to be kept", lambda: metric(g, "godwit_mdm_passwords_kept_total") == 1)
+        pid = g.server_pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_until("another server", lambda: g.server_pid() not in (None, pid))
+        g.wait_ready()
+        g.imap("crash@demo.test").logout()
+        self.assertEqual(metric(g, HASHED), 0)
+
+
 class ResumeElsewhere(ClusterTest):
+    def CONF(i):  # noqa: N802, N805: one file for both nodes, as an admin would
+        return {"access": ['remember_key = "%s"' % SHARED_KEY]}
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        with contextlib.suppress(OSError):
+            os.unlink(SHARED_KEY)
+
+    def test_a_password_is_checked_on_one_node_only(self):
+        a, b = self.c.nodes
+        a.user("node@demo.test")
+        a.imap("node@demo.test").logout()
+        wait_until("it to be kept", lambda: metric(a, "godwit_mdm_passwords_kept_total") == 1)
+        b.imap("node@demo.test").logout()
+        self.assertEqual(metric(b, HASHED), 0)
+
     def test_on_another_node(self):
         a, b = self.c.nodes
         for version in VERSIONS:

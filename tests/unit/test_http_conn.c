@@ -798,6 +798,25 @@ queries_and_credentials_are_decoded(void **state)
 	}
 }
 
+static void
+forgotten_credentials_are_in_memory_no_more(void **state)
+{
+	struct http_fixture *f = *state;
+	struct span user, password;
+	say(f, "GET /wait HTTP/1.1\r\nHost: a\r\n"
+	       "Authorization: Basic YWxpY2U6d29uZGVybGFuZA==\r\n\r\n");
+	assert_int_equal(http_basic_auth(f->waiting, &user, &password), RC_OK);
+	struct span header = http_header_get(f->waiting, "authorization");
+	http_forget_auth(f->waiting);
+	assert_int_equal(http_header_get(f->waiting, "authorization").n, 0);
+	for (size_t i = 0; i < header.n; i++)
+		assert_int_equal(header.p[i], 0);
+	assert_null(http_exchange_of(f->waiting)->secret);
+	assert_int_equal(http_basic_auth(f->waiting, &user, &password), RC_NOT_FOUND);
+	http_respond(f->waiting, 200, NULL);
+	fixture_turns(f);
+}
+
 int
 main(void)
 {
@@ -834,6 +853,7 @@ main(void)
 		CASE(draining_ends_what_is_idle_and_asks_what_waits),
 		CASE(aborting_tells_those_who_wait),
 		CASE(queries_and_credentials_are_decoded),
+		CASE(forgotten_credentials_are_in_memory_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

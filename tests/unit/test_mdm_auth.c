@@ -2,6 +2,8 @@
  *
  * test_mdm_auth.c - signing in: names, remembered passwords, guessing slowed down.
  */
+#include <semaphore.h>
+
 #include "tests/unit/mdm_fixture.h"
 
 static struct mdm_fixture fixture;
@@ -272,7 +274,341 @@ a_client_with_many_connections_hashes_few_times(void **state)
 		pthread_join(threads[i], NULL);
 		assert_int_equal(races[i].rc, RC_OK);
 	}
-	assert_in_range(hashed(f) - before, 1, f->mdm->hashing_max);
+	assert_in_range(hashed(f) - before, 1, f->mdm->hashing_threads);
+}
+
+/* --- a crowd --- */
+
+/* A loop and a worker for sign-ins that wait; the hashing threads are held by jobs of
+ * ours until the gate opens. */
+struct crowd {
+	struct mdm_fixture *f;
+	struct loop *loop;
+	struct jobs *jobs;
+	struct mdm_hash_job holders[64];
+	sem_t is_held, may_go;
+	unsigned answered;
+	unsigned ok;
+	unsigned again;
+	uint64_t wait_min_ms, wait_max_ms;
+};
+
+struct comer {
+	struct mdm_sign_in ask;
+	struct crowd *crowd;
+	struct arena *a;
+	char peer[32];
+};
+
+static struct crowd *the_crowd;
+
+static void
+hold(struct mdm_hash_job *j UNUSED)
+{
+	sem_post(&the_crowd->is_held);
+	while (sem_wait(&the_crowd->may_go) != 0)
+		;
+}
+
+static void
+do_not_hold(struct mdm_hash_job *j UNUSED)
+{
+}
+
+static void
+crowd_begin(struct crowd *c, struct mdm_fixture *f)
+{
+	*c = (struct crowd){ .f = f, .wait_min_ms = UINT64_MAX };
+	the_crowd = c;
+	sem_init(&c->is_held, 0, 0);
+	sem_init(&c->may_go, 0, 0);
+	assert_int_equal(loop_new("crowd", &c->loop), RC_OK);
+	assert_int_equal(jobs_new(1, &c->jobs), RC_OK);
+	for (unsigned i = 0; i < f->mdm->hashing_threads; i++) {
+		c->holders[i] = (struct mdm_hash_job){ .address = 1000 + i,
+			                               .work = hold,
+			                               .drop = do_not_hold };
+		assert_int_equal(mdm_hashing_add(f->mdm->hashing, &c->holders[i]), RC_OK);
+		while (sem_wait(&c->is_held) != 0)
+			;
+	}
+}
+
+static void
+crowd_open_gate(struct crowd *c)
+{
+	for (unsigned i = 0; i < c->f->mdm->hashing_threads; i++)
+		sem_post(&c->may_go);
+}
+
+static void
+crowd_end(struct crowd *c)
+{
+	mdm_stop(c->f->mdm);
+	jobs_free(c->jobs);
+	loop_free(c->loop);
+	sem_destroy(&c->is_held);
+	sem_destroy(&c->may_go);
+}
+
+static void
+on_answer(struct mdm_sign_in *ask)
+{
+	struct comer *m = container_of(ask, struct comer, ask);
+	struct crowd *c = m->crowd;
+	c->answered++;
+	c->ok += ask->rc == RC_OK;
+	c->again += ask->rc == RC_AGAIN;
+	if (ask->rc == RC_AGAIN && ask->wait_ms < c->wait_min_ms)
+		c->wait_min_ms = ask->wait_ms;
+	if (ask->rc == RC_AGAIN && ask->wait_ms > c->wait_max_ms)
+		c->wait_max_ms = ask->wait_ms;
+	arena_free(m->a);
+	free(m);
+}
+
+/* From an address of its own. */
+static struct comer *
+come(struct crowd *c, unsigned number, const char *password)
+{
+	struct comer *m = xcalloc(1, sizeof(*m));
+	m->crowd = c;
+	m->a = arena_new();
+	snprintf(m->peer, sizeof(m->peer), "10.0.%u.%u", number / 250, number % 250);
+	m->ask.name = SPAN("alice@example.org");
+	m->ask.password = span_str(password);
+	m->ask.hint_domain = SPAN("");
+	m->ask.peer = m->peer;
+	m->ask.protocol = "test";
+	m->ask.arena = m->a;
+	mdm_sign_in_start(c->f->mdm, &m->ask, c->jobs, c->loop, on_answer);
+	return m;
+}
+
+static void
+crowd_until(struct crowd *c, unsigned answered, size_t waiting)
+{
+	while (c->answered != answered ||
+	       mdm_hashing_waiting(c->f->mdm->hashing) != waiting)
+		loop_run_once(c->loop, false);
+}
+
+static void
+set_flag(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void
+nothing(void *arg UNUSED)
+{
+}
+
+/* Who has signed in before is not among those of whom only a few may wait for a name. */
+static void
+make_known(struct mdm_fixture *f, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char peer[32];
+		snprintf(peer, sizeof(peer), "10.0.%u.%u", i / 250, i % 250);
+		assert_int_equal(sign_in_from(f, peer, "alice", "wonderland", NULL),
+		                 RC_OK);
+	}
+}
+
+static void
+a_crowd_that_waits_for_hashes_holds_no_worker(void **state)
+{
+	enum { N = 300 };
+	struct mdm_fixture *f = *state;
+	struct crowd c;
+	bool done = false;
+	make_known(f, N);
+	assert_int_equal(mdm_set_password(f->mdm, SPAN("alice@example.org"), SPAN("new")),
+	                 RC_OK);
+	crowd_begin(&c, f);
+	for (unsigned i = 0; i < N; i++)
+		come(&c, i, "new");
+	crowd_until(&c, 0, N);
+	/* The one worker there is serves others meanwhile. */
+	job_run(c.jobs, 0, c.loop, nothing, set_flag, &done);
+	while (!done)
+		loop_run_once(c.loop, false);
+	assert_int_equal(c.answered, 0);
+	uint64_t before = hashed(f);
+	crowd_open_gate(&c);
+	crowd_until(&c, N, 0);
+	assert_int_equal(c.ok, N);
+	/* The first has it remembered for those behind it. */
+	assert_in_range(hashed(f) - before, 1, f->mdm->hashing_threads);
+	crowd_end(&c);
+}
+
+static void
+who_finds_the_queue_full_is_told_when_to_come(void **state)
+{
+	enum { N = 50, ROOM = 20 };
+	struct mdm_fixture *f = *state;
+	struct crowd c;
+	mdm_free(f->mdm);
+	f->conf.hashing_queue = ROOM;
+	assert_int_equal(mdm_new(f->store, &f->conf, &f->mdm), RC_OK);
+	make_known(f, N);
+	assert_int_equal(mdm_set_password(f->mdm, SPAN("alice@example.org"), SPAN("new")),
+	                 RC_OK);
+	crowd_begin(&c, f);
+	for (unsigned i = 0; i < N; i++)
+		come(&c, i, "new");
+	crowd_until(&c, N - ROOM, ROOM);
+	assert_int_equal(c.again, N - ROOM);
+	/* Not all at the same time. */
+	assert_true(c.wait_min_ms >= 1000);
+	assert_true(c.wait_max_ms > c.wait_min_ms);
+	crowd_open_gate(&c);
+	crowd_until(&c, N, 0);
+	assert_int_equal(c.ok, ROOM);
+	crowd_end(&c);
+}
+
+static void
+who_goes_away_meanwhile_costs_no_hash(void **state)
+{
+	struct mdm_fixture *f = *state;
+	struct crowd c;
+	crowd_begin(&c, f);
+	uint64_t before = hashed(f);
+	struct comer *waiting = come(&c, 1, "wonderland");
+	crowd_until(&c, 0, 1);
+	struct comer *early = come(&c, 2, "wonderland");
+	mdm_sign_in_cancel(&early->ask); /* not even in the queue yet */
+	mdm_sign_in_cancel(&waiting->ask);
+	crowd_until(&c, 2, 0);
+	crowd_open_gate(&c);
+	assert_int_equal(c.again, 2);
+	assert_int_equal(hashed(f), before);
+	crowd_end(&c);
+}
+
+static void
+guesses_that_wait_together_count_one_after_the_other(void **state)
+{
+	static const char *const guesses[] = { "1", "2", "3", "4", "5", "6", "7", "8" };
+	struct mdm_fixture *f = *state;
+	struct crowd c;
+	crowd_begin(&c, f);
+	uint64_t before = hashed(f);
+	/* All of one address, asked before the first is known to be wrong. */
+	for (size_t i = 0; i < ARRAY_LEN(guesses); i++)
+		come(&c, 9, guesses[i]);
+	crowd_until(&c, 0, ARRAY_LEN(guesses));
+	crowd_open_gate(&c);
+	crowd_until(&c, ARRAY_LEN(guesses), 0);
+	assert_int_equal(c.ok, 0);
+	/* auth_failures_max is 5; as many as hash at a time may be on their way. */
+	assert_in_range(hashed(f) - before, 5, 5 + f->mdm->hashing_threads - 1);
+	crowd_end(&c);
+}
+
+static void
+stopping_tells_who_waits(void **state)
+{
+	struct mdm_fixture *f = *state;
+	struct crowd c;
+	crowd_begin(&c, f);
+	come(&c, 1, "wonderland");
+	crowd_until(&c, 0, 1);
+	crowd_open_gate(&c);
+	mdm_stop(f->mdm);
+	while (c.answered == 0)
+		loop_run_once(c.loop, false);
+	/* It had its turn before the stop, or none. */
+	assert_int_equal(c.ok + c.again, 1);
+	crowd_end(&c);
+}
+
+/* --- over restarts --- */
+
+static void
+restart(struct mdm_fixture *f, const uint8_t *key)
+{
+	mdm_free(f->mdm);
+	assert_int_equal(mdm_new(f->store, &f->conf, &f->mdm), RC_OK);
+	if (key)
+		mdm_set_key(f->mdm, key);
+}
+
+static const uint8_t one_key[MDM_KEY_SIZE] = { 1 }, other_key[MDM_KEY_SIZE] = { 2 };
+
+static void
+a_checked_password_is_remembered_over_a_restart(void **state)
+{
+	struct mdm_fixture *f = *state;
+	restart(f, one_key);
+	assert_int_equal(sign_in(f, "alice", "wonderland"), RC_OK);
+	assert_int_equal(hashed(f), 1);
+	restart(f, one_key);
+	assert_int_equal(sign_in(f, "alice", "wonderland"), RC_OK);
+	assert_int_equal(hashed(f), 0);
+	assert_int_equal(sign_in(f, "alice", "wonderlanD"), RC_DENIED);
+	assert_int_equal(hashed(f), 1);
+	/* Another node, with a key of its own. */
+	restart(f, other_key);
+	assert_int_equal(sign_in(f, "alice", "wonderland"), RC_OK);
+	assert_int_equal(hashed(f), 1);
+	/* ... which did not take the place of the first one's. */
+	restart(f, one_key);
+	assert_int_equal(sign_in(f, "alice", "wonderland"), RC_OK);
+	assert_int_equal(hashed(f), 0);
+}
+
+static void
+without_a_key_nothing_is_kept(void **state)
+{
+	struct mdm_fixture *f = *state;
+	restart(f, NULL);
+	assert_int_equal(sign_in(f, "alice", "wonderland"), RC_OK);
+	restart(f, NULL);
+	assert_int_equal(sign_in(f, "alice", "wonderland"), RC_OK);
+	assert_int_equal(hashed(f), 1);
+}
+
+static void
+what_is_kept_is_void_with_the_password_and_in_time(void **state)
+{
+	struct mdm_fixture *f = *state;
+	restart(f, one_key);
+	assert_int_equal(sign_in(f, "alice", "wonderland"), RC_OK);
+	restart(f, one_key);
+	assert_int_equal(mdm_set_password(f->mdm, SPAN("alice@example.org"), SPAN("new")),
+	                 RC_OK);
+	assert_int_equal(sign_in(f, "alice", "wonderland"), RC_DENIED);
+	assert_int_equal(hashed(f), 1);
+	assert_int_equal(sign_in(f, "alice", "new"), RC_OK);
+	clock_fake_advance(3600 * 1000);
+	restart(f, one_key);
+	assert_int_equal(sign_in(f, "alice", "new"), RC_OK);
+	assert_int_equal(hashed(f), 1);
+	restart(f, one_key);
+	assert_int_equal(
+		store_user_set_disabled(f->store, SPAN("alice@example.org"), true),
+		RC_OK);
+	assert_int_equal(sign_in(f, "alice", "new"), RC_DENIED);
+}
+
+/* What somebody finds who has the database. */
+static void
+the_kept_digest_is_not_one_that_can_be_made_from_the_database(void **state)
+{
+	struct mdm_fixture *f = *state;
+	struct mdm_checked *stranger = mdm_checked_new(f->store, 1000);
+	restart(f, one_key);
+	assert_int_equal(sign_in(f, "alice", "wonderland"), RC_OK);
+	/* All but the key is known to him. */
+	struct sha256 guess = mdm_checked_digest(stranger, &f->alice, SPAN("wonderland"));
+	struct sha256 ours =
+		mdm_checked_digest(f->mdm->checked, &f->alice, SPAN("wonderland"));
+	assert_memory_not_equal(guess.b, ours.b, sizeof(ours.b));
+	mdm_checked_free(stranger);
 }
 
 int
@@ -294,6 +630,15 @@ main(void)
 		CASE(the_same_wrong_password_counts_once_and_costs_once),
 		CASE(a_name_that_many_addresses_guess_at_must_wait_where_it_is_new),
 		CASE(a_client_with_many_connections_hashes_few_times),
+		CASE(a_crowd_that_waits_for_hashes_holds_no_worker),
+		CASE(who_finds_the_queue_full_is_told_when_to_come),
+		CASE(who_goes_away_meanwhile_costs_no_hash),
+		CASE(guesses_that_wait_together_count_one_after_the_other),
+		CASE(stopping_tells_who_waits),
+		CASE(a_checked_password_is_remembered_over_a_restart),
+		CASE(without_a_key_nothing_is_kept),
+		CASE(what_is_kept_is_void_with_the_password_and_in_time),
+		CASE(the_kept_digest_is_not_one_that_can_be_made_from_the_database),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
