@@ -42,8 +42,7 @@ sign(struct span content, STACK_OF(X509) * certs, EVP_PKEY *key, struct buf *out
 {
 	X509 *signer = sk_X509_shift(certs);
 	BIO *in = BIO_new_mem_buf(content.p, (int)content.n);
-	CMS_ContentInfo *cms =
-		in ? CMS_sign(signer, key, certs, in, CMS_BINARY) : NULL;
+	CMS_ContentInfo *cms = in ? CMS_sign(signer, key, certs, in, CMS_BINARY) : NULL;
 	unsigned char *der = NULL;
 	int n = cms ? i2d_CMS_ContentInfo(cms, &der) : -1;
 

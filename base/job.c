@@ -182,7 +182,8 @@ jobs_new(size_t n, struct jobs **ret)
 		char name[32];
 
 		snprintf(name, sizeof(name), "worker-%zu", i);
-		if (thread_start(name, THREAD_STACK, worker, j, &j->threads[i]) != RC_OK) {
+		if (thread_start(name, THREAD_STACK, worker, j, &j->threads[i]) !=
+		    RC_OK) {
 			jobs_free(j);
 			return RC_IO;
 		}

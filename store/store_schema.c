@@ -284,6 +284,7 @@ static const char *const directory_4[] = {
 	" until_ms BIGINT NOT NULL,"
 	" PRIMARY KEY (id, key_id)"
 	") /* clustered */",
+	"CREATE INDEX checked_password_until ON checked_password (until_ms)",
 	NULL,
 };
 
