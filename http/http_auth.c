@@ -63,7 +63,7 @@ http_forget_auth(struct http_request *r)
 	struct http_exchange *x = http_exchange_of(r);
 	drop_secret(x);
 	for (size_t i = 0; i < r->n_headers; i++) {
-		struct http_header *h = &x->headers[i];
+		struct http_header *h = &x->head[i];
 		if (!span_is(h->name, "authorization"))
 			continue;
 		mem_wipe((char *)(uintptr_t)h->value.p, h->value.n);
