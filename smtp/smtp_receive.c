@@ -134,7 +134,7 @@ refuse_message(struct smtp_session *x, enum smtp_reply reply, const char *text)
 	metric_add(&smtp_metric_refused, 1);
 	answer_all(x, n, reply, text);
 	smtp_session_reset(x);
-	x->errors++;
+	x->errors += reply != SMTP_REPLY_LOCAL_ERROR;
 	if (x->state == SMTP_STATE_BUSY)
 		return;
 	if (x->errors > (unsigned)x->smtp->conf.errors_max)

@@ -105,7 +105,9 @@ smtp_session_refuse(struct smtp_session *x, enum smtp_reply r, struct span what)
 	         smtp_reply_enhanced(r) ? smtp_reply_enhanced(r) : "-",
 	         LOG_STR(span_str(smtp_reply_text(r))), LOG_STR(what));
 	metric_add(&smtp_metric_refused, 1);
-	if (++x->errors > (unsigned)x->smtp->conf.errors_max) {
+	/* Our own trouble is no error of the peer's. */
+	if (r != SMTP_REPLY_LOCAL_ERROR &&
+	    ++x->errors > (unsigned)x->smtp->conf.errors_max) {
 		smtp_session_reply(x, r);
 		smtp_session_close(x, SMTP_REPLY_TOO_MANY_ERRORS);
 		return;

@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# pg_cluster.sh start|stop STATE - a throw-away PostgreSQL for tests.
+# pg_cluster.sh start|stop|down|up STATE [MODE] - a throw-away PostgreSQL for tests.
 #
 # start makes a cluster in a new folder under /tmp, with a UNIX socket there and no TCP, and
 # writes STATE/conninfo; without PostgreSQL's programs it writes STATE/skip, which says why.
 # stop takes all of it away. A cluster that an earlier run left is stopped first.
+# down ends the server (MODE: of pg_ctl, fast or immediate) and up starts it again, data and all.
 set -eu
-[ $# -eq 2 ] || { sed -n '3,7s/^# \{0,1\}//p' "$0"; exit 64; }
+[ $# -ge 2 ] || { sed -n '3,8s/^# \{0,1\}//p' "$0"; exit 64; }
 state=$2
+mode=${3:-fast}
 
 # PostgreSQL refuses to run as root.
 as_server()
@@ -82,9 +84,22 @@ CONF
 	echo "$programs" >"$state/programs"
 }
 
+down()
+{
+	as_server "$programs/pg_ctl" -D "$(cat "$state/folder")/data" -m "$mode" -w stop >/dev/null
+}
+
+up()
+{
+	folder=$(cat "$state/folder")
+	as_server "$programs/pg_ctl" -D "$folder/data" -l "$folder/run/log" -w -t 60 start >/dev/null
+}
+
 programs=$(find_programs)
 case $1 in
 start) start ;;
 stop) stop ;;
+down) down ;;
+up) up ;;
 *) exit 64 ;;
 esac

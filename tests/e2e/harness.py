@@ -31,6 +31,7 @@ PATIENCE = int(os.environ.get("GODWIT_PATIENCE", "60"))  # seconds until a wait 
 PASSWORD = "correct horse"
 
 POSTGRESQL = os.environ.get("GODWIT_TEST_POSTGRESQL")  # a running cluster's state, or None
+CLUSTER = os.path.join(ROOT, "tests", "pg_cluster.sh")
 
 _used_ports = set()
 
@@ -93,6 +94,15 @@ class Database:
     def sql(self, text):
         subprocess.run([self.psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", self.server + " dbname=postgres",
                         "-c", text], check=True, stdout=subprocess.DEVNULL)
+
+    @staticmethod
+    def down(mode):
+        """Ends the server of all tests ("fast" or "immediate"), until up()."""
+        subprocess.run([CLUSTER, "down", POSTGRESQL, mode], check=True)
+
+    @staticmethod
+    def up():
+        subprocess.run([CLUSTER, "up", POSTGRESQL], check=True)
 
     def drop(self):
         self.sql("DROP DATABASE IF EXISTS %s WITH (FORCE)" % self.name)

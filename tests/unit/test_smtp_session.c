@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "store/engine/engine.h"
 #include "tests/fake/smtp_rig.h"
 
 static struct smtp_rig *
@@ -329,6 +330,24 @@ too_many_errors_end_the_session(void **state)
 	peer_say(&p, "RCPT TO:<no3@example.org>\r\n", "550");
 	peer_expect(&p, "421 4.7.0");
 	peer_expect_end(&p);
+	peer_close(&p);
+}
+
+static void
+trouble_of_our_own_is_no_error_of_the_peer(void **state)
+{
+	struct smtp_rig *r = *state;
+	struct rig_peer p;
+	r->conf.errors_max = 3;
+	rig_start(r);
+	peer_ready(&p, r, SMTP_DOOR_RECEIVE);
+	peer_say(&p, "MAIL FROM:<x@far.example>\r\n", "250");
+	for (int i = 0; i < 6; i++) {
+		engine_fail_after(1);
+		peer_say(&p, "RCPT TO:<alice@example.org>\r\n", "451");
+	}
+	engine_fail_after(0);
+	peer_say(&p, "RCPT TO:<alice@example.org>\r\n", "250");
 	peer_close(&p);
 }
 
@@ -965,6 +984,7 @@ main(void)
 		RIG_TEST(bytes_before_our_leave_end_the_session),
 		RIG_TEST(an_endless_line_ends_the_session),
 		RIG_TEST(too_many_errors_end_the_session),
+		RIG_TEST(trouble_of_our_own_is_no_error_of_the_peer),
 		RIG_TEST(too_many_recipients_come_in_the_next_mail),
 		RIG_TEST(a_message_over_the_limit_is_refused_at_its_end),
 		RIG_TEST(a_message_that_never_ends_is_cut_off),
