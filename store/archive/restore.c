@@ -14,10 +14,11 @@
 #include "store/store_private.h"
 
 #define EPOCH_2024_S INT64_C(1704067200)
+/* Where the clock is behind (it is wrong, or the last restore was just now). */
 #define MODSEQ_GAP (UINT64_C(1) << 20)
-#define UID_GAP (UINT32_C(1) << 20)
-#define FOLDER_GAP 1024
-#define KEY_GAP 65536
+#define UID_GAP 1024
+#define FOLDER_GAP 16
+#define KEY_GAP 64
 #define EPOCH_GAP 1000 /* UIDVALIDITY: seconds, and one more for each in the same */
 
 static const struct rows_ops ops;
@@ -206,8 +207,16 @@ raise(const struct table *t, struct engine_arg *values, const char *column,
 	set(t, values, column, max_u64(number(t, values, column), least));
 }
 
-/* A second has 2^20 modseqs: no life of the user that began with an earlier restore, or
- * with none, has got so far. */
+/* What the clock says, if that is above all that is known; else a step on. A life of the
+ * user that nobody here knows of began with an earlier restore, or with none: it cannot
+ * have got so far. */
+static uint64_t
+go_on(uint64_t known, uint64_t clock, uint64_t gap)
+{
+	return clock > known ? clock : known + gap;
+}
+
+/* A second has 2^20 modseqs. */
 static enum rc
 change_account(struct restore *r, const struct table *t, struct engine_arg *values)
 {
@@ -228,7 +237,7 @@ change_account(struct restore *r, const struct table *t, struct engine_arg *valu
 	value(t, values, "lost")->s = buf_span(&r->lost);
 	set(t, values, "modseq", r->modseq);
 	set(t, values, "tree_modseq", r->modseq);
-	folder = max_u64(folder, seconds_since_2024(r) / 60);
+	folder = go_on(folder, seconds_since_2024(r) / 60, FOLDER_GAP);
 	set(t, values, "collection_next", folder < UINT32_MAX ? folder : UINT32_MAX);
 	raise(t, values, "content_next", now->content_next);
 	raise(t, values, "device_next", now->device_next);
@@ -258,6 +267,7 @@ change_collection(struct restore *r, const struct table *t, struct engine_arg *v
 	uint32_t id = (uint32_t)number(t, values, "id");
 	uint64_t next = number(t, values, "uid_next");
 	uint64_t gap;
+	uint64_t clock = seconds_since_2024(r);
 
 	for (size_t i = 0; i < r->now.n_folders; i++) {
 		if (r->now.folders[i].id == id)
@@ -266,9 +276,8 @@ change_collection(struct restore *r, const struct table *t, struct engine_arg *v
 	if (next == 0 || next > UINT32_MAX)
 		return RC_INVALID;
 	gap = (UINT32_MAX - next) / 16;
-	next += gap < UID_GAP ? gap : UID_GAP;
-	if (seconds_since_2024(r) < UINT32_MAX / 2)
-		next = max_u64(next, seconds_since_2024(r));
+	next = go_on(next, clock < UINT32_MAX / 2 ? clock : 0,
+	             gap < UID_GAP ? gap : UID_GAP);
 	set(t, values, "uid_next", next);
 	set(t, values, "modseq", r->modseq);
 	note_moved(r, id);
@@ -278,10 +287,11 @@ change_collection(struct restore *r, const struct table *t, struct engine_arg *v
 static void
 change_cursor(struct restore *r, const struct table *t, struct engine_arg *values)
 {
-	uint64_t floor = max_u64(number(t, values, "sync_key"), r->now.key_max) + KEY_GAP;
+	uint64_t known = max_u64(number(t, values, "sync_key"), r->now.key_max);
 
-	floor = max_u64(floor, (uint64_t)(r->now_s > 0 ? r->now_s : 0));
-	raise(t, values, "key_floor", floor);
+	known = max_u64(known, number(t, values, "key_floor"));
+	set(t, values, "key_floor",
+	    go_on(known, (uint64_t)(r->now_s > 0 ? r->now_s : 0), KEY_GAP));
 }
 
 /* Who was shut out meanwhile does not come back by the restore. */

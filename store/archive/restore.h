@@ -33,6 +33,9 @@ struct restore_person {
  */
 enum rc restore_find(struct store *s, const struct restore_person *p,
                      uint64_t *ret_user) MUST_CHECK;
+/* *ret: the user has the mail of the backup, and nothing else. */
+enum rc restore_has_mail(struct store *s, uint64_t user, const struct digest *mail,
+                         bool *ret) MUST_CHECK;
 /* After the rows: the user lives (again), with the backup's name and password if he was
  * removed. RC_EXISTS: another has the address by now. */
 enum rc restore_enliven(struct store *s, uint64_t user,

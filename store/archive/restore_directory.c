@@ -137,6 +137,17 @@ restore_find(struct store *s, const struct restore_person *p, uint64_t *ret_user
 	return rc;
 }
 
+/* One whom an earlier restore has left held has nothing yet. */
+enum rc
+restore_has_mail(struct store *s, uint64_t user, const struct digest *mail, bool *ret)
+{
+	struct digest now;
+	enum rc rc = digest_user(s, user, &now);
+
+	*ret = rc == RC_OK && digest_same_mail(&now, mail);
+	return rc == RC_NOT_FOUND || rc == RC_AGAIN ? RC_OK : rc;
+}
+
 enum rc
 restore_enliven(struct store *s, uint64_t user, const struct restore_person *p)
 {
