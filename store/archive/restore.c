@@ -289,9 +289,12 @@ change_cursor(struct restore *r, const struct table *t, struct engine_arg *value
 {
 	uint64_t known = max_u64(number(t, values, "sync_key"), r->now.key_max);
 
+	known = max_u64(known, number(t, values, "twin_key"));
 	known = max_u64(known, number(t, values, "key_floor"));
 	set(t, values, "key_floor",
 	    go_on(known, (uint64_t)(r->now_s > 0 ? r->now_s : 0), KEY_GAP));
+	/* Who has read the row of the life before does not write over this one. */
+	raise(t, values, "version", (uint64_t)(r->now_s > 0 ? r->now_s : 0));
 }
 
 /* Who was shut out meanwhile does not come back by the restore. */

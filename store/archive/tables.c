@@ -32,6 +32,9 @@ static const struct {
 	{ "content", "id", "refs" }, /* numbers rise, bytes never change */
 };
 
+/* Of a store's life, not of its contents. */
+static const char *const own[] = { "server_secret", "node", "checked_password" };
+
 const char *
 table_type_str(enum engine_type type)
 {
@@ -156,7 +159,8 @@ create(enum engine_db db, struct span text)
 	assert(n_tables[db] <= TABLES_MAX && !find(db, name));
 	t->db = db;
 	t->name = xstrndup(name.p, name.n);
-	t->is_own = span_is(name, "server_secret") || span_is(name, "node");
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		t->is_own |= span_is(name, own[i]);
 	text = span_sub(text, span_find(text, 0, '(') + 1, text.n);
 	while (text.n > 0) {
 		struct span part = cut_column(&text);

@@ -897,7 +897,7 @@ a_restore_of_one_that_fails_holds_him_until_it_is_done(void **state)
 	exists_then = inbox_of(f).exists;
 	back_up(f, false, NULL);
 	change_store(f);
-	for (unsigned n = 30;; n += n / 3) {
+	for (unsigned n = 30;; n += 37) {
 		enum rc rc;
 
 		err.text[0] = '\0';
