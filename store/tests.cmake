@@ -32,6 +32,9 @@ foreach(name engine store_tx store_change store_collection store_item store_curs
 	godwit_unit_test(test_${name} USES store_fixture ${labels})
 	godwit_store_test_pg(${name})
 endforeach()
+# These make many databases.
+set_tests_properties(unit.test_store_copy unit.test_store_copy.pg unit.test_backup
+	unit.test_backup.pg PROPERTIES TIMEOUT 300)
 godwit_unit_test(test_archive USES store)
 godwit_fuzz(fuzz_archive USES store)
 # What only that engine has to bear.
