@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "push/push_bus_driver.h"
 
@@ -23,6 +24,7 @@
 #define PING_MS 5000
 #define PINGS_MAX 2 /* without an answer */
 #define CLOSE_MS 5000
+#define SERVERS_MAX 16
 #define CA_DEFAULT "/etc/ssl/certs/ca-certificates.crt"
 
 struct bus_nats {
@@ -201,19 +203,57 @@ set_tls(struct bus_nats *n, natsOptions *o)
 	return s;
 }
 
+/* libnats takes what stands before the @ as it is; in a URL it is percent-encoded. A word
+ * alone is a token. */
+static natsStatus
+set_login(natsOptions *o, struct span login)
+{
+	AUTO_DONE(buf) struct buf user = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf password = BUF_INIT(0);
+	size_t colon = span_find(login, 0, ':');
+
+	if (percent_decode(span_sub(login, 0, colon), false, &user) != RC_OK ||
+	    percent_decode(span_sub(login, colon + 1, login.n), false, &password) !=
+	            RC_OK)
+		return NATS_INVALID_ARG;
+	buf_add_char(&user, '\0');
+	buf_add_char(&password, '\0');
+	return colon < login.n ? natsOptions_SetUserInfo(o, user.p, password.p)
+	                       : natsOptions_SetToken(o, user.p);
+}
+
+/* Takes "user:password@" out of url. */
+static natsStatus
+take_login(natsOptions *o, char *url)
+{
+	char *host = strstr(url, "://"), *at;
+	natsStatus s;
+
+	host = host ? host + 3 : url;
+	at = strrchr(host, '@');
+	if (!at)
+		return NATS_OK;
+	s = set_login(o, span_of(host, (size_t)(at - host)));
+	memmove(host, at + 1, strlen(at + 1) + 1);
+	return s;
+}
+
 static natsStatus
 set_servers(struct bus_nats *n, natsOptions *o)
 {
-	const char *urls[16];
+	const char *urls[SERVERS_MAX];
 	int count = 0;
 	char *copy = xstrdup(n->url), *at = copy, *url;
-	natsStatus s;
+	natsStatus s = NATS_OK;
 
-	while (count < (int)ARRAY_LEN(urls) && (url = strsep(&at, ", ")) != NULL) {
-		if (*url)
-			urls[count++] = url;
+	while (count < SERVERS_MAX && s == NATS_OK && (url = strsep(&at, ", ")) != NULL) {
+		if (!*url)
+			continue;
+		s = take_login(o, url);
+		urls[count++] = url;
 	}
-	s = natsOptions_SetServers(o, urls, count);
+	if (s == NATS_OK)
+		s = natsOptions_SetServers(o, urls, count);
 	free(copy);
 	return s;
 }
@@ -390,7 +430,7 @@ host_of(const char *url)
 	const char *p = strstr(url, "://"), *at, *end;
 
 	p = p ? p + 3 : url;
-	at = strchr(p, '@');
+	at = memrchr(p, '@', strcspn(p, ","));
 	p = at ? at + 1 : p;
 	if (*p == '[')
 		end = strchrnul(++p, ']');

@@ -303,8 +303,8 @@ class Cluster:
     """
 
     def __init__(self, n=2, conf=None, before_nodes=None):
-        """before_nodes: called with the database before there is a node, as conf may depend on
-        it; what it returns, if anything, is the conf."""
+        """before_nodes: called with the cluster before it has a node, as conf may depend on its
+        database or certificates; what it returns, if anything, is the conf."""
         self.folder = tempfile.mkdtemp(prefix="godwit-e2e-cluster-")
         os.chmod(self.folder, 0o755)
         self.database = Database()
@@ -312,7 +312,7 @@ class Cluster:
         make_certs(self.certs, "mail.demo.test", server_user())
         self.nodes = []
         try:
-            self.conf = before_nodes and before_nodes(self.database) or conf
+            self.conf = before_nodes and before_nodes(self) or conf
             for _ in range(n):
                 self.add_node()
         except BaseException:

@@ -146,15 +146,28 @@ class Nats:
     def is_installed(cls):
         return os.path.exists(cls.PROGRAM)
 
-    def __init__(self, port):
+    def __init__(self, port, certs=None, login=None):
+        """certs: a folder of make-certs.sh, for TLS alone. login: (user, password)."""
         self.port = port
+        self.folder = tempfile.mkdtemp(prefix="godwit-nats-")
+        self.conf = os.path.join(self.folder, "nats.conf")
+        with open(self.conf, "w") as f:
+            f.write('listen: "127.0.0.1:%d"\nlog_file: "%s/log"\n' % (port, self.folder))
+            if certs:
+                f.write('tls { cert_file: "%s/server.pem", key_file: "%s/server.key" }\n' % (certs, certs))
+            if login:
+                f.write('authorization { user: "%s", password: "%s" }\n' % login)
         self.process = None
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([self.PROGRAM, "-a", "127.0.0.1", "-p", str(self.port)],
+        self.process = subprocess.Popen([self.PROGRAM, "-c", self.conf],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until("nats-server", lambda: answers("127.0.0.1", self.port))
+
+        def up():
+            assert self.process.poll() is None, open(os.path.join(self.folder, "log")).read()
+            return answers("127.0.0.1", self.port)
+        wait_until("nats-server", up)
 
     def kill(self):
         self.process.kill()
@@ -163,3 +176,4 @@ class Nats:
     def stop(self):
         if self.process.poll() is None:
             self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -86,10 +86,10 @@ class Postgresql(Bus, ClusterTest):
     ROLE = "godwit_bus_%d" % os.getpid()
 
     @classmethod
-    def before_nodes(cls, database):
+    def before_nodes(cls, cluster):
         """The bus has a role of its own, so that it can be shut out while the store goes on."""
-        database.sql("CREATE ROLE %s LOGIN" % cls.ROLE)
-        conninfo = database.conninfo.replace("user=godwit", "user=" + cls.ROLE)
+        cluster.database.sql("CREATE ROLE %s LOGIN" % cls.ROLE)
+        conninfo = cluster.database.conninfo.replace("user=godwit", "user=" + cls.ROLE)
         return {"bus": ['url = "%s"' % conninfo, "sweep = 24h"]}
 
     @classmethod
@@ -109,14 +109,33 @@ class Postgresql(Bus, ClusterTest):
 
 
 class NatsServer(Bus, ClusterTest):
+    """Over TLS, with a password, from within the sandbox."""
+
     DRIVER = "nats"
 
     @classmethod
-    def before_nodes(cls, database):
+    def before_nodes(cls, cluster):
         if not Nats.is_installed():
             raise unittest.SkipTest("nats-server is not installed")
-        cls.nats = Nats(free_port())
-        return {"bus": ["driver = nats", 'url = "nats://127.0.0.1:%d"' % cls.nats.port, "sweep = 24h"]}
+        cls.nats = Nats(free_port(), cluster.certs, ("godwit", "open sesame"))
+        url = os.path.join(cluster.folder, "bus.url")
+        with open(url, "w") as f:
+            f.write("tls://godwit:open%%20sesame@localhost:%d\n" % cls.nats.port)
+        return {"bus": ["driver = nats", 'url = "%s"' % url, 'ca = "%s/ca.pem"' % cluster.certs, "sweep = 24h"]}
+
+    def test_a_server_of_another_name_is_not_spoken_to(self):
+        g = self.c.add_node()
+        g.conf = {"bus": ["driver = nats", 'url = "tls://godwit:open%%20sesame@localhost:%d"' % self.nats.port,
+                          'ca = "%s/ca.pem"' % self.c.certs, 'server_name = "other.test"']}
+        g.write_conf()
+        try:
+            g.start()
+            g.wait_log("event=bus.lost driver=nats")
+            self.assertEqual(status(g, "bus_connected"), "no")
+            self.assertRegex(g.log(), r"bus\.lost .*(SSL|TLS|[Cc]ertificate)")
+        finally:
+            self.c.nodes.remove(g)
+            self.assertEqual(g.stop(), 0)
 
     @classmethod
     def tearDownClass(cls):

@@ -57,6 +57,28 @@ mail_wakes_a_ping_and_the_folder_is_named(void **state)
 	assert_changed(f, f->inbox);
 }
 
+/* Told by another node, over a bus that is late. */
+static void
+what_a_ping_has_seen_does_not_wake_it(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct store_moved moved = { .user = f->user, .collection = f->inbox };
+
+	eas_mail(f, f->inbox, NOW, "one");
+	synced(f, f->inbox);
+	assert_ok(store_modseqs(f->store, &f->user, 1, &moved.modseq));
+	ping(f, 300, f->inbox);
+	assert_waits(f);
+	push_wake(f->push, &moved, 1);
+	loop_run_once(f->loop, false);
+	assert_int_equal(f->woken, 0);
+	moved.modseq++;
+	push_wake(f->push, &moved, 1);
+	loop_run_once(f->loop, false);
+	assert_int_equal(f->woken, 1);
+	eas_stop_waiting(f);
+}
+
 static void
 mail_before_the_ping_is_not_lost(void **state)
 {
@@ -305,6 +327,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, eas_setup, eas_teardown)
 	const struct CMUnitTest tests[] = {
 		T(mail_wakes_a_ping_and_the_folder_is_named),
+		T(what_a_ping_has_seen_does_not_wake_it),
 		T(mail_before_the_ping_is_not_lost),
 		T(nothing_until_the_heartbeat_is_status_1),
 		T(own_changes_do_not_wake),

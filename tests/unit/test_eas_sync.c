@@ -2,6 +2,7 @@
  *
  * test_eas_sync.c - what Sync hands out: order, windows, changes, replay of keys.
  */
+#include "store/engine/engine.h"
 #include "tests/unit/eas_fixture.h"
 
 #define NOW EAS_NOW
@@ -421,6 +422,72 @@ sync_with_wait_ends_when_a_folder_comes(void **state)
 	assert_has(f, "<Sync><Status>12</Status></Sync>");
 }
 
+struct intruder {
+	struct eas_fixture *f;
+	unsigned countdown; /* statements from now; 0: done */
+	unsigned made;
+};
+
+/* Makes a folder while the request is between two statements. */
+static void
+intrude(const char *sql, void *arg)
+{
+	struct intruder *in = arg;
+	struct store_actor who = { .protocol = "imap" };
+	struct store_tx *tx = NULL;
+	char name[16];
+	uint32_t id;
+
+	(void)sql;
+	if (in->countdown == 0 || --in->countdown > 0)
+		return;
+	snprintf(name, sizeof(name), "Folder %u", in->made++);
+	assert_ok(store_write(in->f->store, in->f->user, &who, &tx));
+	assert_ok(store_collection_create(tx, 0, span_str(name), STORE_CLASS_MAIL,
+	                                  STORE_ROLE_NONE, &id));
+	assert_ok(store_commit(&tx));
+}
+
+static void
+a_folder_that_comes_at_any_moment_of_a_sync_ends_its_wait(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct intruder in = { .f = f };
+	char *key = first_key(f, f->inbox, EAS_OPTIONS_PLAIN);
+	unsigned at = 0, told = 0;
+
+	f->can_wait = true;
+	do {
+		eas_run(f, "FolderSync",
+		        "<FolderSync xmlns=\"FolderHierarchy\"><SyncKey>0</SyncKey>"
+		        "</FolderSync>");
+		/* The row of the request is as it will be: the next one only reads, and
+		 * the intruder may write. */
+		sync_wait(f, key);
+		assert_true(f->waiting);
+		eas_stop_waiting(f);
+		f->woken = 0;
+		in.countdown = ++at;
+		engine_watch(intrude, &in);
+		sync_wait(f, key);
+		engine_watch(NULL, NULL);
+		if (in.countdown > 0) /* the request had no such moment */
+			break;
+		loop_run_once(f->loop, false);
+		if (f->waiting && f->woken)
+			eas_resume(f, "Sync");
+		/* What was there before the request looked at the tree is no news. */
+		if (f->waiting && told == 0) {
+			eas_stop_waiting(f);
+			continue;
+		}
+		assert_has(f, "<Sync><Status>12</Status></Sync>");
+		told++;
+	} while (true);
+	assert_true(told > 3);
+	eas_stop_waiting(f);
+}
+
 static void
 fetch_in_a_sync_brings_the_item(void **state)
 {
@@ -503,6 +570,7 @@ main(void)
 		T(sync_with_wait_is_woken_by_mail_and_brings_it),
 		T(sync_that_waited_says_nothing_after_the_device_went_on),
 		T(sync_with_wait_ends_when_a_folder_comes),
+		T(a_folder_that_comes_at_any_moment_of_a_sync_ends_its_wait),
 		T(fetch_in_a_sync_brings_the_item),
 		T(answer_stops_at_its_size_limit_and_goes_on_in_the_next),
 		T(class_stands_in_the_answer_at_12_1_only),

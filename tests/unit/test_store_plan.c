@@ -59,6 +59,7 @@ use_reads(struct fixture *f)
 	bool more;
 	size_t n;
 
+	assert_ok(store_modseqs(f->s, &f->user, 1, &(uint64_t){ 0 }));
 	assert_ok(store_changes(tx, &q, f->a, &changes, &n, &next, &more));
 	q.since = store_tx_modseq(tx) - 1;
 	assert_ok(store_has_changes(tx, &q, &more));
