@@ -447,6 +447,22 @@ tls_client_new(const char *ca_file, bool verify, struct tls_client **ret, struct
 	return RC_OK;
 }
 
+enum rc
+tls_client_use(struct tls_client *t, const struct tls_cert *cert, struct err *err)
+{
+	char text[256];
+
+	ERR_clear_error();
+	if (SSL_CTX_use_certificate_chain_file(t->ctx, cert->cert_file) != 1)
+		return err_set(err, RC_INVALID, "%s: %s", cert->cert_file,
+		               tls_take_error(NULL, text, sizeof(text)));
+	if (SSL_CTX_use_PrivateKey_file(t->ctx, cert->key_file, SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_check_private_key(t->ctx) != 1)
+		return err_set(err, RC_INVALID, "%s: %s", cert->key_file,
+		               tls_take_error(NULL, text, sizeof(text)));
+	return RC_OK;
+}
+
 void
 tls_client_free(struct tls_client *t)
 {

@@ -53,6 +53,9 @@ void tls_server_set_tickets(struct tls_server *t, const struct tls_ticket_secret
  */
 enum rc tls_client_new(const char *ca_file, bool verify, struct tls_client **ret,
                        struct err *err) MUST_CHECK;
+/* Shows this certificate to servers that ask for one; before the first connection. */
+enum rc tls_client_use(struct tls_client *t, const struct tls_cert *cert,
+                       struct err *err) MUST_CHECK;
 void tls_client_free(struct tls_client *t);
 
 #endif

@@ -183,14 +183,6 @@ push_bus_on_message(struct push_bus *b, struct span message)
 }
 
 void
-push_bus_on_lost(struct push_bus *b)
-{
-	atomic_fetch_add(&b->gaps, 1);
-	metric_add(&metric_gaps, 1);
-	push_compare_ask(b->compare, PUSH_BUS_STREAM_ALL);
-}
-
-void
 push_bus_on_down(struct push_bus *b, const char *why)
 {
 	pthread_mutex_lock(&b->lock);
@@ -274,11 +266,20 @@ push_bus_new(const struct push_bus_options *o, struct push_bus **ret)
 	return RC_OK;
 }
 
+/* Calls of the driver end. */
+static void
+interrupt(struct push_bus *b)
+{
+	uint64_t one = 1;
+	ssize_t n = write(b->stop_fd, &one, sizeof(one));
+
+	assert(n == sizeof(one));
+}
+
 void
 push_bus_free(struct push_bus *b)
 {
 	struct timespec until;
-	uint64_t one = 1;
 
 	if (!b)
 		return;
@@ -287,12 +288,13 @@ push_bus_free(struct push_bus *b)
 	b->stop = true;
 	pthread_mutex_unlock(&b->lock);
 	push_bus_signal(b);
+	/* Not connected: there is nobody to tell what is left. */
+	if (!atomic_load(&b->connected))
+		interrupt(b);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += STOP_MS / 1000;
 	if (pthread_timedjoin_np(b->thread, NULL, &until) != 0) {
-		ssize_t n = write(b->stop_fd, &one, sizeof(one));
-
-		assert(n == sizeof(one));
+		interrupt(b);
 		pthread_join(b->thread, NULL);
 	}
 	done(b);

@@ -36,7 +36,6 @@ struct push_bus_conf {
 	char *ca;
 	char *certificate;
 	char *key;
-	char *credentials;
 	char *server_name;
 	uint64_t sweep_ms;
 };

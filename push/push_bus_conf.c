@@ -55,11 +55,6 @@ static const struct conf_option options[] = {
 	  .offset = AT(key),
 	  .def = "",
 	  .help = "nats: PEM file with its private key." },
-	{ .name = "credentials",
-	  .type = CONF_STRING,
-	  .offset = AT(credentials),
-	  .def = "",
-	  .help = "nats: file with a user's JWT and seed (.creds)." },
 	{ .name = "server_name",
 	  .type = CONF_STRING,
 	  .offset = AT(server_name),
@@ -133,7 +128,6 @@ load_url(const char *url, char text[static URL_MAX], struct err *err)
 	return RC_OK;
 }
 
-#if GODWIT_NATS
 static enum rc
 open_nats(const struct push_bus_conf *c, struct push_bus_driver **ret, struct err *err)
 {
@@ -144,22 +138,12 @@ open_nats(const struct push_bus_conf *c, struct push_bus_driver **ret, struct er
 		.ca = c->ca,
 		.certificate = c->certificate,
 		.key = c->key,
-		.credentials = c->credentials,
 		.server_name = c->server_name,
 	};
 	enum rc rc = load_url(c->url, url, err);
 
 	return rc ? rc : push_bus_nats_new(&conf, ret, err);
 }
-#else
-static enum rc
-open_nats(const struct push_bus_conf *c UNUSED, struct push_bus_driver **ret UNUSED,
-          struct err *err)
-{
-	return err_set(err, RC_UNSUPPORTED,
-	               "bus.driver = nats: this godwitd is built without libnats");
-}
-#endif
 
 static enum rc
 open_driver(const struct push_bus_conf *c, const struct store_conf *store,

@@ -49,8 +49,6 @@ struct push_bus_driver_ops {
 
 /* What a driver tells, from any thread while it is connected. A message is copied. */
 void push_bus_on_message(struct push_bus *b, struct span message);
-/* Some messages were thrown away. */
-void push_bus_on_lost(struct push_bus *b);
 /* The connection is gone; disconnect() will follow. why: for the log. */
 void push_bus_on_down(struct push_bus *b, const char *why);
 
@@ -63,10 +61,9 @@ struct push_bus_nats_conf {
 	const char *ca; /* the following: files, "" for none */
 	const char *certificate;
 	const char *key;
-	const char *credentials;
 	const char *server_name; /* of its certificate; "": that of the url */
 };
-/* RC_UNSUPPORTED: not built with libnats. RC_INVALID: what the library does not take. */
+/* RC_INVALID: a URL or file is wrong. Everything is copied. */
 enum rc push_bus_nats_new(const struct push_bus_nats_conf *conf,
                           struct push_bus_driver **ret, struct err *err) MUST_CHECK;
 

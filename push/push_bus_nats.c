@@ -2,57 +2,69 @@
  *
  * push_bus_nats.c - NATS as the bus: a subject for each shard, "godwit.wake.17".
  *
- * For many nodes: a message goes only to those that hold waiters of its shard. libnats
- * has threads of its own, that call back at any time, also when the connection they speak
- * of is being given up. So they are told no address but a number, and who it belongs to
- * is looked up under a lock that ends with the connection.
+ * For many nodes: a message goes only to those that hold waiters of its shard. The
+ * connection is a stream on a loop of its own; the bus' thread, which may block, hands
+ * over bytes under a lock and waits for what it must know (docs/decisions/push-bus.md
+ * says why this is not libnats).
  */
-#include <nats/nats.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/encode.h"
+#include "base/clock.h"
+#include "base/loops.h"
 #include "base/mem.h"
+#include "base/stream.h"
 #include "push/push_bus_driver.h"
+#include "push/push_nats.h"
 
-#define CONNECT_MS 2000
+#define CONNECT_MS 5000
 #define CONFIRM_MS 5000
-#define WRITE_MS 5000
 #define PING_MS 5000
-#define PINGS_MAX 2 /* without an answer */
-#define CLOSE_MS 5000
-#define SERVERS_MAX 16
-#define CA_DEFAULT "/etc/ssl/certs/ca-certificates.crt"
+#define PINGS_MAX 2    /* without an answer */
+#define STALL_MS 10000 /* output that the server does not take */
+#define OUTPUT_MAX (1024 * 1024)
+#define INPUT_MAX (128 * 1024) /* a message at least */
+
+enum nats_state {
+	NATS_CLOSED,
+	NATS_GREETING, /* INFO is to come */
+	NATS_TLS,      /* hands are being shaken */
+	NATS_LOGIN,    /* CONNECT is said, its PONG is to come */
+	NATS_READY,
+};
 
 struct bus_nats {
 	struct push_bus_driver base;
-	struct bus_nats *next; /* of those that are connected */
-	uintptr_t id;          /* of this connection; 0: none */
-	bool tls;
-	char *url;
 	char *subject;
-	char *ca;
-	char *certificate;
-	char *key;
-	char *credentials;
-	char *server_name;
-	natsConnection *conn;
-	natsSubscription *subs[STORE_SHARD_NUMBERS];
+	char *server_name; /* "": the url's host */
+	struct push_nats_url *urls;
+	size_t n_urls;
+	size_t at_url; /* the one that is tried */
+	struct tls_client *tls;
+	struct loops *loops;
+	int news_fd; /* something below has changed */
+
+	pthread_mutex_t lock; /* what follows */
+	enum nats_state state;
+	uint64_t pings; /* said */
+	uint64_t pongs; /* heard */
+	struct buf out; /* to be written by the loop */
+	bool posted;    /* the loop will */
+	char why[256];  /* CLOSED: the reason */
+
+	/* The loop's thread's own. */
+	struct stream *stream;
+	struct loop_timer keepalive;
+	struct sockaddr_storage address;
+	socklen_t address_len;
+	bool wants_tls;
 };
-
-static pthread_rwlock_t links_lock = PTHREAD_RWLOCK_INITIALIZER;
-static struct bus_nats *links;
-static uintptr_t last_id;
-
-/* libnats ends with the last driver, once it has let go of all subscriptions: it would
- * leak what its thread has still to do with them. */
-static unsigned drivers;
-static unsigned subscriptions;
-static pthread_mutex_t drivers_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t drivers_less = PTHREAD_COND_INITIALIZER;
 
 static struct bus_nats *
 nats_of(struct push_bus_driver *d)
@@ -60,249 +72,354 @@ nats_of(struct push_bus_driver *d)
 	return container_of(d, struct bus_nats, base);
 }
 
-/* libnats' status in ours; the only place that knows both. */
-static enum rc
-rc_from_nats(natsStatus s, const char *what, struct err *err)
+static const struct push_nats_url *
+url_of(const struct bus_nats *n)
 {
-	const char *text = nats_GetLastError(NULL);
-	enum rc rc = RC_AGAIN;
+	return &n->urls[n->at_url];
+}
 
-	switch (s) {
-	case NATS_OK:
-		return RC_OK;
-	case NATS_INVALID_ARG:
-	case NATS_INVALID_SUBJECT:
-		rc = RC_INVALID;
+/* -- in the loop -- */
+
+static void
+tell_news(struct bus_nats *n)
+{
+	uint64_t one = 1;
+	ssize_t w = write(n->news_fd, &one, sizeof(one));
+
+	(void)w; /* it can only be full, and is readable then */
+}
+
+static void
+move(struct bus_nats *n, enum nats_state to)
+{
+	pthread_mutex_lock(&n->lock);
+	n->state = to;
+	pthread_mutex_unlock(&n->lock);
+	tell_news(n);
+}
+
+/* The first reason is the one that is told: what follows comes of it. */
+static void
+fail(struct bus_nats *n, const char *why, struct span more)
+{
+	bool was_ready;
+
+	stream_free(TAKE(n->stream));
+	loop_timer_clear(&n->keepalive);
+	pthread_mutex_lock(&n->lock);
+	was_ready = n->state == NATS_READY;
+	if (n->state != NATS_CLOSED)
+		snprintf(n->why, sizeof(n->why), "NATS: %s%s%.*s", why,
+		         more.n > 0 ? ": " : "", SPAN_FMT(more));
+	n->state = NATS_CLOSED;
+	pthread_mutex_unlock(&n->lock);
+	tell_news(n);
+	if (was_ready)
+		push_bus_on_down(n->base.bus, n->why);
+}
+
+/* Writes what other threads have left. */
+static void
+flush(struct bus_nats *n)
+{
+	struct buf out = BUF_INIT(0);
+
+	pthread_mutex_lock(&n->lock);
+	buf_move(&out, &n->out);
+	pthread_mutex_unlock(&n->lock);
+	if (n->stream)
+		stream_write_buf(n->stream, &out);
+	buf_done(&out);
+	if (n->stream && stream_output_len(n->stream) > OUTPUT_MAX)
+		fail(n, "the server does not read", SPAN(""));
+}
+
+static void
+on_posted(void *arg)
+{
+	struct bus_nats *n = arg;
+
+	pthread_mutex_lock(&n->lock);
+	n->posted = false;
+	pthread_mutex_unlock(&n->lock);
+	flush(n);
+}
+
+/* Behind all that was left, as confirm()'s: which PONG is whose goes by the order. */
+static void
+say_ping(struct bus_nats *n)
+{
+	pthread_mutex_lock(&n->lock);
+	buf_add_str(&n->out, "PING\r\n");
+	n->pings++;
+	pthread_mutex_unlock(&n->lock);
+	flush(n);
+}
+
+static void
+on_keepalive(void *arg)
+{
+	struct bus_nats *n = arg;
+
+	pthread_mutex_lock(&n->lock);
+	bool is_silent = n->pings - n->pongs >= PINGS_MAX;
+	pthread_mutex_unlock(&n->lock);
+	if (is_silent) {
+		fail(n, "no answer to PING", SPAN(""));
+		return;
+	}
+	loop_timer_set(&n->keepalive, PING_MS);
+	say_ping(n);
+}
+
+static void
+log_in(struct bus_nats *n)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+
+	push_nats_write_connect(&b, url_of(n), stream_is_tls(n->stream));
+	move(n, NATS_LOGIN);
+	stream_write(n->stream, buf_span(&b));
+	say_ping(n);
+}
+
+/* No login is said before TLS, if there is to be any. */
+static void
+on_info(struct bus_nats *n, struct span info)
+{
+	const char *host = *n->server_name ? n->server_name : url_of(n)->host;
+
+	if (n->state != NATS_GREETING)
+		return; /* news of the cluster */
+	if (push_nats_info_is(info, "tls_required") && !n->tls) {
+		fail(n, "the server wants TLS: write tls:// in bus.url", SPAN(""));
+	} else if (n->wants_tls) {
+		move(n, NATS_TLS);
+		stream_starttls_client(n->stream, n->tls, host);
+	} else {
+		log_in(n);
+	}
+}
+
+static void
+on_pong(struct bus_nats *n)
+{
+	pthread_mutex_lock(&n->lock);
+	n->pongs++;
+	bool is_ready = n->state == NATS_LOGIN;
+	if (is_ready)
+		n->state = NATS_READY;
+	pthread_mutex_unlock(&n->lock);
+	tell_news(n);
+	if (is_ready)
+		loop_timer_set(&n->keepalive, PING_MS);
+}
+
+static void
+on_said(struct bus_nats *n, const struct push_nats_said *said)
+{
+	switch (said->op) {
+	case PUSH_NATS_INFO:
+		on_info(n, said->text);
 		break;
-	case NATS_CONNECTION_AUTH_FAILED:
-	case NATS_NOT_PERMITTED:
-		rc = RC_DENIED;
+	case PUSH_NATS_MSG:
+		push_bus_on_message(n->base.bus, said->payload);
 		break;
-	default:
+	case PUSH_NATS_PING:
+		stream_write(n->stream, SPAN("PONG\r\n"));
+		break;
+	case PUSH_NATS_PONG:
+		on_pong(n);
+		break;
+	case PUSH_NATS_OK:
+		break;
+	case PUSH_NATS_ERR: /* also of what is refused: what we ask for we need */
+		fail(n, "the server says", said->text);
 		break;
 	}
-	return err_set(err, rc, "NATS: %s: %s%s%s", what, natsStatus_GetText(s),
-	               text && *text ? ": " : "", text ? text : "");
 }
 
-/* -- what libnats tells, in its threads -- */
-
 static void
-link_add(struct bus_nats *n)
+on_input(void *owner)
 {
-	pthread_rwlock_wrlock(&links_lock);
-	n->id = ++last_id;
-	n->next = links;
-	links = n;
-	pthread_rwlock_unlock(&links_lock);
-}
+	struct bus_nats *n = owner;
+	struct push_nats_said said;
+	size_t used;
 
-/* No callback is inside the bus after it. */
-static void
-link_remove(struct bus_nats *n)
-{
-	pthread_rwlock_wrlock(&links_lock);
-	for (struct bus_nats **at = &links; *at; at = &(*at)->next) {
-		if (*at == n) {
-			*at = n->next;
-			break;
+	while (n->stream && n->state != NATS_TLS) {
+		struct span in = stream_input(n->stream);
+		enum rc rc = push_nats_parse(in, &said, &used);
+
+		if (rc) {
+			fail(n, "what came is no NATS", SPAN(""));
+			return;
 		}
+		if (used == 0)
+			return;
+		on_said(n, &said);
+		if (n->stream && n->state != NATS_TLS)
+			stream_consume(n->stream, used);
 	}
-	n->id = 0;
-	pthread_rwlock_unlock(&links_lock);
-}
-
-/* The bus of a callback, the lock held until link_put(); or NULL. */
-static struct push_bus *
-link_get(void *closure)
-{
-	pthread_rwlock_rdlock(&links_lock);
-	for (struct bus_nats *n = links; n; n = n->next) {
-		if (n->id == (uintptr_t)closure)
-			return n->base.bus;
-	}
-	return NULL;
 }
 
 static void
-link_put(void)
+on_open(void *owner)
 {
-	pthread_rwlock_unlock(&links_lock);
+	struct bus_nats *n = owner;
+
+	if (n->state == NATS_TLS)
+		log_in(n);
 }
 
 static void
-on_message(natsConnection *conn UNUSED, natsSubscription *sub UNUSED, natsMsg *msg,
-           void *closure)
+on_end(void *owner, enum stream_end why, const char *detail)
 {
-	struct push_bus *bus = link_get(closure);
-	int n = natsMsg_GetDataLength(msg);
-
-	if (bus)
-		push_bus_on_message(bus, span_of(natsMsg_GetData(msg), (size_t)n));
-	link_put();
-	natsMsg_Destroy(msg);
+	fail(owner, detail && *detail ? detail : stream_end_str(why), SPAN(""));
 }
+
+static const struct stream_ops stream_ops = {
+	.on_open = on_open,
+	.on_input = on_input,
+	.on_end = on_end,
+};
 
 static void
-on_closed(natsConnection *conn, void *closure)
+open_stream(void *arg)
 {
-	struct push_bus *bus = link_get(closure);
-	const char *why = NULL;
-
-	natsConnection_GetLastError(conn, &why);
-	if (bus)
-		push_bus_on_down(bus, why && *why ? why : "the connection was closed");
-	link_put();
-}
-
-static void
-on_error(natsConnection *conn UNUSED, natsSubscription *sub UNUSED, natsStatus s,
-         void *closure)
-{
-	struct push_bus *bus = link_get(closure);
-
-	if (bus && s == NATS_SLOW_CONSUMER)
-		push_bus_on_lost(bus);
-	else if (bus) /* refused, mostly: what we ask for we need */
-		push_bus_on_down(bus, natsStatus_GetText(s));
-	link_put();
-}
-
-static void
-on_subscription_end(void *closure UNUSED)
-{
-	pthread_mutex_lock(&drivers_lock);
-	subscriptions--;
-	pthread_cond_broadcast(&drivers_less);
-	pthread_mutex_unlock(&drivers_lock);
-}
-
-static void
-count_subscription(natsSubscription *sub)
-{
-	pthread_mutex_lock(&drivers_lock);
-	subscriptions++;
-	pthread_mutex_unlock(&drivers_lock);
-	if (natsSubscription_SetOnCompleteCB(sub, on_subscription_end, NULL) != NATS_OK)
-		on_subscription_end(NULL);
-}
-
-/* -- connecting -- */
-
-static natsStatus
-set_tls(struct bus_nats *n, natsOptions *o)
-{
-	natsStatus s = natsOptions_SetSecure(o, true);
-
-	if (s == NATS_OK)
-		s = natsOptions_LoadCATrustedCertificates(o, *n->ca ? n->ca : CA_DEFAULT);
-	if (s == NATS_OK && *n->certificate)
-		s = natsOptions_LoadCertificatesChain(o, n->certificate, n->key);
-	if (s == NATS_OK)
-		s = natsOptions_SetExpectedHostname(o, n->server_name);
-	return s;
-}
-
-/* libnats takes what stands before the @ as it is; in a URL it is percent-encoded. A word
- * alone is a token. */
-static natsStatus
-set_login(natsOptions *o, struct span login)
-{
-	AUTO_DONE(buf) struct buf user = BUF_INIT(0);
-	AUTO_DONE(buf) struct buf password = BUF_INIT(0);
-	size_t colon = span_find(login, 0, ':');
-
-	if (percent_decode(span_sub(login, 0, colon), false, &user) != RC_OK ||
-	    percent_decode(span_sub(login, colon + 1, login.n), false, &password) !=
-	            RC_OK)
-		return NATS_INVALID_ARG;
-	buf_add_char(&user, '\0');
-	buf_add_char(&password, '\0');
-	return colon < login.n ? natsOptions_SetUserInfo(o, user.p, password.p)
-	                       : natsOptions_SetToken(o, user.p);
-}
-
-/* Takes "user:password@" out of url. */
-static natsStatus
-take_login(natsOptions *o, char *url)
-{
-	char *host = strstr(url, "://"), *at;
-	natsStatus s;
-
-	host = host ? host + 3 : url;
-	at = strrchr(host, '@');
-	if (!at)
-		return NATS_OK;
-	s = set_login(o, span_of(host, (size_t)(at - host)));
-	memmove(host, at + 1, strlen(at + 1) + 1);
-	return s;
-}
-
-static natsStatus
-set_servers(struct bus_nats *n, natsOptions *o)
-{
-	const char *urls[SERVERS_MAX];
-	int count = 0;
-	char *copy = xstrdup(n->url), *at = copy, *url;
-	natsStatus s = NATS_OK;
-
-	while (count < SERVERS_MAX && s == NATS_OK && (url = strsep(&at, ", ")) != NULL) {
-		if (!*url)
-			continue;
-		s = take_login(o, url);
-		urls[count++] = url;
-	}
-	if (s == NATS_OK)
-		s = natsOptions_SetServers(o, urls, count);
-	free(copy);
-	return s;
-}
-
-static natsStatus
-set_all(struct bus_nats *n, natsOptions *o)
-{
-	void *id = (void *)n->id;
-	natsStatus s = set_servers(n, o);
-	/* The bus connects again by itself: so it knows what it may have missed. */
-	const natsStatus more[] = {
-		natsOptions_SetAllowReconnect(o, false),
-		natsOptions_SetName(o, "godwit"),
-		natsOptions_SetTimeout(o, CONNECT_MS),
-		natsOptions_SetWriteDeadline(o, WRITE_MS),
-		natsOptions_SetPingInterval(o, PING_MS),
-		natsOptions_SetMaxPingsOut(o, PINGS_MAX),
-		natsOptions_SetNoEcho(o, true),
-		natsOptions_SetSendAsap(o, true),
-		/* Otherwise each subscription has a thread. */
-		natsOptions_UseGlobalMessageDelivery(o, true),
-		natsOptions_SetClosedCB(o, on_closed, id),
-		natsOptions_SetErrorHandler(o, on_error, id),
+	struct bus_nats *n = arg;
+	const struct stream_limits limits = {
+		.input_max = INPUT_MAX,
+		.stall_ms = STALL_MS,
+		.handshake_ms = CONNECT_MS,
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(more) && s == NATS_OK; i++)
-		s = more[i];
-	if (s == NATS_OK && *n->credentials)
-		s = natsOptions_SetUserCredentialsFromFiles(o, n->credentials, NULL);
-	if (s == NATS_OK && n->tls)
-		s = set_tls(n, o);
-	return s;
+	n->wants_tls = n->tls != NULL;
+	n->stream = stream_connect(loops_at(n->loops, 0), (struct sockaddr *)&n->address,
+	                           n->address_len, &limits, &stream_ops, n);
+}
+
+static void
+close_stream(void *arg)
+{
+	struct bus_nats *n = arg;
+
+	move(n, NATS_CLOSED); /* no word to the bus */
+	fail(n, "", SPAN(""));
+	loop_timer_clear(&n->keepalive);
+}
+
+/* -- in the bus' thread -- */
+
+enum waits_for { WAITS_FOR_READY, WAITS_FOR_PONGS };
+
+static bool
+has_come(struct bus_nats *n, enum waits_for what, uint64_t pongs, bool *ret_closed)
+{
+	pthread_mutex_lock(&n->lock);
+	bool come = what == WAITS_FOR_READY ? n->state == NATS_READY : n->pongs >= pongs;
+	*ret_closed = n->state == NATS_CLOSED;
+	pthread_mutex_unlock(&n->lock);
+	return come;
+}
+
+static enum rc
+wait_for(struct bus_nats *n, enum waits_for what, uint64_t pongs, unsigned ms,
+         struct err *err)
+{
+	uint64_t until_ms = clock_kernel_ms() + ms, now, count;
+	bool is_closed;
+
+	while (!has_come(n, what, pongs, &is_closed)) {
+		struct pollfd fds[] = {
+			{ .fd = n->news_fd, .events = POLLIN },
+			{ .fd = n->base.stop_fd, .events = POLLIN },
+		};
+
+		if (is_closed)
+			return err_set(err, RC_AGAIN, "%s", n->why);
+		now = clock_kernel_ms();
+		if (now >= until_ms)
+			return err_set(err, RC_AGAIN, "NATS: no answer within %u s",
+			               ms / 1000);
+		if (poll(fds, ARRAY_LEN(fds), (int)(until_ms - now)) < 0 &&
+		    errno != EINTR)
+			return err_set(err, RC_IO, "poll: %s", strerror(errno));
+		if (fds[1].revents)
+			return err_set(err, RC_AGAIN, "stopped");
+		ssize_t r = read(n->news_fd, &count, sizeof(count));
+		(void)r; /* how often does not matter */
+	}
+	return is_closed ? err_set(err, RC_AGAIN, "%s", n->why) : RC_OK;
+}
+
+/* Under the lock. */
+static bool
+note_post(struct bus_nats *n)
+{
+	bool must = !n->posted;
+
+	n->posted = true;
+	return must;
+}
+
+static void
+post(struct bus_nats *n, bool must)
+{
+	if (must)
+		loop_post(loops_at(n->loops, 0), on_posted, n);
+}
+
+static enum rc
+try_address(struct bus_nats *n, const struct addrinfo *to, struct err *err)
+{
+	enum rc rc;
+
+	memcpy(&n->address, to->ai_addr, to->ai_addrlen);
+	n->address_len = to->ai_addrlen;
+	pthread_mutex_lock(&n->lock);
+	n->state = NATS_GREETING;
+	n->pings = n->pongs = 0;
+	buf_clear(&n->out);
+	pthread_mutex_unlock(&n->lock);
+	loop_post(loops_at(n->loops, 0), open_stream, n);
+	rc = wait_for(n, WAITS_FOR_READY, 0, CONNECT_MS, err);
+	if (rc)
+		loops_call(n->loops, 0, close_stream, n);
+	return rc;
+}
+
+static bool
+is_stopped(const struct bus_nats *n)
+{
+	struct pollfd fd = { .fd = n->base.stop_fd, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0;
 }
 
 static enum rc
 nats_connect(struct push_bus_driver *d, struct err *err)
 {
 	struct bus_nats *n = nats_of(d);
-	natsOptions *o = NULL;
-	natsStatus s;
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list = NULL;
+	enum rc rc = RC_AGAIN;
+	int e;
 
-	link_add(n);
-	s = natsOptions_Create(&o);
-	if (s == NATS_OK)
-		s = set_all(n, o);
-	if (s == NATS_OK)
-		s = natsConnection_Connect(&n->conn, o);
-	natsOptions_Destroy(o);
-	return rc_from_nats(s, "connect", err);
+	if (!n->loops) {
+		if (loops_new(1, &n->loops) != RC_OK)
+			return err_set(err, RC_IO, "NATS: no thread");
+		loop_timer_init(&n->keepalive, loops_at(n->loops, 0), on_keepalive, n);
+	}
+	/* The next one each time: this one may have gone. */
+	n->at_url = (n->at_url + 1) % n->n_urls;
+	e = getaddrinfo(url_of(n)->host, url_of(n)->port, &hints, &list);
+	if (e != 0)
+		return err_set(err, RC_AGAIN, "NATS: %s: %s", url_of(n)->host,
+		               gai_strerror(e));
+	for (struct addrinfo *at = list; at && rc && !is_stopped(n); at = at->ai_next)
+		rc = try_address(n, at, err);
+	freeaddrinfo(list);
+	return rc;
 }
 
 static void
@@ -310,42 +427,43 @@ nats_disconnect(struct push_bus_driver *d)
 {
 	struct bus_nats *n = nats_of(d);
 
-	if (n->id)
-		link_remove(n);
-	for (size_t i = 0; i < STORE_SHARD_NUMBERS; i++)
-		natsSubscription_Destroy(TAKE(n->subs[i]));
-	natsConnection_Destroy(TAKE(n->conn));
+	if (n->loops)
+		loops_call(n->loops, 0, close_stream, n);
 }
 
-/* -- use -- */
-
 static enum rc
-nats_subscribe(struct push_bus_driver *d, uint32_t shard, bool on, struct err *err)
+nats_subscribe(struct push_bus_driver *d, uint32_t shard, bool on, struct err *err UNUSED)
 {
 	struct bus_nats *n = nats_of(d);
-	natsStatus s = NATS_OK;
 	char subject[128];
 
-	if (!on) {
-		s = natsSubscription_Unsubscribe(n->subs[shard]);
-		natsSubscription_Destroy(TAKE(n->subs[shard]));
-		return rc_from_nats(s, "unsubscribe", err);
-	}
 	snprintf(subject, sizeof(subject), "%s.%u", n->subject, shard);
-	s = natsConnection_Subscribe(&n->subs[shard], n->conn, subject, on_message,
-	                             (void *)n->id);
-	if (s == NATS_OK)
-		count_subscription(n->subs[shard]);
-	return rc_from_nats(s, "subscribe", err);
+	pthread_mutex_lock(&n->lock);
+	if (on)
+		push_nats_write_sub(&n->out, subject, shard + 1);
+	else
+		push_nats_write_unsub(&n->out, shard + 1);
+	bool must = note_post(n);
+	pthread_mutex_unlock(&n->lock);
+	post(n, must);
+	return RC_OK; /* confirm() knows */
 }
 
 static enum rc
 nats_confirm(struct push_bus_driver *d, struct err *err)
 {
 	struct bus_nats *n = nats_of(d);
+	uint64_t pongs;
+	bool must;
 
-	return rc_from_nats(natsConnection_FlushTimeout(n->conn, CONFIRM_MS), "flush",
-	                    err);
+	/* A server does one thing after the other. */
+	pthread_mutex_lock(&n->lock);
+	buf_add_str(&n->out, "PING\r\n");
+	pongs = ++n->pings;
+	must = note_post(n);
+	pthread_mutex_unlock(&n->lock);
+	post(n, must);
+	return wait_for(n, WAITS_FOR_PONGS, pongs, CONFIRM_MS, err);
 }
 
 static enum rc
@@ -354,11 +472,18 @@ nats_send(struct push_bus_driver *d, uint32_t stream, struct span message,
 {
 	struct bus_nats *n = nats_of(d);
 	char subject[128];
+	bool must = false, is_full;
 
 	snprintf(subject, sizeof(subject), "%s.%u", n->subject, stream);
-	return rc_from_nats(
-		natsConnection_Publish(n->conn, subject, message.p, (int)message.n),
-		"publish", err);
+	pthread_mutex_lock(&n->lock);
+	is_full = buf_len(&n->out) > OUTPUT_MAX;
+	if (!is_full) {
+		push_nats_write_pub(&n->out, subject, message);
+		must = note_post(n);
+	}
+	pthread_mutex_unlock(&n->lock);
+	post(n, must);
+	return is_full ? err_set(err, RC_AGAIN, "NATS: the loop is behind") : RC_OK;
 }
 
 static int
@@ -376,37 +501,24 @@ nats_receive(struct push_bus_driver *d UNUSED, struct err *err UNUSED)
 /* -- life -- */
 
 static void
-put_library(void)
-{
-	struct timespec until;
-	int e = 0;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += CLOSE_MS / 1000;
-	pthread_mutex_lock(&drivers_lock);
-	bool is_last = --drivers == 0;
-	while (is_last && subscriptions > 0 && e == 0)
-		e = pthread_cond_timedwait(&drivers_less, &drivers_lock, &until);
-	pthread_mutex_unlock(&drivers_lock);
-	if (is_last)
-		nats_CloseAndWait(CLOSE_MS);
-}
-
-static void
 nats_free(struct push_bus_driver *d)
 {
 	struct bus_nats *n = nats_of(d);
 
 	nats_disconnect(d);
-	free(n->url);
+	if (n->loops)
+		loops_free(n->loops);
+	tls_client_free(n->tls);
+	for (size_t i = 0; i < n->n_urls; i++)
+		push_nats_url_done(&n->urls[i]);
+	free(n->urls);
 	free(n->subject);
-	free(n->ca);
-	free(n->certificate);
-	free(n->key);
-	free(n->credentials);
 	free(n->server_name);
+	buf_done(&n->out);
+	if (n->news_fd >= 0)
+		close(n->news_fd);
+	pthread_mutex_destroy(&n->lock);
 	free(n);
-	put_library();
 }
 
 static const struct push_bus_driver_ops ops = {
@@ -423,67 +535,66 @@ static const struct push_bus_driver_ops ops = {
 	.free = nats_free,
 };
 
-/* Of "tls://user:password@host:4222". */
-static char *
-host_of(const char *url)
+/* Separated by commas or spaces. */
+static enum rc
+parse_urls(struct bus_nats *n, const char *text, bool *tls, struct err *err)
 {
-	const char *p = strstr(url, "://"), *at, *end;
+	char *copy = xstrdup(text), *at = copy, *word;
+	enum rc rc = RC_OK;
 
-	p = p ? p + 3 : url;
-	at = memrchr(p, '@', strcspn(p, ","));
-	p = at ? at + 1 : p;
-	if (*p == '[')
-		end = strchrnul(++p, ']');
-	else
-		end = p + strcspn(p, ":/");
-	return xstrndup(p, (size_t)(end - p));
+	while (!rc && (word = strsep(&at, ", ")) != NULL) {
+		if (!*word)
+			continue;
+		n->urls = xreallocarray(n->urls, n->n_urls + 1, sizeof(*n->urls));
+		rc = push_nats_url_parse(span_str(word), &n->urls[n->n_urls]);
+		if (rc)
+			break;
+		*tls |= n->urls[n->n_urls].tls;
+		n->n_urls++;
+	}
+	free(copy);
+	/* A password may stand in it: it is not repeated. */
+	if (rc)
+		return err_set(err, rc, "bus.url: number %zu is no NATS URL",
+		               n->n_urls + 1);
+	return n->n_urls > 0 ? RC_OK : err_set(err, RC_INVALID, "bus.url is empty");
 }
 
 static enum rc
-check(const struct push_bus_nats_conf *conf, bool tls, struct err *err)
+make_tls(struct bus_nats *n, const struct push_bus_nats_conf *conf, struct err *err)
 {
-	const char *const files[] = { conf->ca, conf->certificate, conf->key,
-		                      conf->credentials };
+	const struct tls_cert cert = { conf->certificate, conf->key };
+	enum rc rc = tls_client_new(*conf->ca ? conf->ca : NULL, true, &n->tls, err);
 
-	if (!*conf->url)
-		return err_set(err, RC_INVALID, "bus.url: NATS needs one");
-	if (tls && !*conf->server_name && strchr(conf->url, ','))
-		return err_set(err, RC_INVALID,
-		               "bus.server_name: several servers with TLS need one");
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		if (*files[i] && access(files[i], R_OK) != 0)
-			return err_set(err, RC_INVALID, "bus: %s cannot be read",
-			               files[i]);
-	}
-	return RC_OK;
+	if (!rc && *conf->certificate)
+		rc = tls_client_use(n->tls, &cert, err);
+	return rc;
 }
 
 enum rc
 push_bus_nats_new(const struct push_bus_nats_conf *conf, struct push_bus_driver **ret,
                   struct err *err)
 {
-	bool tls = strstr(conf->url, "tls://") || *conf->ca || *conf->certificate;
-	enum rc rc = check(conf, tls, err);
-	struct bus_nats *n;
+	struct bus_nats *n = xcalloc(1, sizeof(*n));
+	bool tls = *conf->ca || *conf->certificate;
+	enum rc rc;
 
-	if (rc)
-		return rc;
-	/* libnats is begun by the bus' thread: its own inherit that the signals are the
-	 * main thread's. */
-	n = xcalloc(1, sizeof(*n));
 	n->base.ops = &ops;
-	n->tls = tls;
-	n->url = xstrdup(conf->url);
+	n->base.stop_fd = -1;
+	pthread_mutex_init(&n->lock, NULL);
+	buf_init(&n->out, 0);
 	n->subject = xstrdup(conf->subject);
-	n->ca = xstrdup(conf->ca);
-	n->certificate = xstrdup(conf->certificate);
-	n->key = xstrdup(conf->key);
-	n->credentials = xstrdup(conf->credentials);
-	n->server_name =
-		*conf->server_name ? xstrdup(conf->server_name) : host_of(conf->url);
-	pthread_mutex_lock(&drivers_lock);
-	drivers++;
-	pthread_mutex_unlock(&drivers_lock);
+	n->server_name = xstrdup(conf->server_name);
+	n->news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = n->news_fd < 0 ? err_set(err, RC_IO, "eventfd: %s", strerror(errno))
+	                    : parse_urls(n, conf->url, &tls, err);
+	if (!rc && tls)
+		rc = make_tls(n, conf, err);
+	if (rc) {
+		nats_free(&n->base);
+		return rc;
+	}
+	n->at_url = n->n_urls - 1; /* the first is next */
 	*ret = &n->base;
 	return RC_OK;
 }

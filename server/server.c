@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,7 +73,7 @@ struct server {
 	struct loop_timer drain;
 	uint64_t started_ms;
 	uint64_t drain_until_ms;
-	bool draining;
+	atomic_bool draining; /* read by /healthz in any loop */
 	bool sweeping;
 };
 
@@ -488,8 +489,7 @@ enter_sandbox(struct server *s, struct err *err)
 	 */
 	if (store->postgresql[0] == '/')
 		read[n++] = folder_of(a, store->postgresql);
-	const char *const of_bus[] = { bus->url, bus->ca, bus->certificate, bus->key,
-		                       bus->credentials };
+	const char *const of_bus[] = { bus->url, bus->ca, bus->certificate, bus->key };
 	for (size_t i = 0; i < ARRAY_LEN(of_bus); i++) {
 		if (of_bus[i][0] == '/')
 			read[n++] = folder_of(a, of_bus[i]);

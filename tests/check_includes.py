@@ -39,7 +39,7 @@ HOMES = {
     "openssl/": "base", "unbound.h": "base", "confuse.h": "base", "crypt.h": "base",
     "libxml/": "format", "wbxml/": "format", "wbxml.h": "format", "gmime/": "format",
     "libical/": "format", "unicode/": "format",
-    "sqlite3.h": "store/engine", "libpq-fe.h": "store/engine", "nats/": "push",
+    "sqlite3.h": "store/engine", "libpq-fe.h": "store/engine",
     "nghttp2/": "http", "http_parser.h": "http",
     "seccomp.h": "server", "linux/landlock.h": "server",
 }

@@ -3,7 +3,7 @@
 
 packages_build="build-essential cmake ninja-build pkg-config libevent-dev libssl-dev
 	libsqlite3-dev libpq-dev libnghttp2-dev libxml2-dev libgmime-3.0-dev libconfuse-dev libzstd-dev
-	libcrypt-dev libseccomp-dev libnats-dev libhttp-parser-dev libunbound-dev nettle-dev libidn2-dev zlib1g-dev
+	libcrypt-dev libseccomp-dev libhttp-parser-dev libunbound-dev nettle-dev libidn2-dev zlib1g-dev
 	libical-dev libicu-dev tzdata"
 packages_demo="libnet-ssleay-perl openssl python3 swaks curl ca-certificates"
 packages_test="libcmocka-dev clang-format-14 libwbxml2-dev clang libclang-rt-14-dev isync swaks curl strace

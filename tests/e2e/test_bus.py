@@ -132,7 +132,7 @@ class NatsServer(Bus, ClusterTest):
             g.start()
             g.wait_log("event=bus.lost driver=nats")
             self.assertEqual(status(g, "bus_connected"), "no")
-            self.assertRegex(g.log(), r"bus\.lost .*(SSL|TLS|[Cc]ertificate)")
+            self.assertRegex(g.log(), r"bus\.lost .*(SSL|TLS|tls|[Cc]ertificate)")
         finally:
             self.c.nodes.remove(g)
             self.assertEqual(g.stop(), 0)

@@ -130,7 +130,6 @@ driver_new(struct bed *bed)
 
 	if (is_pg())
 		return push_bus_pg_new(bed->conninfo, "godwit_wake");
-#if GODWIT_NATS
 	char url[64];
 	const struct push_bus_nats_conf conf = {
 		.url = url,
@@ -138,14 +137,12 @@ driver_new(struct bed *bed)
 		.ca = "",
 		.certificate = "",
 		.key = "",
-		.credentials = "",
 		.server_name = "",
 	};
 	struct err err = { "" };
 
 	snprintf(url, sizeof(url), "nats://127.0.0.1:%u", bed->port);
 	assert_int_equal(push_bus_nats_new(&conf, &d, &err), RC_OK);
-#endif
 	return d;
 }
 
@@ -338,6 +335,83 @@ a_server_that_cannot_be_reached_holds_up_nothing(void **state)
 	free(nowhere.conninfo);
 }
 
+/* -- servers that are none -- */
+
+struct liar {
+	pthread_t thread;
+	int fd;
+	const char *says; /* to each who comes; NULL: nothing, and he stays connected */
+	atomic_int came;
+};
+
+static void *
+lie(void *arg)
+{
+	struct liar *l = arg;
+	int held[64], n = 0, fd;
+
+	while ((fd = accept(l->fd, NULL, NULL)) >= 0) {
+		ssize_t w = l->says ? write(fd, l->says, strlen(l->says)) : 0;
+
+		(void)w;
+		held[n++ % 64] = fd;
+		atomic_fetch_add(&l->came, 1);
+		assert_true(n < 64);
+	}
+	while (n > 0)
+		close(held[--n]);
+	return NULL;
+}
+
+static uint16_t
+liar_start(struct liar *l, const char *says)
+{
+	struct sockaddr_in address = { .sin_port = 0 };
+	socklen_t n = sizeof(address);
+
+	*l = (struct liar){ .fd = open_socket(&address), .says = says };
+	assert_int_equal(bind(l->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(l->fd, 64), 0);
+	assert_int_equal(getsockname(l->fd, (struct sockaddr *)&address, &n), 0);
+	pthread_create(&l->thread, NULL, lie, l);
+	return ntohs(address.sin_port);
+}
+
+static void
+liar_stop(struct liar *l)
+{
+	shutdown(l->fd, SHUT_RDWR);
+	pthread_join(l->thread, NULL);
+	close(l->fd);
+}
+
+static void
+what_is_no_nats_server_is_left_and_tried_again(void **state)
+{
+	(void)state;
+	static const char *const lies[] = {
+		"HTTP/1.1 400 Bad Request\r\n\r\n",
+		"INFO {}\r\n-ERR 'Authorization Violation'\r\n",
+		"INFO {\"tls_required\":true}\r\n",
+		"MSG a 1 99999999\r\n",
+		NULL, /* and says nothing: the stop does not wait for it */
+	};
+
+	if (is_pg())
+		skip();
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		struct bed bed = { 0 };
+		struct liar l;
+
+		bed.port = liar_start(&l, lies[i]);
+		start_node(&bed, &bed.a);
+		wait_until(atomic_load(&l.came) >= (lies[i] ? 3 : 1));
+		assert_false(node_stats(&bed.a).connected);
+		node_stop(&bed.a);
+		liar_stop(&l);
+	}
+}
+
 static void
 a_payload_over_the_limit_is_refused_and_harms_nothing(void **state)
 {
@@ -370,11 +444,12 @@ main(void)
 		TEST(what_happened_while_the_server_was_away_wakes_after),
 		TEST(what_is_not_ours_is_survived),
 		TEST(a_payload_over_the_limit_is_refused_and_harms_nothing),
+		cmocka_unit_test(what_is_no_nats_server_is_left_and_tried_again),
 		cmocka_unit_test(a_server_that_cannot_be_reached_holds_up_nothing),
 	};
 
-	if (!is_pg() && (!GODWIT_NATS || !nats_program())) {
-		fprintf(stderr, "skipped: nats-server or libnats is not installed\n");
+	if (!is_pg() && !nats_program()) {
+		fprintf(stderr, "skipped: nats-server is not installed\n");
 		return SKIPPED;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
