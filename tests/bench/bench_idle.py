@@ -13,19 +13,15 @@ bench is skipped. Dovecot runs twice: as it is by default, and hibernating idle 
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-os.environ.setdefault("GODWIT_BUILD", os.path.join(ROOT, "build", "release"))
-sys.path.insert(0, os.path.join(ROOT, "tests", "e2e"))
 sys.path.insert(0, HERE)
-from bench_server import CONF, PASSWORD, make_users  # noqa: E402
+from bench_server import CONF, PASSWORD, Godwit, make_users, raise_file_limit  # noqa: E402
 from dovecot_peer import Dovecot  # noqa: E402
-from harness import Godwit  # noqa: E402
 
 CLIENT = os.path.join(os.path.dirname(ROOT), "shared", "bench", "imap_idle_bench.py")
 FIGURES = (("pss_kib_per_conn", "PSS a session, KiB"), ("private_kib_per_conn", "private a session, KiB"),
@@ -81,8 +77,7 @@ def main():
         return 0
     if "dovecot" in a.cases and not shutil.which("dovecot"):
         sys.exit("bench_idle: needs the packages dovecot-core, dovecot-imapd and dovecot-lmtpd")
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     certs = Godwit()  # never started: its certificates serve Dovecot too
     results = {}
     try:

@@ -24,14 +24,27 @@
 #include "base/mem.h"
 #include "tests/bench/bench_push.h"
 
+static void
+fill_pattern(const char *pattern, int digits, unsigned user, char *ret, size_t size)
+{
+	const char *at = strchr(pattern, '%');
+	snprintf(ret, size, "%.*s%0*u%s", (int)(at - pattern), pattern, digits, user,
+	         at + 1);
+}
+
 void
 load_user(const struct load *l, unsigned user, char *ret, size_t size)
 {
-	char number[16];
-	const char *at = strchr(l->conf->user_pattern, '%');
-	snprintf(number, sizeof(number), "%05u", l->conf->first_user + user);
-	snprintf(ret, size, "%.*s%s%s", (int)(at - l->conf->user_pattern),
-	         l->conf->user_pattern, number, at + 1);
+	fill_pattern(l->conf->user_pattern, (int)l->conf->digits,
+	             l->conf->first_user + user, ret, size);
+}
+
+void
+load_recipient(const struct load *l, unsigned user, char *ret, size_t size)
+{
+	const char *pattern = l->conf->mail_pattern;
+	fill_pattern(pattern ? pattern : l->conf->user_pattern, (int)l->conf->digits,
+	             l->conf->first_user + user, ret, size);
 }
 
 void
@@ -229,7 +242,7 @@ on_stdin(void *arg, uint32_t events UNUSED)
 enum option_type { OPTION_NUMBER, OPTION_PORT, OPTION_TEXT, OPTION_BOOL };
 
 #define AT(member) offsetof(struct load_conf, member)
-#define OPTIONS 18
+#define OPTIONS 22
 
 static const struct {
 	const char *name;
@@ -240,6 +253,9 @@ static const struct {
 	{ "imaps", OPTION_PORT, AT(imaps) },
 	{ "smtp", OPTION_PORT, AT(smtp) },
 	{ "user", OPTION_TEXT, AT(user_pattern) },
+	{ "mail-user", OPTION_TEXT, AT(mail_pattern) },
+	{ "digits", OPTION_NUMBER, AT(digits) },
+	{ "protocol", OPTION_TEXT, AT(protocol) },
 	{ "password", OPTION_TEXT, AT(password) },
 	{ "first-user", OPTION_NUMBER, AT(first_user) },
 	{ "users", OPTION_NUMBER, AT(users) },
@@ -254,6 +270,7 @@ static const struct {
 	{ "resume", OPTION_BOOL, AT(resume) },
 	{ "size", OPTION_NUMBER, AT(size) },
 	{ "senders", OPTION_NUMBER, AT(senders) },
+	{ "lmtp", OPTION_BOOL, AT(lmtp) },
 };
 
 static void
@@ -293,7 +310,8 @@ read_options(struct load_conf *conf, int argc, char **argv)
 		set_option(conf, (size_t)c - 256, optarg);
 	}
 	if (conf->devices == 0 || conf->users == 0 || conf->per_source == 0 ||
-	    conf->senders == 0 || !strchr(conf->user_pattern, '%') ||
+	    conf->senders == 0 || conf->digits > 9 || !strchr(conf->user_pattern, '%') ||
+	    (conf->mail_pattern && !strchr(conf->mail_pattern, '%')) ||
 	    conf->idle_percent + conf->sync_percent > 100) {
 		fprintf(stderr, "bench: --devices N --users N, and a %% in --user\n");
 		exit(64);
@@ -304,6 +322,8 @@ int
 main(int argc, char **argv)
 {
 	struct bench b = { .conf = { .user_pattern = "u%@bench.test",
+		                     .digits = 5,
+		                     .protocol = "16.1",
 		                     .password = "bench password",
 		                     .per_source = 50,
 		                     .heartbeat_s = 900,

@@ -26,12 +26,13 @@ class BenchError(Exception):
 
 class Crowd:
     def __init__(self, ports, devices, users, sync=20, idle=25, h2=50, heartbeat=900, spread=True,
-                 resume=False, senders=8, size=10240, password=PASSWORD, user="u%@bench.test"):
+                 resume=False, senders=8, size=10240, password=PASSWORD, user="u%@bench.test", more=()):
+        """ports: https, imaps and smtp; more: further options of bench_push."""
         most = min(raise_file_limit() - SPARE_FILES, DEVICES_A_PROCESS)
-        n = max(1, -(-devices // most))
+        # Two at least: one thread shakes fewer hands than the server.
+        n = max(2 if devices >= 1000 else 1, -(-devices // most))
         if users < n:
             raise BenchError("%d users are too few for %d processes" % (users, n))
-        self.devices = devices
         self.processes = []
         for i in range(n):
             first, last = devices * i // n, devices * (i + 1) // n
@@ -40,7 +41,7 @@ class Crowd:
                     "--smtp", ports["smtp"], "--first-device", first, "--devices", last - first,
                     "--first-user", first_user, "--users", last_user - first_user, "--sync", sync, "--idle", idle,
                     "--h2", h2, "--heartbeat", heartbeat, "--senders", senders, "--size", size,
-                    "--password", password, "--user", user]
+                    "--password", password, "--user", user, *more]
             args += ["--spread"] if spread else []
             args += ["--resume"] if resume else []
             p = subprocess.Popen([str(a) for a in args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -121,7 +121,8 @@ struct load_h2 {
 /* A POST of ActiveSync. */
 struct load_post {
 	struct span target; /* "/Microsoft-Server-ActiveSync?..." */
-	struct span basic;  /* base64 of user:password */
+	struct span protocol;
+	struct span basic; /* base64 of user:password */
 	struct span body;
 };
 
@@ -167,8 +168,8 @@ struct load_client {
 	bool waits : 1;  /* has begun to wait since it connected */
 	bool parked : 1; /* its request is out now, nothing said since */
 	bool probe : 1;  /* asks plain Syncs when told */
-	char sync_key[24];
-	char inbox[24];
+	char sync_key[40];
+	char inbox[64];
 	uint64_t asked_us;
 };
 
@@ -271,6 +272,9 @@ struct load_conf {
 	uint16_t imaps;
 	uint16_t smtp;
 	const char *user_pattern; /* "u%@bench.test": % becomes 00042 */
+	const char *mail_pattern; /* the same for recipients; NULL: user_pattern */
+	unsigned digits;
+	const char *protocol; /* of ActiveSync: "16.1" */
 	const char *password;
 	unsigned first_user;
 	unsigned users;
@@ -285,6 +289,7 @@ struct load_conf {
 	bool resume;
 	unsigned size; /* bytes of a message's body */
 	unsigned senders;
+	bool lmtp; /* the senders speak it */
 };
 
 struct load {
@@ -297,7 +302,8 @@ struct load {
 	void (*on_probe)(struct load *l, struct load_client *c, uint64_t at_us);
 };
 
-/* "u00007@bench.test" of a user of this process. */
+/* The name that a user of this process signs in with, and that gets the mail. */
 void load_user(const struct load *l, unsigned user, char *ret, size_t size);
+void load_recipient(const struct load *l, unsigned user, char *ret, size_t size);
 
 #endif

@@ -234,7 +234,7 @@ load_h2_write(struct load_h2 *h, struct buf *out, const struct load_post *p)
 	add_field(&head, 28, buf_span(&text));
 	buf_add_char(&head, 0);
 	add_string(&head, SPAN("ms-asprotocolversion"));
-	add_string(&head, SPAN("16.1"));
+	add_string(&head, p->protocol);
 	add_frame(out, head.len, H2_HEADERS,
 	          p->body.n ? H2_END_HEADERS : H2_END_HEADERS | H2_END_STREAM, h->stream);
 	buf_add_span(out, buf_span(&head));

@@ -10,10 +10,11 @@ load_http_write(struct buf *out, const struct load_post *p)
 {
 	buf_addf(out,
 	         "POST %.*s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic %.*s\r\n"
-	         "MS-ASProtocolVersion: 16.1\r\nUser-Agent: godwit-load\r\n"
+	         "MS-ASProtocolVersion: %.*s\r\nUser-Agent: godwit-load\r\n"
 	         "Content-Type: application/vnd.ms-sync.wbxml\r\nContent-Length: %zu\r\n"
 	         "\r\n",
-	         SPAN_FMT(p->target), SPAN_FMT(p->basic), p->body.n);
+	         SPAN_FMT(p->target), SPAN_FMT(p->basic), SPAN_FMT(p->protocol),
+	         p->body.n);
 	buf_add_span(out, p->body);
 }
 

@@ -32,8 +32,8 @@ post(struct load_client *c, const char *cmd, struct buf *body)
 	         "/Microsoft-Server-ActiveSync?Cmd=%s&User=%s&DeviceId=%s%06u&"
 	         "DeviceType=Bench",
 	         cmd, user, c->probe ? "PROBE" : "BENCH", c->number);
-	const struct load_post p = { buf_span(&target), buf_span(&basic),
-		                     buf_span(body) };
+	const struct load_post p = { buf_span(&target), span_str(l->conf->protocol),
+		                     buf_span(&basic), buf_span(body) };
 	c->asked_us = clock_mono_us();
 	if (!c->use_h2)
 		load_http_write(&out, &p);
@@ -123,12 +123,15 @@ ask_wait(struct load_client *c)
 
 /* -- answers -- */
 
-static void
+/* False: there is no room for it. */
+static bool
 copy_text(struct span s, char *ret, size_t size)
 {
-	size_t n = s.n < size - 1 ? s.n : size - 1;
-	memcpy(ret, s.p, n);
-	ret[n] = '\0';
+	if (s.n >= size)
+		return false;
+	memcpy(ret, s.p, s.n);
+	ret[s.n] = '\0';
+	return true;
 }
 
 static bool
@@ -139,10 +142,9 @@ take_folders(struct load_client *c, struct wbxml_node *root)
 	for (; add; add = wbxml_next(add, WBXML_FOLDERHIERARCHY_ADD)) {
 		if (!span_is(wbxml_child_text(add, WBXML_FOLDERHIERARCHY_TYPE), "2"))
 			continue;
-		copy_text(wbxml_child_text(add, WBXML_FOLDERHIERARCHY_SERVERID), c->inbox,
-		          sizeof(c->inbox));
-		copy_text(SPAN("0"), c->sync_key, sizeof(c->sync_key));
-		return true;
+		return copy_text(SPAN("0"), c->sync_key, sizeof(c->sync_key)) &&
+		       copy_text(wbxml_child_text(add, WBXML_FOLDERHIERARCHY_SERVERID),
+		                 c->inbox, sizeof(c->inbox));
 	}
 	return false;
 }
@@ -161,8 +163,7 @@ take_sync(struct load_client *c, struct wbxml_node *root, bool *news, bool *more
 	*news = wbxml_child(one, WBXML_AIRSYNC_COMMANDS) != NULL;
 	*more = span_is(span_str(c->sync_key), "0") ||
 	        wbxml_child(one, WBXML_AIRSYNC_MOREAVAILABLE);
-	copy_text(key, c->sync_key, sizeof(c->sync_key));
-	return true;
+	return copy_text(key, c->sync_key, sizeof(c->sync_key));
 }
 
 static void

@@ -56,7 +56,8 @@ on_reply(struct load_sender *s, struct span line)
 	switch ((enum sender_step)s->step) {
 	case SENDER_GREETING:
 		s->step = SENDER_HELO;
-		say(s, "EHLO bench.example.org\r\n");
+		say(s, s->load->conf->lmtp ? "LHLO bench.example.org\r\n"
+		                           : "EHLO bench.example.org\r\n");
 		return;
 	case SENDER_ENVELOPE:
 		if (--s->replies > 0)
@@ -117,7 +118,7 @@ void
 load_sender_send(struct load_sender *s, unsigned user)
 {
 	char line[300], to[128];
-	load_user(s->load, user, to, sizeof(to));
+	load_recipient(s->load, user, to, sizeof(to));
 	fill_message(s);
 	s->idle = false;
 	s->step = SENDER_ENVELOPE;
