@@ -4,11 +4,15 @@
  */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* So much more must be free than when it was the least since the last time. */
+#define TRIM_MIN (16UL * 1024 * 1024)
 
 static NORETURN void
 out_of_memory(void)
@@ -94,6 +98,22 @@ xasprintf(const char *fmt, ...)
 	if (n < 0 || !s)
 		out_of_memory();
 	return s;
+}
+
+bool
+mem_trim(void)
+{
+	static size_t least; /* free bytes: what is free already and came back is in it */
+	struct mallinfo2 now = mallinfo2();
+
+	if (now.fordblks < least + TRIM_MIN) {
+		if (now.fordblks < least)
+			least = now.fordblks;
+		return false;
+	}
+	malloc_trim(0);
+	least = mallinfo2().fordblks;
+	return true;
 }
 
 void

@@ -21,6 +21,14 @@ char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 char *xstrndup(const char *p, size_t n) __attribute__((malloc, returns_nonnull));
 char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((returns_nonnull));
 
+/*
+ * Gives pages that have become free back to the system, when they are many more than at
+ * the call before: a crowd that has signed in leaves holes of which the C library gives
+ * none back by itself. To be called now and then, by one thread at a time, where some
+ * milliseconds do no harm. True when it was done.
+ */
+bool mem_trim(void);
+
 /* Overwrites secrets in a way that the compiler keeps. */
 void mem_wipe(void *p, size_t n);
 

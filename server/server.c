@@ -38,6 +38,7 @@
 #include "smtp/smtp_submit.h"
 
 #define DRAIN_POLL_MS 20
+#define TRIM_MS 20000
 
 /* A door in use: what its listener's callback gets. */
 struct entrance {
@@ -70,11 +71,13 @@ struct server {
 	struct entrance *entrances;
 	size_t n_entrances;
 	struct loop_timer sweep;
+	struct loop_timer trim;
 	struct loop_timer drain;
 	uint64_t started_ms;
 	uint64_t drain_until_ms;
 	atomic_bool draining; /* read by /healthz in any loop */
 	bool sweeping;
+	bool trimming;
 };
 
 static struct metric connections_imap =
@@ -399,6 +402,33 @@ on_sweep(void *arg)
 	job_run(s->jobs, 0, s->main, sweep_work, sweep_done, s);
 }
 
+/* -- what a crowd has left -- */
+
+static void
+trim_work(void *arg UNUSED)
+{
+	if (mem_trim())
+		log_debug(NULL, "server.trim", "did=1");
+}
+
+static void
+trim_done(void *arg)
+{
+	struct server *s = arg;
+	s->trimming = false;
+	loop_timer_set(&s->trim, TRIM_MS);
+}
+
+static void
+on_trim(void *arg)
+{
+	struct server *s = arg;
+	if (s->trimming || s->draining)
+		return;
+	s->trimming = true;
+	job_run(s->jobs, 0, s->main, trim_work, trim_done, s);
+}
+
 /* -- starting -- */
 
 static enum rc
@@ -611,6 +641,7 @@ start(struct server *s, struct doors *doors, size_t loops, struct err *err)
 	    (rc = loop_on_signal(s->main, SIGHUP, on_reload, s)) != RC_OK)
 		return err_set(err, rc, "no signals");
 	loop_timer_init(&s->sweep, s->main, on_sweep, s);
+	loop_timer_init(&s->trim, s->main, on_trim, s);
 	loop_timer_init(&s->drain, s->main, on_drain_poll, s);
 	if ((rc = load_tls(s, err)) != RC_OK || (rc = enter_sandbox(s, err)) != RC_OK ||
 	    (rc = start_parts(s, loops, err)) != RC_OK)
@@ -618,6 +649,7 @@ start(struct server *s, struct doors *doors, size_t loops, struct err *err)
 	smtp_start(s->smtp);
 	const struct server_conf *c = conf_get(s->conf, "server");
 	loop_timer_set(&s->sweep, c->sweep_ms);
+	loop_timer_set(&s->trim, TRIM_MS);
 	return open_entrances(s, doors, err);
 }
 
