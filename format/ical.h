@@ -11,6 +11,7 @@
 #ifndef FORMAT_ICAL_H
 #define FORMAT_ICAL_H
 
+#include "format/tzone.h"
 #include "format/vcard.h"
 
 enum ical_version { ICAL_1_0, ICAL_2_0 };
@@ -27,15 +28,24 @@ struct vobj *ical_split(const struct vobj *cal, struct arena *a);
  */
 const char *ical_kind(const struct vobj *cal);
 
-/* With CRLF. 1.0 has no exceptions beyond EXDATE and no zones: times become UTC. */
-void ical_write(const struct vobj *cal, enum ical_version version,
-                const struct vobj_caps *caps, struct buf *out);
 /*
- * As vcard_merge(): component by component (matched by UID and RECURRENCE-ID). caps NULL:
- * the properties that every phone can hold.
+ * With CRLF. Without zones in 1.0, times become UTC, those of a series local to zone (the
+ * user's; NULL: UTC), which TZ and DAYLIGHT then describe; exceptions are left out there,
+ * their days with EXDATE. caps: only these properties (NULL: all).
  */
-struct vobj *ical_merge(const struct vobj *stored, const struct vobj *incoming,
-                        const struct vobj_caps *caps, struct arena *a);
+void ical_write(const struct vobj *cal, enum ical_version version,
+                const struct vobj_caps *caps, const struct tzone *zone, struct buf *out);
+/*
+ * As vcard_merge(): component by component (matched by RECURRENCE-ID); what the device
+ * says in UTC or in local time of the user's zone is put into the zone that stored has.
+ * caps NULL: the properties that every phone can hold. Exceptions that incoming has not
+ * stay unless caps names RECURRENCE-ID.
+ */
+struct vobj *
+ical_merge(const struct vobj *stored, const struct vobj *incoming,
+           const struct vobj_caps *caps, const struct tzone *zone, struct arena *a);
+/* Times of no zone become local times of that one (a phone's that knows no zones). */
+void ical_localise(struct vobj *cal, const struct tzone *zone, struct arena *a);
 
 /* Adds a VTIMEZONE for each TZID that is used and has none, where the zone is known. */
 void ical_add_zones(struct vobj *cal, struct arena *a);

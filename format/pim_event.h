@@ -20,6 +20,9 @@ enum pim_partstat { /* numbers of MS-ASCAL 2.2.2.5 AttendeeStatus */
 	            PIM_PARTSTAT_DELEGATED = 6, /* not in ActiveSync: goes out as 0 */
 };
 
+/* "ACCEPTED"; NULL for unknown. Static. */
+const char *pim_partstat_str(enum pim_partstat v);
+
 enum pim_attendee_type { /* MS-ASCAL 2.2.2.6 */
 	                 PIM_ATTENDEE_REQUIRED = 1,
 	                 PIM_ATTENDEE_OPTIONAL = 2,

@@ -6,7 +6,6 @@
 
 #include <strings.h>
 
-#include "base/clock.h"
 #include "format/mime_text.h"
 
 #define STRINGS_MAX 1000
@@ -589,31 +588,37 @@ pim_fields_write(const struct pim_field *fields, size_t n, struct vobj *o,
 	}
 }
 
-struct vobj *
-pim_new_cal(const char *kind, struct vobj **ret_obj, struct arena *a)
+void
+pim_copy_cal(struct pim_copy *copy, const struct vobj *cal, struct arena *a)
 {
-	struct vobj *cal = vobj_new(a, "VCALENDAR");
-	struct vobj *o = vobj_new(a, kind);
-	struct pim_time now = pim_time_of(clock_wall_ms() / 1000, NULL);
-	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
-
-	vobj_add(cal, a, "VERSION", SPAN("2.0"));
-	vobj_add(cal, a, "PRODID", SPAN("-//Godwit//Godwit//EN"));
-	pim_time_write(&now, &b);
-	vobj_add(o, a, "DTSTAMP", buf_span(&b));
-	vobj_add_child(cal, o);
-	*ret_obj = o;
-	return cal;
+	*copy = (struct pim_copy){ 0 };
+	if (!cal) {
+		copy->cal = vobj_new(a, "VCALENDAR");
+		vobj_add(copy->cal, a, "VERSION", SPAN("2.0"));
+		vobj_add(copy->cal, a, "PRODID", SPAN("-//Godwit//Godwit//EN"));
+		return;
+	}
+	copy->cal = vobj_copy(cal, a);
+	if (!vobj_find(cal, "VERSION"))
+		vobj_add(copy->cal, a, "VERSION", SPAN("2.0"));
+	for (const struct vobj *c = cal->first; c; c = c->next)
+		copy->n++;
+	copy->of = arena_array(a, copy->n, const struct vobj *);
+	copy->twins = arena_array(a, copy->n, struct vobj *);
+	struct vobj *twin = copy->cal->first;
+	size_t i = 0;
+	for (const struct vobj *c = cal->first; c; c = c->next, twin = twin->next) {
+		copy->of[i] = c;
+		copy->twins[i++] = twin;
+	}
 }
 
 struct vobj *
-pim_twin(const struct vobj *cal, struct vobj *copy, const struct vobj *o)
+pim_copy_of(const struct pim_copy *copy, const struct vobj *o)
 {
-	struct vobj *t = copy->first;
-
-	for (const struct vobj *c = cal->first; c; c = c->next, t = t->next) {
-		if (c == o)
-			return t;
+	for (size_t i = 0; i < copy->n; i++) {
+		if (copy->of[i] == o)
+			return copy->twins[i];
 	}
 	return NULL;
 }

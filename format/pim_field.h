@@ -76,9 +76,16 @@ void pim_add_zone(struct vobj *cal, const struct pim_time *t, struct arena *a);
 enum rc
 pim_duration_parse(struct span s, int64_t *ret_days, int64_t *ret_seconds) MUST_CHECK;
 
-/* An empty VCALENDAR with one object of that kind and a UID. */
-struct vobj *pim_new_cal(const char *kind, struct vobj **ret_obj, struct arena *a);
-/* The n-th inner object of copy, where o is that of cal; NULL when o is not in cal. */
-struct vobj *pim_twin(const struct vobj *cal, struct vobj *copy, const struct vobj *o);
+/* A calendar's copy, whose objects can be found by those that they are copies of. */
+struct pim_copy {
+	struct vobj *cal;
+	size_t n;
+	const struct vobj **of;
+	struct vobj **twins;
+};
+
+/* cal NULL: a new, empty VCALENDAR. */
+void pim_copy_cal(struct pim_copy *copy, const struct vobj *cal, struct arena *a);
+struct vobj *pim_copy_of(const struct pim_copy *copy, const struct vobj *o);
 
 #endif

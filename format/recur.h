@@ -85,6 +85,16 @@ enum rc
 recur_from_eas(const struct recur_eas *e, const struct pim_time *start,
                const struct tzone *zone, struct arena *a, struct recur *ret) MUST_CHECK;
 
+/*
+ * The same for an item that had the rule old (may be NULL): when the client gives back
+ * what it was shown of old, that stays as it is, though ActiveSync cannot say all of it.
+ */
+enum rc recur_change_eas(const struct recur *old, const struct recur_eas *e,
+                         const struct pim_time *start, const struct tzone *zone,
+                         struct arena *a, struct recur *ret) MUST_CHECK;
+/* The same series, whatever is left to defaults. */
+bool recur_eas_eq(const struct recur_eas *x, const struct recur_eas *y);
+
 /* vCalendar 1.0's grammar ("MP1 1+ TU #10", "W2 MO WE 20261231T000000Z"). */
 enum rc recur_parse_1_0(struct span rule, struct arena *a, struct recur *ret) MUST_CHECK;
 /* RC_UNSUPPORTED: cannot be said in 1.0. */

@@ -17,6 +17,12 @@ bool vcard_is_list(const struct vobj_prop *p);
 bool vcard_is_uri(const struct vobj_prop *p, struct arena *a);
 /* "JPEG" for "image/jpeg"; NULL: unknown. */
 const char *vcard_media_type(const char *mime);
+/*
+ * A line of vCard 2.1 or vCalendar 1.0: ASCII as it is, else as quoted-printable. params
+ * begin with ';' or are empty; text has real line ends.
+ */
+void
+vobj_write_2_1(const char *name, const char *params, struct span text, struct buf *out);
 /* What caps say of p, or NULL: not to be had. Without caps a cap without limits. */
 const struct vobj_cap *vobj_cap_of(const struct vobj_caps *caps, const char *name);
 

@@ -198,6 +198,29 @@ add_quoted_printable(struct span s, size_t at, struct buf *out)
 	}
 }
 
+void
+vobj_write_2_1(const char *name, const char *params, struct span text, struct buf *out)
+{
+	AUTO_DONE(buf) struct buf line = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf v = BUF_INIT(0);
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '\n' && (i == 0 || text.p[i - 1] != '\r'))
+			buf_add_char(&v, '\r');
+		buf_add_char(&v, text.p[i]);
+	}
+	buf_addf(&line, "%s%s", name, params);
+	if (is_plain_ascii(buf_span(&v))) {
+		buf_add_char(&line, ':');
+		buf_move(&line, &v);
+	} else {
+		buf_add_str(&line, ";CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:");
+		add_quoted_printable(buf_span(&v), line.len, &line);
+	}
+	buf_add_str(&line, "\r\n");
+	buf_move(out, &line);
+}
+
 static void
 add_param_2_1(const struct vobj_param *i, struct buf *out)
 {
@@ -250,19 +273,10 @@ write_2_1(const struct vobj_prop *p, struct arena *a, struct buf *out)
 		buf_move(out, &line);
 		return;
 	}
-	struct span v = vcard_is_uri(p, a) ? p->value : unescape_for_2_1(p, a);
-	if (is_plain_ascii(v)) {
-		buf_add_char(&line, ':');
-		buf_add_span(&line, v);
-	} else {
-		buf_add_str(&line, ";CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:");
-		add_quoted_printable(v, line.len, &line);
-	}
-	buf_add_str(&line, "\r\n");
-	buf_move(out, &line);
+	buf_add_char(&line, '\0');
+	vobj_write_2_1(line.p, "", vcard_is_uri(p, a) ? p->value : unescape_for_2_1(p, a),
+	               out);
 }
-
-/* All versions */
 
 static void
 write_one(const struct vobj_prop *p, enum vcard_version version, struct arena *a,

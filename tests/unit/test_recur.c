@@ -242,6 +242,244 @@ a_window_far_on_shows_the_same_starts(void **state UNUSED)
 	}
 }
 
+/* ActiveSync */
+
+/* "type/interval dow dom wom moy occurrences until cal fdow", the zeros left out. */
+static const char *
+eas_text(struct arena *a, const struct recur_eas *e)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+
+	buf_addf(&b, "%d/%u", (int)e->type, e->interval);
+	if (e->day_of_week)
+		buf_addf(&b, " dow=%u", e->day_of_week);
+	if (e->day_of_month)
+		buf_addf(&b, " dom=%u", e->day_of_month);
+	if (e->week_of_month)
+		buf_addf(&b, " wom=%u", e->week_of_month);
+	if (e->month_of_year)
+		buf_addf(&b, " moy=%u", e->month_of_year);
+	if (e->occurrences)
+		buf_addf(&b, " n=%u", e->occurrences);
+	if (e->until.kind != PIM_TIME_NONE) {
+		buf_add_str(&b, " until=");
+		pim_time_write(&e->until, &b);
+	}
+	if (e->calendar_type)
+		buf_addf(&b, " cal=%u", e->calendar_type);
+	if (e->is_leap_month)
+		buf_add_str(&b, " leap");
+	if (e->first_day_of_week >= 0)
+		buf_addf(&b, " fdow=%d", e->first_day_of_week);
+	return arena_strndup(a, buf_span(&b));
+}
+
+/* All series start on Wednesday, 31 January 2024, 09:00 in Berlin. */
+static struct pim_time
+berlin_start(void)
+{
+	struct pim_time t = when("20240131T090000");
+
+	t.kind = PIM_TIME_ZONED;
+	t.zone = tzone_find("Europe/Berlin");
+	return t;
+}
+
+static void
+rules_and_activesyncs_patterns_say_the_same(void **state UNUSED)
+{
+	/* RRULE, pattern, and the RRULE that this becomes where it is another. */
+	static const char *const cases[][3] = {
+		{ "FREQ=DAILY", "0/1", NULL },
+		{ "FREQ=DAILY;INTERVAL=3;COUNT=5", "0/3 n=5", NULL },
+		{ "FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR", "1/1 dow=62",
+		  "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR" },
+		{ "FREQ=WEEKLY", "1/1 dow=8", "FREQ=WEEKLY;BYDAY=WE" },
+		{ "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,SU", "1/2 dow=3 fdow=1", NULL },
+		{ "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;WKST=SU", "1/2 dow=2 fdow=0", NULL },
+		{ "FREQ=WEEKLY;UNTIL=20241231T080000Z;BYDAY=WE",
+		  "1/1 dow=8 until=20241231T080000Z", NULL },
+		{ "FREQ=WEEKLY;UNTIL=20241231;BYDAY=WE",
+		  "1/1 dow=8 until=20241231T225959Z",
+		  "FREQ=WEEKLY;UNTIL=20241231T225959Z;BYDAY=WE" },
+		{ "FREQ=MONTHLY", "2/1 dom=31", "FREQ=MONTHLY;BYMONTHDAY=-1" },
+		{ "FREQ=MONTHLY;BYMONTHDAY=-1", "2/1 dom=31", NULL },
+		{ "FREQ=MONTHLY;BYMONTHDAY=28,29,30;BYSETPOS=-1", "2/1 dom=30", NULL },
+		{ "FREQ=MONTHLY;INTERVAL=2;BYMONTHDAY=15", "2/2 dom=15", NULL },
+		{ "FREQ=MONTHLY;BYDAY=2TU", "3/1 dow=4 wom=2", NULL },
+		{ "FREQ=MONTHLY;BYDAY=-1FR", "3/1 dow=32 wom=5", NULL },
+		{ "FREQ=MONTHLY;BYDAY=FR;BYSETPOS=-1", "3/1 dow=32 wom=5",
+		  "FREQ=MONTHLY;BYDAY=-1FR" },
+		{ "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1", "3/1 dow=62 wom=1",
+		  NULL },
+		{ "FREQ=MONTHLY;BYDAY=SA,SU;BYSETPOS=-1", "3/1 dow=65 wom=5", NULL },
+		{ "FREQ=MONTHLY;BYDAY=MO", "1/1 dow=2", "FREQ=WEEKLY;BYDAY=MO" },
+		{ "FREQ=YEARLY", "5/1 dom=31 moy=1",
+		  "FREQ=YEARLY;BYMONTHDAY=31;BYMONTH=1" },
+		{ "FREQ=YEARLY;BYMONTHDAY=12;BYMONTH=4", "5/1 dom=12 moy=4", NULL },
+		{ "FREQ=MONTHLY;BYMONTHDAY=12;BYMONTH=4", "5/1 dom=12 moy=4",
+		  "FREQ=YEARLY;BYMONTHDAY=12;BYMONTH=4" },
+		{ "FREQ=YEARLY;BYDAY=4TH;BYMONTH=11", "6/1 dow=16 wom=4 moy=11", NULL },
+		{ "FREQ=YEARLY;BYMONTHDAY=28,29;BYMONTH=2;BYSETPOS=-1",
+		  "5/1 dom=29 moy=2", NULL },
+		{ "FREQ=DAILY;BYHOUR=9;BYMINUTE=0;BYSECOND=0", "0/1", "FREQ=DAILY" },
+		{ "RSCALE=CHINESE;FREQ=YEARLY;BYMONTHDAY=1;BYMONTH=5L",
+		  "5/1 dom=1 moy=5 cal=15 leap", NULL },
+		{ "RSCALE=HEBREW;FREQ=MONTHLY;BYMONTHDAY=30", "2/1 dom=30 cal=8", NULL },
+		/* Those ActiveSync has no words for. */
+		{ "FREQ=HOURLY", NULL, NULL },
+		{ "FREQ=DAILY;BYHOUR=9,17", NULL, NULL },
+		{ "FREQ=DAILY;INTERVAL=2;BYDAY=MO", NULL, NULL },
+		{ "FREQ=MONTHLY;BYMONTHDAY=1,15", NULL, NULL },
+		{ "FREQ=MONTHLY;BYDAY=5FR", NULL, NULL },
+		{ "FREQ=MONTHLY;BYDAY=-2FR", NULL, NULL },
+		{ "FREQ=MONTHLY;BYDAY=1MO,3MO", NULL, NULL },
+		{ "FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=1", NULL, NULL },
+		{ "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", NULL, NULL },
+		{ "FREQ=MONTHLY;BYMONTHDAY=-2", NULL, NULL },
+		{ "FREQ=YEARLY;BYMONTH=1,7", NULL, NULL },
+		{ "FREQ=YEARLY;BYYEARDAY=100", NULL, NULL },
+		{ "FREQ=YEARLY;BYWEEKNO=20", NULL, NULL },
+		{ "FREQ=YEARLY;BYDAY=20MO", NULL, NULL },
+		{ "FREQ=DAILY;INTERVAL=1000", NULL, NULL },
+		{ "FREQ=DAILY;COUNT=70000", NULL, NULL },
+	};
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct pim_time start = berlin_start();
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct recur r = rule(a, cases[i][0]), back;
+		struct recur_eas e;
+		enum rc rc = recur_to_eas(&r, &start, NULL, &e);
+		if (rc != (cases[i][1] ? RC_OK : RC_UNSUPPORTED))
+			fail_msg("%s: %s", cases[i][0], rc_str(rc));
+		if (rc != RC_OK)
+			continue;
+		if (strcmp(eas_text(a, &e), cases[i][1]) != 0)
+			fail_msg("%s is %s, not %s", cases[i][0], eas_text(a, &e),
+			         cases[i][1]);
+		assert_int_equal(recur_from_eas(&e, &start, NULL, a, &back), RC_OK);
+		const char *want = cases[i][2] ? cases[i][2] : cases[i][0];
+		if (strcmp(written(a, &back), want) != 0)
+			fail_msg("%s became %s, not %s", cases[i][1], written(a, &back),
+			         want);
+		/* Given back as shown, the rule stays as it was. */
+		assert_int_equal(recur_change_eas(&r, &e, &start, NULL, a, &back), RC_OK);
+		assert_true(recur_eq(&r, &back));
+		e.interval++;
+		assert_int_equal(recur_change_eas(&r, &e, &start, NULL, a, &back), RC_OK);
+		assert_false(recur_eq(&r, &back));
+	}
+}
+
+static void
+patterns_without_what_they_need_are_refused(void **state UNUSED)
+{
+	static const struct recur_eas bad[] = {
+		{ .type = RECUR_EAS_WEEKLY, .first_day_of_week = -1 },
+		{ .type = RECUR_EAS_WEEKLY, .day_of_week = 128, .first_day_of_week = -1 },
+		{ .type = RECUR_EAS_MONTHLY, .first_day_of_week = -1 },
+		{ .type = RECUR_EAS_MONTHLY,
+		  .day_of_month = 32,
+		  .first_day_of_week = -1 },
+		{ .type = RECUR_EAS_MONTHLY_NTH,
+		  .day_of_week = 2,
+		  .first_day_of_week = -1 },
+		{ .type = RECUR_EAS_MONTHLY_NTH,
+		  .day_of_week = 2,
+		  .week_of_month = 6,
+		  .first_day_of_week = -1 },
+		{ .type = RECUR_EAS_YEARLY, .day_of_month = 1, .first_day_of_week = -1 },
+		{ .type = RECUR_EAS_YEARLY_NTH,
+		  .day_of_week = 2,
+		  .week_of_month = 1,
+		  .first_day_of_week = -1 },
+		{ .type = (enum recur_eas_type)4, .first_day_of_week = -1 },
+		{ .type = RECUR_EAS_DAILY, .first_day_of_week = 7 },
+	};
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct pim_time start = berlin_start();
+	struct recur r;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(recur_from_eas(&bad[i], &start, NULL, a, &r),
+		                 RC_INVALID);
+	/* The first day of each month, and weeks by the day of MS-ASCAL's type 0. */
+	struct recur_eas e = { .type = RECUR_EAS_MONTHLY_NTH,
+		               .day_of_week = 127,
+		               .week_of_month = 1,
+		               .first_day_of_week = -1 };
+	assert_int_equal(recur_from_eas(&e, &start, NULL, a, &r), RC_OK);
+	assert_string_equal(written(a, &r), "FREQ=MONTHLY;BYMONTHDAY=1");
+	e = (struct recur_eas){ .interval = 2,
+		                .day_of_week = 62,
+		                .first_day_of_week = 0 };
+	assert_int_equal(recur_from_eas(&e, &start, NULL, a, &r), RC_OK);
+	assert_string_equal(written(a, &r),
+	                    "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TU,WE,TH,FR;WKST=SU");
+}
+
+static void
+vcalendar_1_0_has_a_grammar_of_its_own(void **state UNUSED)
+{
+	/* 1.0, RRULE, and how 1.0 is written where that is another form. */
+	static const char *const cases[][3] = {
+		{ "D1 #0", "FREQ=DAILY", NULL },
+		{ "D2 #5", "FREQ=DAILY;INTERVAL=2;COUNT=5", NULL },
+		{ "D1", "FREQ=DAILY;COUNT=2", "D1 #2" },
+		{ "D1 20241231T235959Z", "FREQ=DAILY;UNTIL=20241231T235959Z", NULL },
+		{ "W2 MO WE #0", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE", NULL },
+		{ "W1 #4", "FREQ=WEEKLY;COUNT=4", "W1 WE #4" },
+		{ "MP1 1+ TU 2- FR #0", "FREQ=MONTHLY;BYDAY=1TU,-2FR", NULL },
+		{ "MP1 1+ SU MO #0", "FREQ=MONTHLY;BYDAY=1SU,1MO", "MP1 1+ SU 1+ MO #0" },
+		{ "MD1 5 2- LD #12", "FREQ=MONTHLY;COUNT=12;BYMONTHDAY=5,-2,-1",
+		  "MD1 5 2- 1- #12" },
+		{ "MD3 #0", "FREQ=MONTHLY;INTERVAL=3", "MD3 31 #0" },
+		{ "YM1 6 7 #3", "FREQ=YEARLY;COUNT=3;BYMONTH=6,7", NULL },
+		{ "YM1 1 #0", "FREQ=YEARLY;BYMONTH=1", NULL },
+		{ "YD1 100 1- #0", "FREQ=YEARLY;BYYEARDAY=100,-1", NULL },
+	};
+	static const char *const bad[] = {
+		"",          "X1 #0",     "D #0",     "D0 #0",
+		"MD1 32 #0", "YM1 13 #0", "W1 XX #0", "D1 #x"
+	};
+	static const char *const unsayable[] = {
+		"FREQ=YEARLY;BYDAY=4TH;BYMONTH=11",
+		"FREQ=MONTHLY;BYDAY=MO",
+		"FREQ=DAILY;BYDAY=MO",
+		"FREQ=HOURLY",
+		"FREQ=YEARLY;BYMONTHDAY=3;BYMONTH=1",
+		"RSCALE=CHINESE;FREQ=YEARLY",
+		"FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13",
+	};
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct pim_time start = berlin_start();
+	struct recur r;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+		enum rc rc = recur_parse_1_0(span_str(cases[i][0]), a, &r);
+		if (rc != RC_OK)
+			fail_msg("%s: %s", cases[i][0], rc_str(rc));
+		if (strcmp(written(a, &r), cases[i][1]) != 0)
+			fail_msg("%s: %s, not %s", cases[i][0], written(a, &r),
+			         cases[i][1]);
+		assert_int_equal(recur_write_1_0(&r, &start, &out), RC_OK);
+		buf_add_char(&out, '\0');
+		assert_string_equal(out.p, cases[i][2] ? cases[i][2] : cases[i][0]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_not_equal(recur_parse_1_0(span_str(bad[i]), a, &r), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(unsayable); i++) {
+		AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+		r = rule(a, unsayable[i]);
+		assert_int_equal(recur_write_1_0(&r, &start, &out), RC_UNSUPPORTED);
+	}
+}
+
 int
 main(void)
 {
@@ -251,6 +489,9 @@ main(void)
 		cmocka_unit_test(chinese_new_year_is_found),
 		cmocka_unit_test(rules_that_no_day_fulfils_end),
 		cmocka_unit_test(a_window_far_on_shows_the_same_starts),
+		cmocka_unit_test(rules_and_activesyncs_patterns_say_the_same),
+		cmocka_unit_test(patterns_without_what_they_need_are_refused),
+		cmocka_unit_test(vcalendar_1_0_has_a_grammar_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
