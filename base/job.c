@@ -4,22 +4,35 @@
  *
  * A strand exists while it has a job queued or running. Strands that may run stand in one
  * ready queue; a strand goes to its end after each job, so that a user with a thousand
- * jobs delays the others by one. Bulk jobs have a queue of their own.
+ * jobs delays the others by one.
+ *
+ * Bulk jobs have a queue of their own, and are held back while the others have to wait:
+ * how long a ready job waits for a worker, and a finished one for its loop, tells whether
+ * the machine is through with what the last bulk job has set off.
  */
 #include "base/job.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/htab.h"
 #include "base/list.h"
 #include "base/loop_private.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "base/thread.h"
 
-/* So many other jobs at most are taken while a bulk job waits. */
-#define BULK_EVERY 64
+/* A wait of another job over this holds bulk back, twice as long as the wait was. */
+#define LAG_US 2000
+#define CALM_MAX_US 50000
+/* A bulk job is taken after so long, however busy the others are. */
+#define BULK_PATIENCE_US 50000
+/* An idle worker looks so often whether it is calm. */
+#define WATCH_NS 2000000
 /* Of the workers one in so many may run bulk jobs at a time. */
 #define BULK_SHARE 4
 
@@ -29,6 +42,8 @@ struct job {
 	job_fn *done; /* NULL without */
 	void *arg;
 	struct loop *loop;
+	struct jobs *jobs;
+	uint64_t ended_us; /* of work */
 };
 
 struct strand {
@@ -36,6 +51,7 @@ struct strand {
 	uint64_t id;
 	struct list queue; /* of jobs, not the running one */
 	struct list ready; /* in jobs.ready, unless it is running */
+	uint64_t ready_us; /* since when */
 };
 
 struct jobs {
@@ -46,12 +62,19 @@ struct jobs {
 	struct list bulk; /* of jobs */
 	size_t bulk_running;
 	size_t bulk_max;
-	unsigned passed; /* jobs taken since a bulk job could have been */
+	uint64_t bulk_last_us; /* when one was taken, or the first came */
+	bool watched;          /* an idle worker looks at calm_us */
 	size_t pending;
 	bool stop;
+	_Atomic uint64_t calm_us; /* no bulk before */
 	size_t n;
 	pthread_t threads[];
 };
+
+static struct metric wait_time = METRIC_HISTOGRAM(
+	"godwit_jobs_wait_seconds", "Time that commands wait for a free worker.");
+static struct metric bulk_ran =
+	METRIC_COUNTER("godwit_jobs_bulk_total", "Slices of large work that were done.");
 
 static struct strand *
 find_strand(struct jobs *j, uint64_t id)
@@ -83,6 +106,7 @@ enqueue(struct jobs *j, uint64_t id, struct job *job)
 	if (id != 0)
 		htab_add(&j->strands, &s->node, hash_u64(id));
 	list_push_back(&j->ready, &s->ready);
+	s->ready_us = clock_mono_us();
 	pthread_cond_signal(&j->work);
 }
 
@@ -92,6 +116,7 @@ requeue(struct jobs *j, struct strand *s)
 {
 	if (!list_is_empty(&s->queue)) {
 		list_push_back(&j->ready, &s->ready);
+		s->ready_us = clock_mono_us();
 		return; /* no signal: this worker looks itself */
 	}
 	if (s->id != 0)
@@ -99,13 +124,38 @@ requeue(struct jobs *j, struct strand *s)
 	free(s);
 }
 
+/* Somebody had to wait so long. */
+static void
+note_lag(struct jobs *j, uint64_t lag_us, uint64_t now)
+{
+	uint64_t calm_us = 2 * lag_us < CALM_MAX_US ? 2 * lag_us : CALM_MAX_US;
+
+	/* Of two at once one is lost: the next tells it again. */
+	if (lag_us > LAG_US)
+		atomic_store_explicit(&j->calm_us, now + calm_us, memory_order_relaxed);
+}
+
+static void
+run_done(void *arg)
+{
+	struct job *job = arg;
+	uint64_t now = clock_mono_us();
+
+	note_lag(job->jobs, now - job->ended_us, now);
+	job->done(job->arg);
+	free(job);
+}
+
 static void
 run_job(struct job *job)
 {
 	job->work(job->arg);
-	if (job->done != NULL)
-		loop_post(job->loop, job->done, job->arg);
-	free(job);
+	if (job->done == NULL) {
+		free(job);
+		return;
+	}
+	job->ended_us = clock_mono_us();
+	loop_post(job->loop, run_done, job);
 }
 
 static bool
@@ -114,34 +164,98 @@ bulk_is_free(const struct jobs *j)
 	return !list_is_empty(&j->bulk) && j->bulk_running < j->bulk_max;
 }
 
+/* When the bulk job that is free may run, if nothing else is ready. */
+static uint64_t
+bulk_due_us(struct jobs *j)
+{
+	uint64_t calm_us = atomic_load_explicit(&j->calm_us, memory_order_relaxed);
+	uint64_t late_us = j->bulk_last_us + BULK_PATIENCE_US;
+
+	if (j->stop)
+		return 0;
+	return calm_us < late_us ? calm_us : late_us;
+}
+
+static bool
+is_turn_of_bulk(struct jobs *j, uint64_t now)
+{
+	if (!bulk_is_free(j))
+		return false;
+	if (!list_is_empty(&j->ready))
+		return now - j->bulk_last_us >= BULK_PATIENCE_US;
+	return now >= bulk_due_us(j);
+}
+
 /* With the lock, which is given up meanwhile. */
 static void
-run_next_of_strand(struct jobs *j)
+run_next_of_strand(struct jobs *j, uint64_t now)
 {
 	struct strand *s = list_first(&j->ready, struct strand, ready);
 	struct job *job = list_first(&s->queue, struct job, link);
+	uint64_t lag_us = now - s->ready_us;
 
 	list_remove(&s->ready);
 	list_remove(&job->link);
-	j->passed = bulk_is_free(j) ? j->passed + 1 : 0;
 	pthread_mutex_unlock(&j->lock);
+	metric_observe_us(&wait_time, lag_us);
+	note_lag(j, lag_us, now);
 	run_job(job);
 	pthread_mutex_lock(&j->lock);
 	requeue(j, s);
 }
 
 static void
-run_next_bulk(struct jobs *j)
+run_next_bulk(struct jobs *j, uint64_t now)
 {
 	struct job *job = list_first(&j->bulk, struct job, link);
 
 	list_remove(&job->link);
 	j->bulk_running++;
-	j->passed = 0;
+	j->bulk_last_us = now;
 	pthread_mutex_unlock(&j->lock);
+	metric_add(&bulk_ran, 1);
 	run_job(job);
 	pthread_mutex_lock(&j->lock);
 	j->bulk_running--;
+}
+
+/* One idle worker looks after the bulk job that may not run yet. */
+static void
+watch_bulk(struct jobs *j)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += WATCH_NS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	j->watched = true;
+	pthread_cond_timedwait(&j->work, &j->lock, &until);
+	j->watched = false;
+}
+
+/* Until there is something to do: the time of now. */
+static uint64_t
+wait_for_work(struct jobs *j)
+{
+	uint64_t now = clock_mono_us();
+	bool has_watched = false;
+
+	while (list_is_empty(&j->ready) && !is_turn_of_bulk(j, now) && !j->stop) {
+		if (bulk_is_free(j) && !j->watched) {
+			watch_bulk(j);
+			has_watched = true;
+		} else {
+			pthread_cond_wait(&j->work, &j->lock);
+		}
+		now = clock_mono_us();
+	}
+	/* Somebody else looks after the bulk now. */
+	if (has_watched && bulk_is_free(j))
+		pthread_cond_signal(&j->work);
+	return now;
 }
 
 static void *
@@ -151,16 +265,14 @@ worker(void *arg)
 
 	pthread_mutex_lock(&j->lock);
 	for (;;) {
-		while (list_is_empty(&j->ready) && !bulk_is_free(j) && !j->stop)
-			pthread_cond_wait(&j->work, &j->lock);
-		/* What is left of the bulk then is for those who run bulk jobs now. */
-		if (list_is_empty(&j->ready) && !bulk_is_free(j))
+		uint64_t now = wait_for_work(j);
+
+		if (is_turn_of_bulk(j, now))
+			run_next_bulk(j, now);
+		else if (!list_is_empty(&j->ready))
+			run_next_of_strand(j, now);
+		else /* what is left of the bulk is for those who run bulk jobs now */
 			break;
-		if (bulk_is_free(j) &&
-		    (list_is_empty(&j->ready) || j->passed >= BULK_EVERY))
-			run_next_bulk(j);
-		else
-			run_next_of_strand(j);
 		j->pending--;
 	}
 	pthread_mutex_unlock(&j->lock);
@@ -172,8 +284,15 @@ jobs_new(size_t n, struct jobs **ret)
 {
 	struct jobs *j = xcalloc(1, sizeof(*j) + n * sizeof(j->threads[0]));
 
+	pthread_condattr_t attr;
+
 	pthread_mutex_init(&j->lock, NULL);
-	pthread_cond_init(&j->work, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&j->work, &attr);
+	pthread_condattr_destroy(&attr);
+	metric_register(&wait_time);
+	metric_register(&bulk_ran);
 	htab_init(&j->strands);
 	list_init(&j->ready);
 	list_init(&j->bulk);
@@ -216,7 +335,9 @@ job_run(struct jobs *j, uint64_t strand, struct loop *l, job_fn *work, job_fn *d
 {
 	struct job *job = xmalloc(sizeof(*job));
 
-	*job = (struct job){ .work = work, .done = done, .arg = arg, .loop = l };
+	*job = (struct job){
+		.work = work, .done = done, .arg = arg, .loop = l, .jobs = j
+	};
 	pthread_mutex_lock(&j->lock);
 	j->pending++;
 	enqueue(j, strand, job);
@@ -228,9 +349,13 @@ job_run_bulk(struct jobs *j, struct loop *l, job_fn *work, job_fn *done, void *a
 {
 	struct job *job = xmalloc(sizeof(*job));
 
-	*job = (struct job){ .work = work, .done = done, .arg = arg, .loop = l };
+	*job = (struct job){
+		.work = work, .done = done, .arg = arg, .loop = l, .jobs = j
+	};
 	pthread_mutex_lock(&j->lock);
 	j->pending++;
+	if (list_is_empty(&j->bulk) && j->bulk_running == 0)
+		j->bulk_last_us = clock_mono_us();
 	list_push_back(&j->bulk, &job->link);
 	pthread_cond_signal(&j->work);
 	pthread_mutex_unlock(&j->lock);

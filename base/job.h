@@ -7,9 +7,9 @@
  * different strands side by side; strand 0 orders nothing.
  *
  * Bulk jobs are the slices of large pieces of work. A quarter of the workers at most run
- * them at a time, and only while nothing else is ready, or after BULK_EVERY other jobs:
- * whoever waits for an answer is not kept waiting by work that nobody waits for, and that
- * work gets on nevertheless.
+ * them at a time, only while nothing else is ready and others did not have to wait just
+ * before, or after 50 ms: whoever waits for an answer is not kept waiting
+ * by work that nobody waits for, and that work gets on nevertheless.
  */
 #ifndef BASE_JOB_H
 #define BASE_JOB_H

@@ -130,10 +130,10 @@ smtp_group_queue(struct smtp *s, struct smtp_group *g, struct arena *a)
 
 /* --- out of it --- */
 
-struct slice {
+/* What became of the members. */
+struct outcome {
+	const struct smtp_group_run *g;
 	struct smtp_settle *w;
-	const struct log_ctx *log;
-	struct store_delivery *to; /* one for each member */
 	uint64_t *left;
 	size_t n_left;
 	size_t n_done;
@@ -143,12 +143,12 @@ struct slice {
 
 /* A user who was removed meanwhile has lost this mail with all the other. */
 static void
-note_failure(struct slice *k, const struct store_delivery *d)
+note_failure(struct outcome *k, const struct store_delivery *d)
 {
 	struct smtp_settle *w = k->w;
 	struct store_user u;
 	enum smtp_reply reply = smtp_reply_from_rc(d->rc);
-	log_warn(k->log, "smtp.group member lost", "user=%" PRIu64 " rc=%s", d->user,
+	log_warn(k->g->log, "smtp.group member lost", "user=%" PRIu64 " rc=%s", d->user,
 	         LOG_STR(span_str(rc_str(d->rc))));
 	if (store_user_load(w->smtp->deps.store, d->user, w->arena, &u) != RC_OK)
 		return;
@@ -163,7 +163,7 @@ note_failure(struct slice *k, const struct store_delivery *d)
 }
 
 static void
-sort_out(struct slice *k)
+sort_out(struct outcome *k)
 {
 	struct store_queue_entry *e = &k->w->entry;
 	int64_t age = clock_wall_ms() - e->queued_ms;
@@ -171,7 +171,7 @@ sort_out(struct slice *k)
 	k->left = arena_array(k->w->arena, e->n_members, uint64_t);
 	k->failed = arena_array(k->w->arena, e->n_members, struct smtp_bounce_rcpt);
 	for (size_t i = 0; i < e->n_members; i++) {
-		const struct store_delivery *d = &k->to[i];
+		const struct store_delivery *d = &k->g->to[i];
 		bool later = smtp_reply_code(smtp_reply_from_rc(d->rc)) < 500;
 		if (d->rc == RC_OK)
 			k->n_done++;
@@ -182,36 +182,9 @@ sort_out(struct slice *k)
 	}
 }
 
-static enum rc
-write_slice(struct slice *k)
-{
-	struct smtp_settle *w = k->w;
-	struct store *store = w->smtp->deps.store;
-	struct store_queue_entry *e = &w->entry;
-	const struct store_actor who = { .protocol = "smtp" };
-	AUTO(store_content)
-	struct store_content *content = NULL;
-	enum rc rc = store_queue_content_get(store, e->id, &content);
-	if (rc)
-		return rc;
-	k->to = arena_array(w->arena, e->n_members, struct store_delivery);
-	for (size_t i = 0; i < e->n_members; i++)
-		k->to[i] = (struct store_delivery){
-			.user = e->members[i],
-			.folder = e->junk ? STORE_ROLE_JUNK : STORE_ROLE_INBOX,
-			.token = e->token,
-		};
-	/* Each has a result of its own. */
-	rc = store_deliver(store, content, &who, e->queued_ms, k->to, e->n_members);
-	if (rc)
-		log_info(k->log, "smtp.group not all", "rc=%s",
-		         LOG_STR(span_str(rc_str(rc))));
-	return RC_OK;
-}
-
 /* The sender is told before the entry goes, as by smtp_settle_write(). */
 static enum rc
-tell_failed(struct slice *k)
+tell_failed(struct outcome *k)
 {
 	struct smtp_settle *w = k->w;
 	struct store_queue_entry *e = &w->entry;
@@ -241,7 +214,7 @@ tell_failed(struct slice *k)
 }
 
 static enum rc
-settle(struct slice *k)
+settle(struct outcome *k)
 {
 	const struct smtp_conf *conf = &k->w->smtp->conf;
 	struct store *store = k->w->smtp->deps.store;
@@ -259,19 +232,62 @@ settle(struct slice *k)
 }
 
 enum rc
-smtp_group_run(struct smtp_settle *w, const struct log_ctx *log)
+smtp_group_run_init(struct smtp_group_run *g, struct smtp_settle *w,
+                    const struct log_ctx *log)
 {
-	struct slice k = { .w = w, .log = log };
-	uint64_t began = clock_mono_us();
-	enum rc rc = write_slice(&k);
-	if (rc == RC_OK) {
-		sort_out(&k);
-		rc = settle(&k);
-	}
+	struct store_queue_entry *e = &w->entry;
+	*g = (struct smtp_group_run){ .settle = w,
+		                      .log = log,
+		                      .began_us = clock_mono_us() };
+	enum rc rc = store_queue_content_get(w->smtp->deps.store, e->id, &g->content);
+	if (rc)
+		return rc;
+	g->to = arena_array(w->arena, e->n_members, struct store_delivery);
+	for (size_t i = 0; i < e->n_members; i++)
+		g->to[i] = (struct store_delivery){
+			.user = e->members[i],
+			.folder = e->junk ? STORE_ROLE_JUNK : STORE_ROLE_INBOX,
+			.token = e->token,
+			.rc = RC_AGAIN,
+		};
+	return RC_OK;
+}
+
+bool
+smtp_group_run_step(struct smtp_group_run *g)
+{
+	struct smtp_settle *w = g->settle;
+	struct store_queue_entry *e = &w->entry;
+	const struct store_actor who = { .protocol = "smtp" };
+	size_t n = e->n_members - g->at;
+	if (n > SMTP_GROUP_STEP)
+		n = SMTP_GROUP_STEP;
+	/* Each has a result of its own. */
+	enum rc rc = store_deliver(w->smtp->deps.store, g->content, &who, e->queued_ms,
+	                           g->to + g->at, n);
+	if (rc)
+		log_info(g->log, "smtp.group not all", "rc=%s",
+		         LOG_STR(span_str(rc_str(rc))));
+	g->at += n;
+	return g->at < e->n_members;
+}
+
+enum rc
+smtp_group_run_settle(struct smtp_group_run *g)
+{
+	struct outcome k = { .g = g, .w = g->settle };
+	sort_out(&k);
+	enum rc rc = settle(&k);
 	metric_add(&smtp_metric_local, (int64_t)k.n_done);
-	log_info(log, "smtp.group slice",
+	log_info(g->log, "smtp.group slice",
 	         "members=%zu done=%zu left=%zu failed=%zu rc=%s us=%" PRIu64,
-	         w->entry.n_members, k.n_done, k.n_left, k.n_failed,
-	         LOG_STR(span_str(rc_str(rc))), clock_mono_us() - began);
+	         k.w->entry.n_members, k.n_done, k.n_left, k.n_failed,
+	         LOG_STR(span_str(rc_str(rc))), clock_mono_us() - g->began_us);
 	return rc;
+}
+
+void
+smtp_group_run_done(struct smtp_group_run *g)
+{
+	store_content_free(TAKE(g->content));
 }

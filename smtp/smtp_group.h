@@ -13,8 +13,11 @@
 #include "smtp/smtp_deliver.h"
 #include "smtp/smtp_settle.h"
 
-/* Users of a slice. One commit, and what others wait for at most when it is written. */
+/* Users of a slice. */
 #define SMTP_GROUP_SLICE 64
+/* Of them so many at a time: one commit, one job. What others wait for at most, when the
+ * members are written and when their phones wake. */
+#define SMTP_GROUP_STEP 16
 
 struct smtp_group_member {
 	uint64_t user;
@@ -32,11 +35,26 @@ struct smtp_group {
 enum rc
 smtp_group_queue(struct smtp *s, struct smtp_group *g, struct arena *a) MUST_CHECK;
 
+/* A slice that is being written. */
+struct smtp_group_run {
+	struct smtp_settle *settle; /* the entry is leased */
+	const struct log_ctx *log;
+	struct store_content *content;
+	struct store_delivery *to; /* one for each member, in the settlement's arena */
+	size_t at;                 /* the first that was not tried */
+	uint64_t began_us;
+};
+
+/* Workers only. done() follows in any case. */
+enum rc smtp_group_run_init(struct smtp_group_run *g, struct smtp_settle *w,
+                            const struct log_ctx *log) MUST_CHECK;
+/* Workers only: writes to the next of the members; false: these were the last. */
+bool smtp_group_run_step(struct smtp_group_run *g);
 /*
- * Workers only: writes the slice of the leased entry to its members' folders, and settles
- * it with the queue: members who could not get it now stay in the entry for later, who
- * never can are told of to the sender.
+ * Workers only: settles the slice with the queue, after the last step. Members who could
+ * not get it now stay in the entry for later, who never can are told of to the sender.
  */
-enum rc smtp_group_run(struct smtp_settle *w, const struct log_ctx *log) MUST_CHECK;
+enum rc smtp_group_run_settle(struct smtp_group_run *g) MUST_CHECK;
+void smtp_group_run_done(struct smtp_group_run *g);
 
 #endif

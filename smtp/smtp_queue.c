@@ -40,6 +40,7 @@ struct lane {
 };
 
 struct smtp_queue {
+	_Atomic bool woken; /* of all threads; the rest is the loop's */
 	struct smtp *smtp;
 	struct dns *dns;
 	struct smtp_delivery_conf conf;
@@ -48,7 +49,6 @@ struct smtp_queue {
 	bool started;
 	bool draining;
 	bool stopped;
-	_Atomic bool woken;
 };
 
 /* One entry of the queue, from lease to settlement. */
@@ -57,11 +57,13 @@ struct run {
 	struct smtp_queue *queue;
 	struct lane *lane;
 	struct smtp_settle what;
+	struct smtp_group_run group;
 	struct smtp_delivery *delivery;
 	struct loop_timer again; /* the settlement failed: once more */
 	struct log_ctx log;
 	int64_t next_ms; /* when nothing was due */
 	bool settled;
+	bool goes_on; /* a group, and not all of it is written */
 	enum rc rc;
 };
 
@@ -84,6 +86,7 @@ run_free(struct run *r)
 {
 	smtp_delivery_free(r->delivery);
 	loop_timer_clear(&r->again);
+	smtp_group_run_done(&r->group);
 	smtp_settle_done(&r->what);
 	log_ctx_done(&r->log);
 	list_remove(&r->link);
@@ -158,6 +161,18 @@ on_delivered(void *arg)
 	settle(r);
 }
 
+/* A few members a job, so that others have their turn between. */
+static void
+group_work(void *arg)
+{
+	struct run *r = arg;
+	r->goes_on = smtp_group_run_step(&r->group);
+	if (!r->goes_on)
+		r->rc = smtp_group_run_settle(&r->group);
+	/* Each member gets it once, whatever was done: from the start. */
+	r->what.put_back = r->rc != RC_OK;
+}
+
 static void
 lease_work(void *arg)
 {
@@ -173,10 +188,11 @@ lease_work(void *arg)
 	log_ctx_init(&r->log, NULL, "queue=%" PRIu64, w->entry.id);
 	if (bulk) {
 		on_change(r->queue); /* the next slice beside this one */
-		r->rc = smtp_group_run(w, &r->log);
-		/* Each member gets it once, whatever was done: from the start. */
-		w->put_back = r->rc != RC_OK;
 		r->settled = true;
+		r->rc = smtp_group_run_init(&r->group, w, &r->log);
+		w->put_back = r->rc != RC_OK;
+		if (r->rc == RC_OK)
+			group_work(r);
 		return;
 	}
 	r->rc = store_queue_content(store, w->entry.id, &w->content);
@@ -210,6 +226,11 @@ lease_done(void *arg)
 	struct smtp_queue *q = r->queue;
 	struct lane *lane = r->lane;
 	lane->leasing = false;
+	if (r->goes_on && !q->stopped) {
+		job_run_bulk(q->smtp->deps.jobs, q->smtp->deps.loop, group_work,
+		             lease_done, r);
+		return;
+	}
 	if (r->rc == RC_OK && !r->settled && !q->stopped) {
 		list_push_back(&q->runs, &r->link);
 		r->delivery = smtp_delivery_new(&q->conf, r->what.entry.hop, &r->what.job,

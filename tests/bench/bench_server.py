@@ -64,7 +64,9 @@ def make_users(g, n, pattern="u%05d@bench.test", password=PASSWORD, connections=
         except (OSError, RuntimeError) as e:
             failed.append(e)
 
-    g.ctl("domain", "add", pattern.split("@")[1])
+    domain = pattern.split("@")[1]
+    if domain not in g.ctl("domain", "list").split():
+        g.ctl("domain", "add", domain)
     threads = [threading.Thread(target=make, args=(range(k, n, connections),)) for k in range(connections)]
     for t in threads:
         t.start()

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/job.h"
 #include "base/mem.h"
 
@@ -166,30 +167,79 @@ a_busy_strand_delays_another_by_one_job_only(void **state UNUSED)
 }
 
 static void
+write_letter_slowly(void *arg)
+{
+	write_letter(arg);
+	clock_fake_advance(2);
+}
+
+static void
 bulk_waits_for_others_but_not_for_ever(void **state UNUSED)
 {
-	struct jobs *j = new_jobs(1);
-	struct order o = { 0 };
+	struct jobs *j;
+	char text[64] = "";
+	struct order o = { .text = text };
 	struct letter small = { &o, 's' }, bulk = { &o, 'B' };
 
-	o.text = xcalloc(1, 300);
+	clock_fake_start(1000);
+	j = new_jobs(1);
 	sem_init(&o.gate, 0, 0);
 	sem_init(&o.there, 0, 0);
 	job_submit(j, 9, arrive_and_wait, &o);
 	sem_wait(&o.there);
 	for (int i = 0; i < 3; i++)
 		job_run_bulk(j, NULL, write_letter, NULL, &bulk);
-	for (int i = 0; i < 150; i++)
-		job_submit(j, 1, write_letter, &small);
+	/* Each takes 2 ms: the first of the bulk is due after 25 of them. */
+	for (int i = 0; i < 60; i++)
+		job_submit(j, 1, write_letter_slowly, &small);
 	sem_post(&o.gate);
 	jobs_free(j);
-	assert_int_equal(o.n, 153);
-	assert_int_equal(strcspn(o.text, "B"), 64);
-	assert_int_equal(strcspn(o.text + 65, "B"), 64);
-	assert_string_equal(o.text + 152, "B");
+	clock_fake_stop();
+	assert_int_equal(o.n, 63);
+	assert_int_equal(strcspn(o.text, "B"), 25);
+	assert_int_equal(strcspn(o.text + 26, "B"), 25);
+	assert_string_equal(o.text + 62, "B");
 	sem_destroy(&o.gate);
 	sem_destroy(&o.there);
-	free(o.text);
+}
+
+static void
+do_nothing(void *arg UNUSED)
+{
+}
+
+/* The worker is idle, but others have had to wait: it lets their work come first. */
+static void
+bulk_waits_until_others_are_through(void **state UNUSED)
+{
+	struct jobs *j;
+	char text[64] = "";
+	struct order o = { .text = text };
+	struct letter late = { &o, 'l' }, bulk = { &o, 'B' };
+
+	clock_fake_start(1000);
+	j = new_jobs(1);
+	sem_init(&o.gate, 0, 0);
+	sem_init(&o.there, 0, 0);
+	job_submit(j, 1, arrive_and_wait, &o);
+	sem_wait(&o.there);
+	job_submit(j, 2, do_nothing, NULL); /* 10 ms late: calm after 20 more */
+	job_run_bulk(j, NULL, write_letter, NULL, &bulk);
+	clock_fake_advance(10);
+	sem_post(&o.gate);
+	while (jobs_pending(j) > 1)
+		sched_yield();
+	job_submit(j, 3, write_letter, &late);
+	while (jobs_pending(j) > 1)
+		sched_yield();
+	clock_fake_advance(20);
+	while (jobs_pending(j) > 0)
+		sched_yield();
+	jobs_free(j);
+	clock_fake_stop();
+	assert_string_equal(o.text, "lB");
+	sem_destroy(&o.gate);
+	sem_destroy(&o.there);
 }
 
 struct crowd {
@@ -337,6 +387,7 @@ main(void)
 		cmocka_unit_test(strand_zero_orders_nothing),
 		cmocka_unit_test(a_busy_strand_delays_another_by_one_job_only),
 		cmocka_unit_test(bulk_waits_for_others_but_not_for_ever),
+		cmocka_unit_test(bulk_waits_until_others_are_through),
 		cmocka_unit_test(bulk_has_a_part_of_the_workers_only),
 		cmocka_unit_test(done_runs_in_the_loop_after_the_work),
 		cmocka_unit_test(pending_counts_what_is_not_finished),

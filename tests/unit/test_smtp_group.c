@@ -98,8 +98,8 @@ a_large_group_is_queued_before_its_250_and_written_after(void **state)
 	assert_int_equal(rig_count(r, r->alice, STORE_ROLE_INBOX), 1);
 	assert_int_equal(rig_count(r, r->bob, STORE_ROLE_INBOX), 1);
 	const char *mail = rig_mail(r, g.member[100], STORE_ROLE_INBOX, 0);
-	assert_true(span_starts(span_str(mail),
-	                        "Return-Path: <x@far.example>\r\nReceived:"));
+	assert_true(
+		span_starts(span_str(mail), "Return-Path: <x@far.example>\r\nReceived:"));
 	assert_non_null(strstr(mail, "\r\n\r\nHello\r\n"));
 }
 
@@ -224,8 +224,11 @@ whatever_fails_each_member_gets_it_once(void **state)
 		uint64_t start = rig_real_ms();
 		for (;;) {
 			rig_turn(r);
-			if (jobs_pending(r->jobs))
+			assert_true(rig_real_ms() - start < 20000);
+			if (jobs_pending(r->jobs)) {
+				clock_fake_advance(1); /* bulk waits for calm */
 				continue;
+			}
 			failed = !engine_fail_pending();
 			if (failed)
 				engine_fail_after(0);
@@ -238,7 +241,6 @@ whatever_fails_each_member_gets_it_once(void **state)
 				engine_fail_after(1000000);
 			}
 			clock_fake_advance(130000); /* over every lease and pause */
-			assert_true(rig_real_ms() - start < 20000);
 		}
 		engine_fail_after(0);
 		each_has(&g, sent);
@@ -285,17 +287,19 @@ other_mail_has_its_turn_between_two_slices(void **state)
 	struct smtp_rig *r = *state;
 	struct order o = { .rig = r, .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct group g;
-	size_t slices;
+	size_t slices, steps = 0;
 	make_members(&g, r, MEMBERS);
 	jobs_free(r->jobs);
 	assert_ok(jobs_new(1, &r->jobs));
 	rig_start(r);
 	send_to(r, "all@example.org", "250");
-	slices = entries(r);
+	const struct store_queue_entry *list = rig_queue(r, &slices);
+	for (size_t i = 0; i < slices; i++)
+		steps += (list[i].n_members + SMTP_GROUP_STEP - 1) / SMTP_GROUP_STEP;
 	store_on_commit(r->store, on_commit, &o);
 	smtp_start(r->smtp);
 	RIG_UNTIL(r, entries(r) == 0 && jobs_pending(r->jobs) == 0);
-	assert_int_equal(o.n, 2 * slices);
+	assert_int_equal(o.n, 2 * steps);
 	for (size_t i = 0; i < o.n; i++)
 		assert_int_equal(o.text[i], i % 2 ? 'a' : 'S');
 	store_on_commit(r->store, NULL, NULL);
