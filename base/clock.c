@@ -86,6 +86,12 @@ clock_fake_stop(void)
 	atomic_store(&fake_on, false);
 }
 
+bool
+clock_is_fake(void)
+{
+	return atomic_load(&fake_on);
+}
+
 /* Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March. */
 int64_t
 clock_days_from_civil(int year, unsigned month, unsigned day)

@@ -21,6 +21,7 @@ int64_t clock_wall_ms(void);
 void clock_fake_start(int64_t wall_ms);
 void clock_fake_advance(uint64_t ms);
 void clock_fake_stop(void);
+bool clock_is_fake(void);
 
 /* size >= 32. "2026-11-21T22:18:00.123Z" (RFC 3339). */
 const char *clock_iso8601(int64_t wall_ms, char *ret, size_t size);

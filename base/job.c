@@ -164,26 +164,16 @@ bulk_is_free(const struct jobs *j)
 	return !list_is_empty(&j->bulk) && j->bulk_running < j->bulk_max;
 }
 
-/* When the bulk job that is free may run, if nothing else is ready. */
-static uint64_t
-bulk_due_us(struct jobs *j)
-{
-	uint64_t calm_us = atomic_load_explicit(&j->calm_us, memory_order_relaxed);
-	uint64_t late_us = j->bulk_last_us + BULK_PATIENCE_US;
-
-	if (j->stop)
-		return 0;
-	return calm_us < late_us ? calm_us : late_us;
-}
-
 static bool
 is_turn_of_bulk(struct jobs *j, uint64_t now)
 {
 	if (!bulk_is_free(j))
 		return false;
-	if (!list_is_empty(&j->ready))
-		return now - j->bulk_last_us >= BULK_PATIENCE_US;
-	return now >= bulk_due_us(j);
+	if (now - j->bulk_last_us >= BULK_PATIENCE_US)
+		return true;
+	return list_is_empty(&j->ready) &&
+	       (j->stop ||
+	        now >= atomic_load_explicit(&j->calm_us, memory_order_relaxed));
 }
 
 /* With the lock, which is given up meanwhile. */
