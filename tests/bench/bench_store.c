@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC
  *
- * bench_store.c - durable messages per second, beside what the disk can sync.
+ * bench_store.c - what the store does with the disk it has.
  *
- * bench_store [-d directory] [-n messages] [-s shards]: 10 KB messages, parsed and added
- * to the INBOX of one user a thread, each waited for until durable; with 1, 4 and 20
- * threads.
+ * bench_store [-d folder] [-n messages] [-w window_ms] [-s 1,4,16] [-i
+ * 1000,100000,1000000]
+ *             [-p conninfo]
+ *
+ * -s: durable messages a second with group commit on so many shard files, beside what the
+ * disk makes durable a second in the same run; -i: the cost of one change query in
+ * mailboxes of so many items. "-s 0" or "-i 0" leaves that part out. -p: on PostgreSQL,
+ * in an empty database; shard files mean nothing there. tests/bench/store runs both.
  */
+#include "tests/bench/bench_store.h"
+
 #include <fcntl.h>
-#include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,19 +21,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "store/store_deliver.h"
 #include "store/store_directory.h"
-#include "store/store_private.h"
 
-#define MESSAGE 10240
-#define USERS 20
+#define WRITE 10240
 
-static struct store *store;
-static uint64_t users[USERS];
-static size_t per_thread;
-
-static void
-must(enum rc rc, const char *what)
+void
+bench_must(enum rc rc, const char *what)
 {
 	if (rc) {
 		fprintf(stderr, "bench_store: %s: %s\n", what, rc_str(rc));
@@ -36,167 +34,135 @@ must(enum rc rc, const char *what)
 	}
 }
 
-/* A message that is like no other, of words in base64's density: a body made once, with
- * lines changed in it. */
-static void
-make_message(struct buf *b, uint64_t *x)
+struct store *
+bench_store_open(const struct bench_store *b, const char *name, unsigned shards)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ,";
-	bool first = buf_len(b) == 0;
+	char *path = xasprintf("%s/%s", b->folder, name);
+	struct store_conf conf = {
+		.directory = path,
+		.shards = shards,
+		.group_window_ms = b->window_ms,
+		.inline_max = 32768,
+		.message_max = 10485760,
+		.retention_ms = 86400000,
+		.readers = 4,
+		.postgresql = (char *)(b->postgresql ? b->postgresql : ""),
+		.postgresql_connections = 20,
+		.engine = b->postgresql ? STORE_ENGINE_POSTGRESQL : STORE_ENGINE_SQLITE,
+	};
+	struct err err = { "" };
+	struct store *s;
 
-	if (first)
-		buf_add_str(b, "From: Ann <ann@example.org>\r\n"
-		               "To: Bob <bob@example.org>\r\n"
-		               "Subject: a message of ten kilobytes\r\n"
-		               "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\n");
-	while (first && buf_len(b) < MESSAGE) {
-		for (int i = 0; i < 72; i++) {
-			*x = *x * 6364136223846793005ULL + 1442695040888963407ULL;
-			buf_add_char(b, digits[*x >> 58]);
-		}
-		buf_add_str(b, "\r\n");
+	(void)mkdir(path, 0700);
+	if (store_open(&conf, &s, &err)) {
+		fprintf(stderr, "bench_store: %s\n", err.text);
+		exit(1);
 	}
-	for (int i = 0; i < 64; i++) {
-		*x = *x * 6364136223846793005ULL + 1442695040888963407ULL;
-		b->p[MESSAGE - 9000 + i * 128] = digits[*x >> 58];
-	}
+	free(path);
+	return s;
 }
 
-static void *
-add_messages(void *arg)
+uint64_t
+bench_store_user(struct store *s, const char *name, size_t n)
 {
-	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
-	size_t thread = (size_t)(uintptr_t)arg;
-	struct store_actor who = { .protocol = "bench" };
-	uint64_t x = random_u64();
+	char *address = xasprintf("%s%zu@bench.test", name, n);
+	enum rc rc = store_domain_add(s, SPAN("bench.test"));
+	uint64_t id;
 
-	for (size_t i = 0; i < per_thread; i++) {
-		struct store_content *content;
-		struct store_delivery d = { .user = users[thread % USERS],
-			                    .folder = STORE_ROLE_INBOX };
-
-		make_message(&b, &x);
-		must(store_content_new_mail(store, buf_span(&b), &content), "content");
-		must(store_deliver(store, content, &who, clock_wall_ms(), &d, 1),
-		     "deliver");
-		store_content_free(content);
-	}
-	return NULL;
+	if (rc != RC_EXISTS)
+		bench_must(rc, "domain");
+	bench_must(store_user_add(s, span_str(address), SPAN(""), SPAN(""), &id),
+	           address);
+	free(address);
+	return id;
 }
 
-static void
-run(size_t threads, size_t messages)
+double
+bench_store_disk(const struct bench_store *b)
 {
-	struct engine_stats before;
-	struct engine_stats after;
-	pthread_t t[64];
-	uint64_t start;
-	double seconds;
-
-	per_thread = messages / threads;
-	engine_stats(store->engine, &before);
-	start = clock_mono_us();
-	for (size_t i = 0; i < threads; i++)
-		pthread_create(&t[i], NULL, add_messages, (void *)(uintptr_t)i);
-	for (size_t i = 0; i < threads; i++)
-		pthread_join(t[i], NULL);
-	seconds = (double)(clock_mono_us() - start) / 1e6;
-	engine_stats(store->engine, &after);
-	printf("%2zu threads  %7.0f messages/s  %5.2f members a commit\n", threads,
-	       (double)(per_thread * threads) / seconds,
-	       (double)(after.members - before.members) /
-	               (double)(after.commits - before.commits));
-}
-
-static void
-measure_disk(const char *directory)
-{
-	char *path = xasprintf("%s/raw", directory);
+	char *path = xasprintf("%s/raw", b->folder);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	char *page = xcalloc(1, MESSAGE);
+	char *page = xcalloc(1, WRITE);
 	uint64_t start = clock_mono_us();
+	uint64_t end;
 	size_t n = 0;
 
 	if (fd < 0)
-		must(RC_IO, path);
-	while (clock_mono_us() - start < 1000000) {
-		if (write(fd, page, MESSAGE) != MESSAGE || fdatasync(fd) != 0)
-			must(RC_IO, "fdatasync");
+		bench_must(RC_IO, path);
+	for (end = start; end - start < 1000000; end = clock_mono_us()) {
+		if (write(fd, page, WRITE) != WRITE || fdatasync(fd) != 0)
+			bench_must(RC_IO, "fdatasync");
 		n++;
 	}
-	printf("disk: append of 10 KB + fdatasync  %7.0f/s\n",
-	       (double)n * 1e6 / (double)(clock_mono_us() - start));
-	start = clock_mono_us();
-	for (n = 0; clock_mono_us() - start < 1000000; n++) {
-		if (pwrite(fd, page, MESSAGE, (off_t)(n % 100 * MESSAGE)) != MESSAGE ||
-		    fdatasync(fd) != 0)
-			must(RC_IO, "fdatasync");
-	}
-	printf("disk: overwrite of 10 KB + fdatasync  %4.0f/s\n",
-	       (double)n * 1e6 / (double)(clock_mono_us() - start));
 	close(fd);
 	unlink(path);
 	free(path);
 	free(page);
+	return (double)n * 1e6 / (double)(end - start);
+}
+
+/* The next number of "1,4,16"; false at the end or when it is none. */
+static bool
+next_number(struct span *rest, uint32_t *ret)
+{
+	struct span word;
+
+	return span_cut(rest, ',', &word) && parse_u32(word, 100000000, ret) == RC_OK &&
+	       *ret > 0;
+}
+
+static void
+run(const struct bench_store *b, const char *shards, const char *items)
+{
+	struct span rest = span_str(shards);
+	uint32_t n;
+
+	if (b->postgresql)
+		rest = SPAN("1");
+	while (next_number(&rest, &n))
+		bench_store_mail(b, n);
+	rest = span_str(items);
+	if (span_is(rest, "0"))
+		return;
+	struct store *s = bench_store_open(b, "changes", 16);
+	while (next_number(&rest, &n))
+		bench_store_changes(b, s, n);
+	store_close(s);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct store_conf conf = {
-		.directory = NULL,
-		.shards = 16,
-		.group_window_ms = 2,
-		.inline_max = 32768,
-		.message_max = 10485760,
-		.retention_ms = 1000,
-		.readers = 4,
-	};
+	struct bench_store b = { .messages = 4000, .window_ms = 2 };
+	const char *shards = "1,4,16";
+	const char *items = "1000,100000,1000000";
 	char made[] = "./bench-store-XXXXXX";
-	struct err err = { "" };
-	uint32_t n = 4000;
-	uint32_t shards = 16;
+	uint32_t n;
 	int c;
 
-	while ((c = getopt(argc, argv, "d:n:s:w:")) != -1) {
-		uint32_t window = 0;
-
-		if (c == 'd')
-			conf.directory = optarg;
-		else if (c == 'n')
-			must(parse_u32(span_str(optarg), 1000000, &n), "-n");
-		else if (c == 's')
-			must(parse_u32(span_str(optarg), 256, &shards), "-s");
-		else if (c == 'w')
-			must(parse_u32(span_str(optarg), 1000, &window), "-w");
-		else
-			return 2;
-		if (c == 'w')
-			conf.group_window_ms = window;
+	while ((c = getopt(argc, argv, "d:n:w:s:i:p:")) != -1) {
+		if (c == 'd') {
+			b.folder = optarg;
+		} else if (c == 'n') {
+			bench_must(parse_u32(span_str(optarg), 10000000, &n), "-n");
+			b.messages = n;
+		} else if (c == 'w') {
+			bench_must(parse_u32(span_str(optarg), 1000, &n), "-w");
+			b.window_ms = n;
+		} else if (c == 's') {
+			shards = optarg;
+		} else if (c == 'i') {
+			items = optarg;
+		} else if (c == 'p') {
+			b.postgresql = optarg;
+		} else {
+			return 64;
+		}
 	}
-	if (!conf.directory)
-		conf.directory = mkdtemp(made);
-	conf.shards = shards;
-	if (store_open(&conf, &store, &err)) {
-		fprintf(stderr, "bench_store: %s\n", err.text);
-		return 1;
-	}
-	must(store_domain_add(store, SPAN("example.org")), "domain");
-	for (size_t i = 0; i < USERS; i++) {
-		char *address = xasprintf("user%zu@example.org", i);
-
-		must(store_user_add(store, span_str(address), SPAN(""), SPAN(""),
-		                    &users[i]),
-		     "user");
-		free(address);
-	}
-	measure_disk(conf.directory);
-	printf("store: %" PRId64 " shards, 10 KB messages\n", conf.shards);
-	run(1, n);
-	run(4, n);
-	run(20, n);
-	store_close(store);
-	printf("left in %s\n", conf.directory);
+	if (!b.folder && !(b.folder = mkdtemp(made)))
+		bench_must(RC_IO, "a folder here");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	run(&b, span_is(span_str(shards), "0") ? "" : shards, items);
+	printf("left in %s\n", b.folder);
 	return 0;
 }
