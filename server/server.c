@@ -113,9 +113,20 @@ server_queue_flush(struct server *s)
 	smtp_queue_flush(s->smtp);
 }
 
+static struct metric statements =
+	METRIC_COUNTER("godwit_store_statements_total",
+                       "Statements to the database, without begin and commit.");
+static struct metric round_trips =
+	METRIC_COUNTER("godwit_store_round_trips_total", "Round trips to PostgreSQL.");
+
 static void
 refresh_gauges(struct server *s)
 {
+	struct store_stats store;
+
+	store_stats(s->store, &store);
+	metric_set(&statements, (int64_t)store.statements);
+	metric_set(&round_trips, (int64_t)store.round_trips);
 	metric_set(&connections_imap, (int64_t)imap_connections(s->imap));
 	metric_set(&connections_smtp, (int64_t)smtp_connections(s->smtp));
 	metric_set(&waiting, (int64_t)push_waiting(s->push));
@@ -628,8 +639,9 @@ stop_parts(struct server *s)
 static enum rc
 start(struct server *s, struct doors *doors, size_t loops, struct err *err)
 {
-	struct metric *const gauges[] = { &connections_imap, &connections_smtp, &waiting,
-		                          &jobs_waiting };
+	struct metric *const gauges[] = { &connections_imap, &connections_smtp,
+		                          &waiting,          &jobs_waiting,
+		                          &statements,       &round_trips };
 	for (size_t i = 0; i < ARRAY_LEN(gauges); i++)
 		metric_register(gauges[i]);
 	mime_text_init();

@@ -276,6 +276,19 @@ store_queue_on_change(struct store *s, store_queue_fn *fn, void *arg)
 	s->on_queue_arg = arg;
 }
 
+void
+store_stats(const struct store *s, struct store_stats *ret)
+{
+	struct engine_stats e;
+
+	engine_stats(s->engine, &e);
+	*ret = (struct store_stats){
+		.transactions = e.members,
+		.statements = e.statements,
+		.round_trips = e.round_trips,
+	};
+}
+
 enum rc
 store_check(struct store *s, struct err *err)
 {

@@ -119,6 +119,14 @@ void store_on_commit(struct store *s, store_commit_fn *fn, void *arg);
 /* Removes tombstones, contents and blobs that nothing names and retention has passed;
  * called by the server now and then, in a worker. *ret_removed counts. */
 enum rc store_sweep(struct store *s, uint64_t *ret_removed) MUST_CHECK;
+/* Since the store was opened. */
+struct store_stats {
+	uint64_t transactions; /* write transactions that were committed */
+	uint64_t statements;  /* of reads and writes, without those of begin and commit */
+	uint64_t round_trips; /* to the database; 0 where it is files */
+};
+void store_stats(const struct store *s, struct store_stats *ret);
+
 /* The engine's own integrity check of every file; err tells the first fault. */
 enum rc store_check(struct store *s, struct err *err) MUST_CHECK;
 

@@ -169,6 +169,7 @@ engine_prepare(struct engine_tx *tx, const char *sql, const struct engine_arg *a
 		watcher(sql, watcher_arg);
 	if (engine_must_fail())
 		return note(tx, RC_IO);
+	atomic_fetch_add_explicit(&tx->e->statements, 1, memory_order_relaxed);
 	return note(tx, tx->e->ops->prepare(tx, sql, args, n, ret));
 }
 
@@ -230,6 +231,7 @@ void
 engine_stats(const struct engine *e, struct engine_stats *ret)
 {
 	e->ops->stats(e, ret);
+	ret->statements = atomic_load_explicit(&e->statements, memory_order_relaxed);
 }
 
 enum rc

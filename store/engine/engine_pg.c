@@ -218,7 +218,6 @@ pg_stats(const struct engine *base, struct engine_stats *ret)
 
 	ret->commits = atomic_load(&e->commits);
 	ret->members = ret->commits;
-	ret->statements = atomic_load(&e->statements);
 	ret->round_trips = atomic_load(&e->trips);
 }
 

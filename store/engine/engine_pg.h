@@ -76,7 +76,6 @@ struct engine_pg {
 	uint64_t retry_at_ms; /* not before that */
 
 	atomic_uint_fast64_t commits;
-	atomic_uint_fast64_t statements;
 	atomic_uint_fast64_t trips;
 };
 

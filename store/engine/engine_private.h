@@ -5,6 +5,8 @@
 #ifndef STORE_ENGINE_ENGINE_PRIVATE_H
 #define STORE_ENGINE_ENGINE_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "store/engine/engine.h"
 
 struct engine_ops {
@@ -36,6 +38,7 @@ struct engine_ops {
 
 struct engine {
 	const struct engine_ops *ops;
+	_Atomic uint64_t statements;
 };
 
 struct engine_tx {

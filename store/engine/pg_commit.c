@@ -43,6 +43,10 @@ static struct metric found_done =
 static struct metric found_undone =
 	METRIC_COUNTER("godwit_store_commits_found_undone_total",
                        "Commits whose connection broke, and which had not been done.");
+static struct metric commits =
+	METRIC_COUNTER("godwit_store_commits_total", "Commits by PostgreSQL.");
+static struct metric transactions =
+	METRIC_COUNTER("godwit_store_transactions_total", "Write transactions.");
 static struct metric unknown =
 	METRIC_COUNTER("godwit_store_commits_unknown_total",
                        "Commits whose outcome could not be learnt in time.");
@@ -53,6 +57,8 @@ pg_commit_make(struct pg_conn *c)
 	metric_register(&found_done);
 	metric_register(&found_undone);
 	metric_register(&unknown);
+	metric_register(&commits);
+	metric_register(&transactions);
 	return pg_table_make(c, "godwit_engine", "commit_slot",
 	                     "slot BIGINT NOT NULL PRIMARY KEY,"
 	                     " serial BIGINT NOT NULL CHECK (serial >= 0),"
@@ -176,7 +182,10 @@ pg_commit_finish(struct pg_tx *tx)
 		rc = RC_IO;
 	else if (committed)
 		rc = RC_OK;
-	if (!rc)
+	if (!rc) {
 		atomic_fetch_add(&e->commits, 1);
+		metric_add(&commits, 1);
+		metric_add(&transactions, 1);
+	}
 	return rc;
 }

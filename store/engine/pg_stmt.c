@@ -339,7 +339,6 @@ run_it(struct pg_tx *tx, struct pg_stmt *st)
 {
 	enum rc rc;
 
-	atomic_fetch_add_explicit(&tx->e->statements, 1, memory_order_relaxed);
 	if (!tx->started && !tx->lost && !st->is_long)
 		return start_with(tx, st);
 	rc = pg_tx_start(tx);

@@ -3,6 +3,7 @@
 import collections
 import imaplib
 import smtplib
+import threading
 import unittest
 
 from eas_client import Node, encode
@@ -46,6 +47,18 @@ class Away(GodwitTest):
         r = self.g.ctl("user", "list", check=False)
         self.assertEqual(r.returncode, 1)
         self.assertIn("the database does not answer now; try again in a moment", r.stderr)
+
+    def test_a_server_that_is_started_meanwhile_waits_for_it(self):
+        self.g.kill9()
+        Database.down("fast")
+        starting = threading.Thread(target=self.g.start)
+        try:
+            starting.start()
+            self.g.wait_log("event=supervisor.restart")
+        finally:
+            Database.up()
+            starting.join(PATIENCE)
+        self.assertIn("event=server.ready", self.g.log().rpartition("supervisor.restart")[2])
 
     def test_everybody_is_told_to_try_again_and_all_goes_on(self):
         users = [self.g.user("u%d@demo.test" % i) for i in range(2)]
