@@ -24,6 +24,7 @@ struct push_bus_driver {
 struct push_bus_driver_ops {
 	const char *name;
 	size_t message_max; /* bytes */
+	unsigned batch_ms;  /* between two batches, when there is much to say */
 	/* A stream for each shard, and only those that are asked for come in; otherwise
 	 * all is one stream, PUSH_BUS_STREAM_ALL. */
 	bool by_shard;

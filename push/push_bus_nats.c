@@ -524,6 +524,7 @@ nats_free(struct push_bus_driver *d)
 static const struct push_bus_driver_ops ops = {
 	.name = "nats",
 	.message_max = 32768,
+	.batch_ms = 2,
 	.by_shard = true,
 	.connect = nats_connect,
 	.disconnect = nats_disconnect,

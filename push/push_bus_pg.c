@@ -109,6 +109,7 @@ pg_free(struct push_bus_driver *d)
 static const struct push_bus_driver_ops ops = {
 	.name = "postgresql",
 	.message_max = PG_LISTEN_PAYLOAD_MAX / 4 * 3 - 3,
+	.batch_ms = 5, /* a NOTIFY is a transaction */
 	.send_is_sure = true,
 	.connect = pg_connect,
 	.disconnect = pg_disconnect,

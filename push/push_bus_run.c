@@ -17,7 +17,6 @@
 #include "base/metric.h"
 #include "push/push_bus_private.h"
 
-#define BATCH_MS 3 /* between two batches */
 #define BACK_OFF_FIRST_MS 100
 #define BACK_OFF_MAX_MS 5000
 #define CONFIRM_MS 5000
@@ -409,8 +408,8 @@ patience(const struct push_bus *b, const struct todo *t)
 		at = b->linger_at_ms;
 		if (b->has_unsure && b->confirm_at_ms < at)
 			at = b->confirm_at_ms;
-		if (t->send && b->sent_at_ms + BATCH_MS < at)
-			at = b->sent_at_ms + BATCH_MS;
+		if (t->send && b->sent_at_ms + ops_of(b)->batch_ms < at)
+			at = b->sent_at_ms + ops_of(b)->batch_ms;
 	}
 	return at > now ? (int)(at - now) : 0;
 }
@@ -451,7 +450,8 @@ work(struct push_bus *b, const struct todo *t)
 	}
 	if (t->subscribe)
 		subscribe_wanted(b);
-	if (t->send && is_connected(b) && clock_kernel_ms() >= b->sent_at_ms + BATCH_MS)
+	if (t->send && is_connected(b) &&
+	    clock_kernel_ms() >= b->sent_at_ms + ops_of(b)->batch_ms)
 		send_batch(b);
 	if (is_connected(b))
 		do_timed(b);

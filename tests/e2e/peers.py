@@ -147,14 +147,16 @@ class Nats:
         return os.path.exists(cls.PROGRAM)
 
     def __init__(self, port, certs=None, login=None):
-        """certs: a folder of make-certs.sh, for TLS alone. login: (user, password)."""
+        """certs: a folder of make-certs.sh: TLS alone, and clients show a certificate of its CA.
+        login: (user, password)."""
         self.port = port
         self.folder = tempfile.mkdtemp(prefix="godwit-nats-")
         self.conf = os.path.join(self.folder, "nats.conf")
         with open(self.conf, "w") as f:
             f.write('listen: "127.0.0.1:%d"\nlog_file: "%s/log"\n' % (port, self.folder))
             if certs:
-                f.write('tls { cert_file: "%s/server.pem", key_file: "%s/server.key" }\n' % (certs, certs))
+                f.write('tls { cert_file: "%s/server.pem", key_file: "%s/server.key", ca_file: "%s/ca.pem",'
+                        ' verify: true }\n' % (certs, certs, certs))
             if login:
                 f.write('authorization { user: "%s", password: "%s" }\n' % login)
         self.process = None

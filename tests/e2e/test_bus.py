@@ -2,9 +2,11 @@
 """Push across nodes: a message that one node accepts wakes the Ping and the IDLE on another."""
 import os
 import re
+import shutil
+import subprocess
 import unittest
 
-from harness import PATIENCE, ClusterTest, free_port, wait_until
+from harness import PATIENCE, ClusterTest, free_port, server_user, wait_until
 from peers import Nats
 from test_delivery import Idle, ping_in_thread, waiting
 
@@ -27,16 +29,16 @@ class Bus:
             wait_until("the bus", lambda: status(node, "bus_connected") == "yes"
                        and int(status(node, "bus_compares")) >= connects)
 
-    def phone(self, node, user):
-        phone = node.eas(user)
+    def phone(self, node, user, device):
+        phone = node.eas(user, device)
         phone.options()
         phone.provision()
         inbox = next(f for f in phone.foldersync() if f["type"] == 2)["id"]
         phone.sync_all(inbox)
         return phone, inbox
 
-    def start_waiting(self, node, user):
-        phone, inbox = self.phone(node, user)
+    def start_waiting(self, node, user, device="PHONE0001"):
+        phone, inbox = self.phone(node, user, device)
         desktop = Idle(node, user)
         before = waiting(node)
         thread, result = ping_in_thread(phone, [inbox], 900)
@@ -67,7 +69,9 @@ class Bus:
         self.wait_up()
         user = a.user("away@demo.test")
         held = self.start_waiting(b, user)
+        at_rest = self.start_waiting(b, a.user("atrest@demo.test"), "ATREST")
         before = int(status(b, "bus_connects"))
+        wakes, rounds = b.log().count("event=eas.wake"), int(status(b, "bus_compares"))
         self.take_bus_away()
         for node in self.c.nodes:
             wait_until("the bus to be away", lambda: status(node, "bus_connected") == "no")
@@ -79,6 +83,11 @@ class Bus:
         b.wait_log("event=bus.lost driver=%s" % self.DRIVER)
         b.wait_log("event=bus.regained driver=%s" % self.DRIVER)
         a.start()
+        # Who had nothing to hear of was compared too, and not woken for it.
+        wait_until("the comparison", lambda: int(status(b, "bus_compares")) > rounds)
+        self.assertEqual(b.log().count("event=eas.wake"), wakes + 1)
+        b.send("atrest@demo.test", MESSAGE)
+        self.check_woken(*at_rest)
 
 
 class Postgresql(Bus, ClusterTest):
@@ -108,8 +117,20 @@ class Postgresql(Bus, ClusterTest):
         self.c.database.sql("ALTER ROLE %s LOGIN" % self.ROLE)
 
 
+def client_certificate(folder, owner):
+    """A certificate that says "I am a client", of the CA that lies in folder."""
+    for words in (["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                   "-keyout", "node.key", "-out", "node.csr", "-subj", "/CN=node"],
+                  ["x509", "-req", "-in", "node.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                   "-days", "2", "-out", "node.pem"]):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    for name in ("node.pem", "node.key"):
+        if owner:
+            shutil.chown(os.path.join(folder, name), owner)
+
+
 class NatsServer(Bus, ClusterTest):
-    """Over TLS, with a password, from within the sandbox."""
+    """Over TLS, with a certificate and a password, from within the sandbox."""
 
     DRIVER = "nats"
 
@@ -121,7 +142,9 @@ class NatsServer(Bus, ClusterTest):
         url = os.path.join(cluster.folder, "bus.url")
         with open(url, "w") as f:
             f.write("tls://godwit:open%%20sesame@localhost:%d\n" % cls.nats.port)
-        return {"bus": ["driver = nats", 'url = "%s"' % url, 'ca = "%s/ca.pem"' % cluster.certs, "sweep = 24h"]}
+        client_certificate(cluster.certs, server_user())
+        return {"bus": ["driver = nats", 'url = "%s"' % url, 'ca = "%s/ca.pem"' % cluster.certs, "sweep = 24h",
+                        'certificate = "%s/node.pem"' % cluster.certs, 'key = "%s/node.key"' % cluster.certs]}
 
     def test_a_server_of_another_name_is_not_spoken_to(self):
         g = self.c.add_node()

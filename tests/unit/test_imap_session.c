@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "push/push_private.h"
 #include "tests/unit/imap_fixture.h"
 
 static void
@@ -225,6 +226,36 @@ draining_says_bye_to_idle_sessions(void **state)
 	assert_null(imap_client_line(&f->b));
 }
 
+/* What a comparison with the store would wake: nobody, once the sessions have looked. */
+static void
+wait_until_all_is_seen(struct imap_fixture *f)
+{
+	const struct timespec nap = { .tv_nsec = 1000000 };
+	uint64_t modseq;
+
+	assert_int_equal(store_modseqs(f->rig.store, &f->rig.user, 1, &modseq), RC_OK);
+	assert_true(push_waiting(f->rig.push) > 0);
+	while (push_wake_behind(f->rig.push, f->rig.user, modseq) > 0)
+		nanosleep(&nap, NULL);
+}
+
+static void
+an_idle_session_says_how_far_it_has_seen(void **state)
+{
+	struct imap_fixture *f = *state;
+	const char *line;
+
+	imap_client_do(&f->b, "SELECT INBOX");
+	imap_client_send(&f->b, "b IDLE\r\n");
+	expect(imap_client_line(&f->b), "+ ");
+	wait_until_all_is_seen(f);
+	expect(imap_client_append(&f->a, "INBOX", "()", SPAN("Subject: x\r\n\r\nx\r\n")),
+	       "OK");
+	while (!strstr(line = imap_client_line(&f->b), "1 EXISTS"))
+		assert_non_null(line);
+	wait_until_all_is_seen(f);
+}
+
 static bool
 in_answer(const char *answer, const char *bytes, size_t n)
 {
@@ -329,6 +360,7 @@ main(void)
 		T(many_bad_commands_end_the_session),
 		cmocka_unit_test(one_user_has_so_many_connections_and_no_more),
 		T(draining_says_bye_to_idle_sessions),
+		T(an_idle_session_says_how_far_it_has_seen),
 		T(what_was_appended_comes_out_byte_for_byte),
 		T(a_message_larger_than_a_slice_comes_whole),
 		T(a_client_that_vanishes_in_a_long_answer_is_forgotten),

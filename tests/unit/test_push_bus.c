@@ -155,7 +155,7 @@ fake_free(struct push_bus_driver *d)
 }
 
 #define FAKE_OPS                                                                         \
-	.name = "fake", .message_max = 200, .connect = fake_connect,                     \
+	.name = "fake", .message_max = 200, .batch_ms = 2, .connect = fake_connect,      \
 	.disconnect = fake_disconnect, .subscribe = fake_subscribe,                      \
 	.confirm = fake_confirm, .send = fake_send, .fd = fake_fd,                       \
 	.receive = fake_receive, .free = fake_free

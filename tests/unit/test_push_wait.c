@@ -145,6 +145,27 @@ a_device_is_not_woken_by_itself(void **state)
 }
 
 static void
+what_a_waiter_has_seen_does_not_wake_it(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { 0 };
+	struct push_wait_spec spec = spec_for(f, &seen);
+	spec.repeat = true;
+	struct push_wait *w = push_wait_new(f->push, &spec);
+	push_wait_saw(w, 5);
+	push_wait_saw(w, 4); /* it does not go back */
+	publish(f, 7, 1, 0);
+	turns(f);
+	assert_int_equal(seen.changed, 0);
+	struct store_moved moved[] = { { .user = 7, .collection = 1, .modseq = 5 },
+		                       { .user = 7, .collection = 2, .modseq = 6 } };
+	push_publish(moved, ARRAY_LEN(moved), f->push);
+	turns(f);
+	assert_int_equal(seen.changed, 1);
+	push_wait_free(w);
+}
+
+static void
 a_waiter_that_does_not_repeat_is_called_once(void **state)
 {
 	struct fixture *f = *state;
@@ -474,6 +495,7 @@ main(void)
 		CASE(only_what_is_waited_for_wakes),
 		CASE(no_collections_mean_everything_of_the_user),
 		CASE(a_device_is_not_woken_by_itself),
+		CASE(what_a_waiter_has_seen_does_not_wake_it),
 		CASE(a_waiter_that_does_not_repeat_is_called_once),
 		CASE(the_deadline_comes_at_its_time),
 		CASE(the_deadline_counts_from_the_call_even_when_the_loop_is_late),
