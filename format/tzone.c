@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unicode/putil.h>
 #include <unicode/ucal.h>
 #include <unicode/uenum.h>
 
