@@ -7,6 +7,7 @@
 #include <crypt.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -104,4 +105,15 @@ password_check(struct span password, const char *hash)
 	rc = is_same(got, hash) ? RC_OK : RC_DENIED;
 	free_wiped(d);
 	return rc;
+}
+
+bool
+password_is_hash(const char *hash)
+{
+	/* libcrypt looks at the method and its salt only: the result stands behind the
+	 * last '$', 43 characters or more in all methods but bcrypt's 53 with the salt.
+	 */
+	const char *last = strrchr(hash, '$');
+
+	return last && strlen(last + 1) >= 43 && crypt_checksalt(hash) == CRYPT_SALT_OK;
 }

@@ -13,6 +13,9 @@
 
 /* cost 1 (tests) to 11; 5 is yescrypt's own default. *ret is free()d by the caller. */
 enum rc password_hash(struct span password, unsigned cost, char **ret) MUST_CHECK;
+/* True for a hash of crypt(5) that libcrypt takes and does not call weak by today's
+ * measure (bcrypt, SHA-crypt, scrypt, yescrypt; not DES, MD5). */
+bool password_is_hash(const char *hash);
 /* RC_OK, RC_DENIED, or RC_INVALID when the hash is none that libcrypt knows. */
 enum rc password_check(struct span password, const char *hash) MUST_CHECK;
 

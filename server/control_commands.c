@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/password.h"
 #include "mdm/mdm_access.h"
 #include "server/control.h"
 #include "store/store_collection.h"
@@ -101,6 +102,16 @@ domain_list(struct control_request *r, const struct span *args UNUSED, size_t n 
 /* -- users -- */
 
 static enum rc
+added(struct control_request *r, struct span address, enum rc rc)
+{
+	if (rc == RC_NOT_FOUND)
+		return err_set(&r->err, rc,
+		               "%.*s: its domain is not one of ours (domain add)",
+		               SPAN_FMT(address));
+	return explain(r, rc, address);
+}
+
+static enum rc
 user_add(struct control_request *r, const struct span *args, size_t n)
 {
 	char *hash = NULL;
@@ -114,11 +125,29 @@ user_add(struct control_request *r, const struct span *args, size_t n)
 	rc = store_user_add(store_of(r), args[0], n > 2 ? args[2] : SPAN(""),
 	                    span_str(hash), &id);
 	free(hash);
-	if (rc == RC_NOT_FOUND)
-		return err_set(&r->err, rc,
-		               "%.*s: its domain is not one of ours (domain add)",
+	return added(r, args[0], rc);
+}
+
+/*
+ * What "user import" sends for a line: the secret is a password, or "{CRYPT}" and the
+ * hash that the user had elsewhere, which is taken as it is.
+ */
+static enum rc
+user_import(struct control_request *r, const struct span *args, size_t n)
+{
+	static const char scheme[] = "{CRYPT}";
+	uint64_t id = 0;
+	if (!span_istarts(args[1], scheme))
+		return user_add(r, args, n);
+	const char *hash =
+		arena_strndup(r->arena, span_sub(args[1], sizeof(scheme) - 1, args[1].n));
+	if (!password_is_hash(hash))
+		return err_set(&r->err, RC_INVALID,
+		               "%.*s: the hash is none of crypt(5), or too weak",
 		               SPAN_FMT(args[0]));
-	return explain(r, rc, args[0]);
+	return added(r, args[0],
+	             store_user_add(store_of(r), args[0], n > 2 ? args[2] : SPAN(""),
+	                            span_str(hash), &id));
 }
 
 static enum rc
@@ -439,6 +468,7 @@ static const struct command commands[] = {
 	{ "domain", "remove", 1, 1, domain_remove },
 	{ "domain", "list", 0, 0, domain_list },
 	{ "user", "add", 2, 3, user_add },
+	{ "user", "import", 2, 3, user_import },
 	{ "user", "remove", 1, 1, user_remove },
 	{ "user", "password", 2, 2, user_password },
 	{ "user", "list", 0, 1, user_list },

@@ -12,8 +12,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
+#include "tools/godwitctl.h"
 
 #define DEFAULT_SOCKET "/run/godwit/control.sock"
 
@@ -22,6 +22,8 @@ static const char usage[] =
 	"\n"
 	"  domain add NAME              domain remove NAME         domain list\n"
 	"  user add ADDRESS [NAME]      user remove ADDRESS        user list [DOMAIN]\n"
+	"  user import                  many: \"ADDRESS tab PASSWORD [tab NAME]\" a line of "
+	"standard input\n"
 	"  user password ADDRESS        (passwords are asked for, or read from standard "
 	"input)\n"
 	"  alias add ADDRESS TARGET     alias remove ADDRESS TARGET\n"
@@ -54,8 +56,8 @@ static const struct {
 	  "SEEN\tWHY" },
 };
 
-static int
-open_socket(const char *path)
+int
+ctl_open(const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(a.sun_path)) {
@@ -78,8 +80,8 @@ open_socket(const char *path)
 	return fd;
 }
 
-static void
-add_word(struct buf *line, const char *word)
+void
+ctl_add_word(struct buf *line, const char *word)
 {
 	if (line->len > 0)
 		buf_add_char(line, ' ');
@@ -92,8 +94,8 @@ add_word(struct buf *line, const char *word)
 	}
 }
 
-static bool
-write_all(int fd, const struct buf *b)
+bool
+ctl_write_all(int fd, const struct buf *b)
 {
 	for (size_t at = 0; at < b->len;) {
 		ssize_t n = write(fd, b->p + at, b->len - at);
@@ -143,14 +145,14 @@ static int
 ask(const char *socket_path, const char *const *words, size_t n, struct buf *rows)
 {
 	AUTO_DONE(buf) struct buf line = BUF_INIT(0);
-	int fd = open_socket(socket_path);
+	int fd = ctl_open(socket_path);
 	if (fd < 0)
 		return 1;
 	for (size_t i = 0; i < n; i++)
-		add_word(&line, words[i]);
+		ctl_add_word(&line, words[i]);
 	buf_add_char(&line, '\n');
 	int status = 1;
-	if (write_all(fd, &line))
+	if (ctl_write_all(fd, &line))
 		status = read_answer(fd, rows);
 	else
 		fprintf(stderr, "godwitctl: %s\n", strerror(errno));
@@ -336,6 +338,8 @@ main(int argc, char **argv)
 	}
 	if (strcmp(argv[0], "demo") == 0)
 		return demo(path, argc > 1 ? argv[1] : "demo.test");
+	if (argc == 2 && strcmp(argv[0], "user") == 0 && strcmp(argv[1], "import") == 0)
+		return ctl_import_users(path);
 	if (argc >= 3 && strcmp(argv[0], "user") == 0 &&
 	    (strcmp(argv[1], "add") == 0 || strcmp(argv[1], "password") == 0))
 		return run_with_password(path, argc, argv, raw);

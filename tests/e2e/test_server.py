@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The process: privileges, restart after a crash, reload, draining, godwitctl, godwitd -t."""
+import ctypes
 import os
 import re
 import shutil
@@ -16,6 +17,13 @@ import urllib.request
 from harness import BUILD, PASSWORD, ROOT, Godwit, GodwitTest, server_user, wait_until
 
 ASAN = "dev" in os.path.basename(BUILD) or "asan" in BUILD
+
+
+def crypt(password):
+    """As libcrypt has it: mkpasswd and Python's own module are not everywhere."""
+    lib = ctypes.CDLL("libcrypt.so.1")
+    lib.crypt.restype = ctypes.c_char_p
+    return lib.crypt(password.encode(), b"$6$rounds=1000$bench").decode()
 
 
 def status_of(pid):
@@ -72,6 +80,24 @@ class Process(GodwitTest):
         self.assertIn("no such command", r.stderr)
         r = self.g.ctl("user", "add", "nobody@nowhere.test", stdin="123456\n", check=False)
         self.assertIn("not one of ours", r.stderr)
+
+    def test_many_users_are_imported_with_passwords_or_their_hashes(self):
+        g = self.g
+        g.ctl("domain", "add", "import.test")
+        lines = ["# comment", ""] + ["u%02d@import.test\tsecret word %d" % (i, i) for i in range(40)]
+        lines += ["h1@import.test\t{CRYPT}%s\tHash One" % crypt("old secret"), "bad line", "h2@import.test\t{CRYPT}abc",
+                  "u00@import.test\tsecret again", "x@elsewhere.test\tsecret word"]
+        r = g.ctl("user", "import", stdin="\n".join(lines), check=False)
+        self.assertEqual(r.returncode, 1)
+        self.assertEqual(r.stdout, "41 added, 4 failed\n")
+        self.assertEqual(sorted(r.stderr.splitlines()), [
+            "godwitctl: line 44: not an address, a tab and a password, perhaps a tab and a name",
+            "godwitctl: line 45: h2@import.test: the hash is none of crypt(5), or too weak",
+            "godwitctl: line 46: u00@import.test: exists already",
+            "godwitctl: line 47: x@elsewhere.test: its domain is not one of ours (domain add)"])
+        self.assertIn("h1@import.test\tHash One\tactive", g.ctl("user", "list", "import.test"))
+        g.imap("u39@import.test", "secret word 39").logout()
+        g.imap("h1@import.test", "old secret").logout()
 
     def test_a_reload_changes_the_certificate_and_drops_nobody(self):
         g = self.g

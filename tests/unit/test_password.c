@@ -98,6 +98,38 @@ what_is_no_hash_lets_nobody_in(void **state UNUSED)
 }
 
 static void
+a_hash_is_told_from_what_is_none_or_weak(void **state UNUSED)
+{
+	static const char *const none[] = {
+		"",
+		"*",
+		"hello",
+		"$y$",
+		"$6$saltsalt$",
+		"$6$saltsalt",
+		"$unknown$salt$0123456789012345678901234567890123456789012",
+		/* MD5 and DES */
+		"$1$saltsalt$qjXMvbEw8oaL.CzflDtaK/",
+		"rl.3StKT.4T8M",
+	};
+	char *ours = NULL;
+
+	assert_int_equal(password_hash(SPAN("hello"), 1, &ours), RC_OK);
+	assert_true(password_is_hash(ours));
+	free(ours);
+	assert_true(password_is_hash(
+		"$6$saltsalt$fJZQ0BWjPAWq3ZBjJeCW6zRN/oq4rClpGPN.URHQ6XeOGz7p9fVr."
+		"LClpCQneNRDFPhz38kLudVhb2.Jbn1R51"));
+	assert_true(password_is_hash(
+		"$2b$04$abcdefghijklmnopqrstuuAIKfs10nseVuei7DRiNIbMDA26GR8xC"));
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		if (password_is_hash(none[i]))
+			print_error("case \"%s\"\n", none[i]);
+		assert_false(password_is_hash(none[i]));
+	}
+}
+
+static void
 a_cost_out_of_range_is_refused(void **state UNUSED)
 {
 	char *hash = NULL;
@@ -116,6 +148,7 @@ main(void)
 		cmocka_unit_test(a_password_that_is_too_long_is_told_not_cut),
 		cmocka_unit_test(hashes_of_other_systems_are_accepted),
 		cmocka_unit_test(what_is_no_hash_lets_nobody_in),
+		cmocka_unit_test(a_hash_is_told_from_what_is_none_or_weak),
 		cmocka_unit_test(a_cost_out_of_range_is_refused),
 	};
 
