@@ -79,6 +79,8 @@ on_gone(struct http_request *r)
 	struct eas_request *q = r->user_data;
 
 	/* While a job runs, its end finds out. */
+	if (q)
+		atomic_store(&q->gone, true);
 	if (q && q->sign_in)
 		eas_sign_in_cancel(q->sign_in);
 	else if (q && !q->busy)
@@ -233,6 +235,10 @@ work_command(void *arg)
 	struct eas_request *q = arg;
 	struct eas_call *c = q->call;
 
+	/* It was too long in the queue for its client. Nothing was done: what it asks for
+	 * it asks for again. */
+	if (atomic_load(&q->gone))
+		return;
 	if (c->resumed) {
 		enum rc rc = store_user_load(q->eas->deps.store, c->user.id, c->arena,
 		                             &c->user);

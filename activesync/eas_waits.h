@@ -30,6 +30,7 @@ struct eas_request {
 	uint32_t device;
 	uint16_t version;
 	_Atomic unsigned refs;
+	atomic_bool gone; /* the client has: a job that has not begun is in vain */
 	bool busy;        /* a job is under way */
 	bool fired;       /* woken while busy */
 	bool expired;     /* the deadline passed while busy */

@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/htab.h"
 #include "base/list.h"
 #include "base/loop_private.h"
@@ -35,6 +36,7 @@
 #define WATCH_NS 2000000
 /* Of the workers one in so many may run bulk jobs at a time. */
 #define BULK_SHARE 4
+#define BUSY_SPREAD_MS 5000
 
 struct job {
 	struct list link;
@@ -65,6 +67,7 @@ struct jobs {
 	uint64_t bulk_last_us; /* when one was taken, or the first came */
 	bool watched;          /* an idle worker looks at calm_us */
 	size_t pending;
+	uint64_t busy_ms; /* 0: never busy */
 	bool stop;
 	_Atomic uint64_t calm_us; /* no bulk before */
 	size_t n;
@@ -89,6 +92,13 @@ find_strand(struct jobs *j, uint64_t id)
 	return NULL;
 }
 
+static void
+make_ready(struct jobs *j, struct strand *s)
+{
+	s->ready_us = clock_mono_us();
+	list_push_back(&j->ready, &s->ready);
+}
+
 /* Puts job at the end of its strand, which is made if need be and then ready. */
 static void
 enqueue(struct jobs *j, uint64_t id, struct job *job)
@@ -105,8 +115,7 @@ enqueue(struct jobs *j, uint64_t id, struct job *job)
 	list_push_back(&s->queue, &job->link);
 	if (id != 0)
 		htab_add(&j->strands, &s->node, hash_u64(id));
-	list_push_back(&j->ready, &s->ready);
-	s->ready_us = clock_mono_us();
+	make_ready(j, s);
 	pthread_cond_signal(&j->work);
 }
 
@@ -115,8 +124,7 @@ static void
 requeue(struct jobs *j, struct strand *s)
 {
 	if (!list_is_empty(&s->queue)) {
-		list_push_back(&j->ready, &s->ready);
-		s->ready_us = clock_mono_us();
+		make_ready(j, s);
 		return; /* no signal: this worker looks itself */
 	}
 	if (s->id != 0)
@@ -355,6 +363,31 @@ void
 job_submit(struct jobs *j, uint64_t strand, job_fn *work, void *arg)
 {
 	job_run(j, strand, NULL, work, NULL, arg);
+}
+
+void
+jobs_set_busy(struct jobs *j, uint64_t busy_ms)
+{
+	j->busy_ms = busy_ms;
+}
+
+uint64_t
+jobs_busy(const struct jobs *cj)
+{
+	struct jobs *j = (struct jobs *)cj;
+	uint64_t waited = 0, now = clock_mono_us();
+
+	if (j->busy_ms == 0)
+		return 0;
+	pthread_mutex_lock(&j->lock);
+	if (!list_is_empty(&j->ready))
+		waited = (now - list_first(&j->ready, struct strand, ready)->ready_us) /
+		         1000;
+	pthread_mutex_unlock(&j->lock);
+	if (waited < j->busy_ms)
+		return 0;
+	/* As long as those wait who are here, and up to as much again. */
+	return waited + random_below(waited + BUSY_SPREAD_MS);
 }
 
 size_t

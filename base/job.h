@@ -34,6 +34,16 @@ void job_run(struct jobs *j, uint64_t strand, struct loop *l, job_fn *work, job_
 /* The same for a slice of a large piece of work: short, and of no strand. */
 void job_run_bulk(struct jobs *j, struct loop *l, job_fn *work, job_fn *done, void *arg);
 
+/*
+ * Busy is a pool that has kept the oldest job that could run waiting for busy_ms: what
+ * comes now would be answered when nobody waits for it any more. 0: never busy. Before
+ * the first job.
+ */
+void jobs_set_busy(struct jobs *j, uint64_t busy_ms);
+/* 0: not busy; else when to come again, in milliseconds: spread by chance, so that not
+ * all come back at once. Any thread. */
+uint64_t jobs_busy(const struct jobs *j);
+
 /* Submitted and not finished, for metrics and draining. */
 size_t jobs_pending(const struct jobs *j);
 

@@ -27,6 +27,8 @@
 /* Connections taken in one turn of a loop, so that the others get theirs. */
 #define ACCEPTS_A_TURN 64
 #define PAUSE_MS 100
+/* How often is looked whether the crowd has become smaller. */
+#define CROWD_MS 5
 
 struct address {
 	union {
@@ -53,6 +55,7 @@ struct listener {
 	struct loops *loops;
 	listener_accept_fn *fn;
 	void *arg;
+	size_t hands_max;
 	size_t n;
 	struct door doors[];
 };
@@ -318,6 +321,11 @@ on_ready(int fd, unsigned io UNUSED, void *arg)
 	struct listener *l = d->owner;
 
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		if (l->hands_max > 0 && loop_heavy_waiting(d->loop) >= l->hands_max) {
+			loop_watch_set(d->watch, 0);
+			loop_timer_set(&d->pause, CROWD_MS);
+			return;
+		}
 		int c = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (c >= 0) {
@@ -356,14 +364,15 @@ close_door(void *arg)
 }
 
 enum rc
-listener_new(struct loops *ls, const int *fds, size_t n, listener_accept_fn *fn,
-             void *arg, struct listener **ret)
+listener_new(struct loops *ls, const int *fds, size_t n, size_t hands_max,
+             listener_accept_fn *fn, void *arg, struct listener **ret)
 {
 	struct listener *l = xcalloc(1, sizeof(*l) + n * sizeof(l->doors[0]));
 
 	l->loops = ls;
 	l->fn = fn;
 	l->arg = arg;
+	l->hands_max = hands_max;
 	l->n = n;
 	for (size_t i = 0; i < n; i++) {
 		struct door *d = &l->doors[i];

@@ -34,10 +34,13 @@ enum rc listener_bind(const char *address, const struct listener_tcp *tcp, size_
 
 /*
  * Accepts on the bound sockets: fds[i] on loop i. Takes the fds. When file descriptors
- * run out accepting pauses for a moment and says so in the log.
+ * run out accepting pauses for a moment and says so in the log. hands_max: while so many
+ * connections of a loop wait for the loop's CPU to shake hands, no more are accepted
+ * there: they wait in the system's queue; 0: no limit (what comes in here shakes no
+ * hands).
  */
-enum rc listener_new(struct loops *ls, const int *fds, size_t n, listener_accept_fn *fn,
-                     void *arg, struct listener **ret) MUST_CHECK;
+enum rc listener_new(struct loops *ls, const int *fds, size_t n, size_t hands_max,
+                     listener_accept_fn *fn, void *arg, struct listener **ret) MUST_CHECK;
 /* Stops accepting and closes the sockets; waits for the loops. Not from a loop. */
 void listener_free(struct listener *l);
 

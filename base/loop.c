@@ -3,7 +3,7 @@
  * loop.c - the event loop: libevent's core, a heap of timers, a post box.
  *
  * One turn is: what epoll reports (with the post box among it), then the timers that are
- * due, then what asked to run soon.
+ * due, then what asked to run soon, then a little of what is heavy.
  */
 #include "base/loop.h"
 
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -61,6 +62,8 @@ struct loop {
 	struct post_box box;
 
 	struct list soon;
+	struct list heavy;
+	_Atomic size_t heavy_n;
 	struct list signals;
 	char *scratch;
 };
@@ -290,6 +293,50 @@ run_soon(struct loop *l)
 	}
 }
 
+/* --- heavy --- */
+
+void
+loop_heavy(struct loop *l, struct loop_soon *x, bool first)
+{
+	if (!list_is_empty(&x->link))
+		return;
+	if (first)
+		list_push_front(&l->heavy, &x->link);
+	else
+		list_push_back(&l->heavy, &x->link);
+	atomic_fetch_add_explicit(&l->heavy_n, 1, memory_order_relaxed);
+}
+
+void
+loop_heavy_clear(struct loop *l, struct loop_soon *x)
+{
+	if (list_is_empty(&x->link))
+		return;
+	list_remove(&x->link);
+	atomic_fetch_sub_explicit(&l->heavy_n, 1, memory_order_relaxed);
+}
+
+size_t
+loop_heavy_waiting(const struct loop *l)
+{
+	return atomic_load_explicit(&l->heavy_n, memory_order_relaxed);
+}
+
+static void
+run_heavy(struct loop *l)
+{
+	uint64_t began = clock_mono_us();
+
+	for (int i = 0; i < LOOP_HEAVY_MAX && !list_is_empty(&l->heavy); i++) {
+		struct loop_soon *x = list_first(&l->heavy, struct loop_soon, link);
+
+		loop_heavy_clear(l, x);
+		x->fn(x);
+		if (clock_mono_us() - began >= LOOP_HEAVY_US)
+			break;
+	}
+}
+
 /* --- the loop --- */
 
 void
@@ -329,6 +376,7 @@ loop_new(const char *name, struct loop **ret)
 	l->name = xstrdup(name);
 	l->armed_ms = NOT_ARMED;
 	list_init(&l->soon);
+	list_init(&l->heavy);
 	list_init(&l->signals);
 	pthread_mutex_init(&l->post_lock, NULL);
 	event_assign(&l->timer_ev, l->base, -1, 0, on_kernel_timer, l);
@@ -346,9 +394,10 @@ loop_free(struct loop *l)
 	if (l == NULL)
 		return;
 	current = l;
-	do
+	do {
 		run_soon(l);
-	while (run_posts(l) || !list_is_empty(&l->soon));
+		run_heavy(l);
+	} while (run_posts(l) || !list_is_empty(&l->soon) || !list_is_empty(&l->heavy));
 	current = outer;
 	list_each_safe(s, &l->signals, struct loop_signal, link) {
 		event_del(&s->ev);
@@ -370,7 +419,8 @@ static void
 turn(struct loop *l, bool wait)
 {
 	struct loop *outer = current;
-	bool may_sleep = arm_kernel_timer(l) && list_is_empty(&l->soon) && wait;
+	bool may_sleep = arm_kernel_timer(l) && list_is_empty(&l->soon) &&
+	                 list_is_empty(&l->heavy) && wait;
 
 	current = l;
 	l->now_known = false;
@@ -379,6 +429,7 @@ turn(struct loop *l, bool wait)
 	l->now_known = false;
 	fire_timers(l);
 	run_soon(l);
+	run_heavy(l);
 	l->in_turn = false;
 	current = outer;
 }

@@ -38,6 +38,19 @@ loop_soon_clear(struct loop_soon *x)
 	list_remove(&x->link);
 }
 
+/*
+ * The same for what takes much of the CPU, such as a handshake: they stand in a line of
+ * their own, first come first served, and the loop gives them LOOP_HEAVY_US of each turn,
+ * at the turn's end. So all else waits for one of them and so long at most, however many
+ * there are. first: what was begun already goes before what has not.
+ */
+#define LOOP_HEAVY_US 1000
+#define LOOP_HEAVY_MAX 16 /* in one turn, however short they are */
+void loop_heavy(struct loop *l, struct loop_soon *x, bool first);
+void loop_heavy_clear(struct loop *l, struct loop_soon *x);
+/* How many stand in the line; any thread. */
+size_t loop_heavy_waiting(const struct loop *l);
+
 /* LOOP_SCRATCH bytes that anybody may use until he returns to the loop. */
 #define LOOP_SCRATCH (32 * 1024)
 char *loop_scratch(struct loop *l);

@@ -103,6 +103,12 @@ loops_at(const struct loops *ls, size_t i)
 	return ls->one[i].loop;
 }
 
+size_t
+loops_heavy_waiting(const struct loops *ls, size_t i)
+{
+	return loop_heavy_waiting(loops_at(ls, i));
+}
+
 struct call {
 	loop_fn *fn;
 	void *arg;

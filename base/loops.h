@@ -16,6 +16,8 @@ void loops_free(struct loops *ls);
 
 size_t loops_count(const struct loops *ls);
 struct loop *loops_at(const struct loops *ls, size_t i);
+/* How many wait for the CPU of loop i to shake hands; any thread. */
+size_t loops_heavy_waiting(const struct loops *ls, size_t i);
 /* Runs fn(arg) in the thread of loop i and waits for its end. Not from that loop. */
 void loops_call(struct loops *ls, size_t i, loop_fn *fn, void *arg);
 /*

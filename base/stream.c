@@ -44,13 +44,22 @@ stream_end_str(enum stream_end e)
 
 /* --- ending --- */
 
-/* Lets go of everything but the struct and the socket. */
+/* Nobody calls it any more. */
 static void
-let_go(struct stream *s)
+leave_loop(struct stream *s)
 {
 	event_del(&s->ev);
 	loop_timer_clear(&s->timer);
 	loop_soon_clear(&s->soon);
+	if (!s->secured && s->hello != NULL)
+		loop_heavy_clear(s->loop, &s->hello->turn);
+}
+
+/* Lets go of everything but the struct and the socket. */
+static void
+let_go(struct stream *s)
+{
+	leave_loop(s);
 	SSL_free(s->ssl);
 	s->ssl = NULL;
 	stream_record_free(s);
@@ -96,10 +105,8 @@ static void
 end(struct stream *s, enum stream_end why, char *detail)
 {
 	s->state = STREAM_STATE_ENDED;
-	event_del(&s->ev);
+	leave_loop(s);
 	s->interest = 0;
-	loop_timer_clear(&s->timer);
-	loop_soon_clear(&s->soon);
 	stream_drop_output(s);
 	s->detail = NULL;
 	s->ops->on_end(s->owner, why, detail != NULL ? detail : stream_end_str(why));
@@ -156,7 +163,9 @@ wanted(const struct stream *s)
 	case STREAM_STATE_HANDSHAKE:
 		if (s->plain_left > 0)
 			return EV_WRITE;
-		return s->wire != NULL ? EV_READ | EV_WRITE : EV_READ;
+		what = s->wire != NULL ? EV_READ | EV_WRITE : EV_READ;
+		/* By edges, since what is there is read when its turn comes. */
+		return s->hello != NULL ? what | EV_CLOSED | EV_ET : what;
 	case STREAM_STATE_OPEN:
 		break;
 	case STREAM_STATE_LINGER:
@@ -269,13 +278,49 @@ step_connect(struct stream *s)
 		enter_open(s);
 }
 
+static bool
+attach(struct stream *s, SSL *ssl)
+{
+	s->ssl = ssl;
+	if (ssl != NULL && stream_attach_ssl(s, ssl))
+		return true;
+	stream_fail(s, STREAM_END_TLS, "OpenSSL makes no connection");
+	return false;
+}
+
+/* The first turn. Until then the peer has cost a small struct; if it has given up
+ * meanwhile (a FIN is told by the loop) it costs no more. */
+static bool
+start_server(struct stream *s)
+{
+	int e = 0;
+
+	if (getsockopt(stream_fd(s), SOL_SOCKET, SO_ERROR, &e,
+	               &(socklen_t){ sizeof(e) }) == 0 &&
+	    e != 0) {
+		stream_fail_errno(s, e);
+		return false;
+	}
+	return attach(s, tls_server_ssl(s->hello->server, s->hello));
+}
+
+/* A server's handshake takes its turns at the CPU; a client's is our own wish. */
+static bool
+must_wait_for_turn(const struct stream *s)
+{
+	return s->hello != NULL && !s->hello->is_turn;
+}
+
 static void
 step_handshake(struct stream *s)
 {
 	int n;
 
-	stream_write_output(s);
-	if (s->plain_left > 0 || s->fail)
+	if (s->ssl != NULL || s->plain_left > 0)
+		stream_write_output(s);
+	if (s->plain_left > 0 || s->fail || must_wait_for_turn(s))
+		return;
+	if (s->ssl == NULL && !start_server(s))
 		return;
 	ERR_clear_error();
 	errno = 0;
@@ -419,17 +464,37 @@ stream_run(struct stream *s, short what)
 	}
 	if (!s->freed && s->fail && s->state != STREAM_STATE_ENDED)
 		end(s, s->why, s->detail);
-	if (!s->freed && s->state != STREAM_STATE_ENDED)
+	if (!s->freed && s->state != STREAM_STATE_ENDED) {
+		if (s->state == STREAM_STATE_HANDSHAKE && s->hello != NULL)
+			s->hello->is_turn = false;
 		update_interest(s);
+	}
 	s->busy = false;
 	if (s->freed)
 		free(s);
 }
 
+/* The peer has said something, or has gone before its turn came. */
+static void
+on_hello(struct stream *s, short what)
+{
+	if ((what & EV_CLOSED) && s->ssl == NULL)
+		stream_fail(s, STREAM_END_EOF, "peer closed before its handshake");
+	else if (what & (EV_READ | EV_CLOSED))
+		loop_heavy(s->loop, &s->hello->turn, s->ssl != NULL);
+	if (s->fail || (what & EV_WRITE))
+		stream_run(s, what);
+}
+
 static void
 on_event(evutil_socket_t fd UNUSED, short what, void *arg)
 {
-	stream_run(arg, what);
+	struct stream *s = arg;
+
+	if (s->state == STREAM_STATE_HANDSHAKE && s->hello != NULL && s->plain_left == 0)
+		on_hello(s, what);
+	else
+		stream_run(s, what);
 }
 
 static void
@@ -553,15 +618,25 @@ stream_new(struct loop *l, int fd, const struct sockaddr *peer,
 }
 
 static void
-start_tls(struct stream *s, SSL *ssl)
+on_turn(struct loop_soon *x)
 {
-	s->ssl = ssl;
-	if (ssl == NULL || !stream_attach_ssl(s, ssl)) {
-		stream_fail(s, STREAM_END_TLS, "OpenSSL makes no connection");
-		return;
-	}
-	if (s->state != STREAM_STATE_CONNECT)
-		s->state = STREAM_STATE_HANDSHAKE;
+	struct tls_hello *h = container_of(x, struct tls_hello, turn);
+	struct stream *s = h->stream;
+
+	h->is_turn = true;
+	stream_run(s, 0);
+}
+
+static void
+begin_server(struct stream *s, struct tls_server *tls, struct span alpn)
+{
+	struct tls_hello *h = tls_hello_new(alpn);
+
+	h->server = tls;
+	h->stream = s;
+	loop_soon_init(&h->turn, on_turn);
+	s->hello = h;
+	s->state = STREAM_STATE_HANDSHAKE;
 }
 
 struct stream *
@@ -579,9 +654,7 @@ stream_accept(struct loop *l, int fd, struct tls_server *tls, struct span alpn,
 		enter_open(s);
 		return s;
 	}
-	s->state = STREAM_STATE_HANDSHAKE;
-	s->hello = tls_hello_new(alpn);
-	start_tls(s, tls_server_ssl(tls, s->hello));
+	begin_server(s, tls, alpn);
 	return s;
 }
 
@@ -606,7 +679,7 @@ stream_connect(struct loop *l, const struct sockaddr *to, socklen_t to_len,
 
 /* Plaintext that the peer sent too early counts for nothing: RFC 3207 4.2. */
 static void
-restart_with_tls(struct stream *s, SSL *ssl)
+forget_plaintext(struct stream *s)
 {
 	if (is_open(s)) {
 		stream_drop_input(s);
@@ -615,7 +688,6 @@ restart_with_tls(struct stream *s, SSL *ssl)
 	}
 	s->corked = 0;
 	s->plain_left = s->out_len;
-	start_tls(s, ssl);
 	loop_soon(s->loop, &s->soon);
 }
 
@@ -631,15 +703,18 @@ stream_starttls_server(struct stream *s, struct tls_server *tls)
 {
 	if (!may_start_tls(s))
 		return;
-	s->hello = tls_hello_new(SPAN(""));
-	restart_with_tls(s, tls_server_ssl(tls, s->hello));
+	forget_plaintext(s);
+	begin_server(s, tls, SPAN(""));
 }
 
 void
 stream_starttls_client(struct stream *s, struct tls_client *tls, const char *host)
 {
-	if (may_start_tls(s))
-		restart_with_tls(s, tls_client_ssl(tls, host));
+	if (!may_start_tls(s))
+		return;
+	forget_plaintext(s);
+	if (attach(s, tls_client_ssl(tls, host)) && s->state != STREAM_STATE_CONNECT)
+		s->state = STREAM_STATE_HANDSHAKE;
 }
 
 /* --- the owner's side --- */

@@ -60,7 +60,9 @@ struct stream_limits {
 /*
  * An accepted socket, whose TCP options are the listener's; takes fd in every case. tls
  * non-NULL: implicit TLS at once, with ALPN from alpn (in wire form, length-prefixed
- * names; empty for none).
+ * names; empty for none). Handshakes take turns at the loop's CPU, first come first
+ * served; until its turn a stream costs a small struct. tls must stay until it has opened
+ * or ended.
  */
 struct stream *stream_accept(struct loop *l, int fd, struct tls_server *tls,
                              struct span alpn, const struct stream_limits *limits,

@@ -7,8 +7,11 @@
 
 #include <openssl/ssl.h>
 
+#include "base/loop_private.h"
 #include "base/tls.h"
 #include "base/tls_record.h"
+
+struct stream;
 
 /* --- tls_hello.c --- */
 
@@ -21,6 +24,11 @@ struct tls_hello {
 	uint8_t secret_out_n;
 	bool is_finished; /* our Finished is out: what follows it has the last keys */
 	uint32_t sealed;  /* ... so many records so far: session tickets */
+	/* The stream's, which waits for its turn at the CPU. */
+	struct tls_server *server; /* whose connection is made with the first turn */
+	struct stream *stream;
+	struct loop_soon turn;
+	bool is_turn;
 	char alpn_bytes[];
 };
 

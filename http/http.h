@@ -76,6 +76,10 @@ http_server_new(const struct http_conf *conf, struct http_server **ret) MUST_CHE
  */
 void http_server_route(struct http_server *s, const char *path, http_handler_fn *fn,
                        void *arg);
+/* Asked before each request is handed over: 0, or after how many milliseconds its client
+ * shall come again; it gets 503 with Retry-After then (RFC 9110 10.2.3). */
+typedef uint64_t http_busy_fn(void *arg);
+void http_server_on_busy(struct http_server *s, http_busy_fn *fn, void *arg);
 /* Takes an accepted connection; tls NULL: plain HTTP/1.1. */
 void
 http_server_accept(struct http_server *s, struct loop *l, int fd, struct tls_server *tls);

@@ -47,6 +47,8 @@ struct http_server {
 	size_t n_routes;
 	pthread_mutex_t lanes_lock; /* over the list, not over what is in a lane */
 	struct http_lane *lanes;
+	http_busy_fn *busy; /* NULL: never */
+	void *busy_arg;
 	_Atomic size_t n_conns;
 	_Atomic bool draining;
 };

@@ -197,8 +197,13 @@ hand_over(struct http_exchange *x)
 		return;
 	}
 	r->body = buf_span(&x->body);
-	const struct http_route *route = http_route_find(x->conn->server, r->path);
-	if (span_is(r->method, "TRACE")) {
+	struct http_server *s = x->conn->server;
+	const struct http_route *route = http_route_find(s, r->path);
+	uint64_t busy_ms = route && s->busy ? s->busy(s->busy_arg) : 0;
+	if (busy_ms > 0) {
+		http_set_headerf(r, "Retry-After", "%" PRIu64, busy_ms / 1000 + 1);
+		refuse(x, 503);
+	} else if (span_is(r->method, "TRACE")) {
 		refuse(x, 405);
 	} else if (route) {
 		x->is_handed = true;

@@ -73,6 +73,13 @@ http_server_route(struct http_server *s, const char *path, http_handler_fn *fn, 
 		                                        .arg = arg };
 }
 
+void
+http_server_on_busy(struct http_server *s, http_busy_fn *fn, void *arg)
+{
+	s->busy = fn;
+	s->busy_arg = arg;
+}
+
 const struct http_route *
 http_route_find(const struct http_server *s, struct span path)
 {

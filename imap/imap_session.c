@@ -171,6 +171,19 @@ imap_session_rest(struct imap_session *s)
 		loop_timer_set(&s->timer, QUIET_MS);
 }
 
+/* In place of a greeting (RFC 9051 7.1.5, RFC 5530): nobody would come to serve it. */
+static bool
+is_turned_away(struct imap_session *s)
+{
+	uint64_t ms = jobs_busy(s->im->deps.jobs);
+
+	if (ms == 0)
+		return false;
+	log_info(&s->log, "imap.busy", "peer=%s", stream_peer(s->stream));
+	imap_session_bye(s, "[UNAVAILABLE] Too busy now, try again later");
+	return true;
+}
+
 static void
 on_open(void *arg)
 {
@@ -186,6 +199,8 @@ on_open(void *arg)
 		imap_session_pump(s);
 		return;
 	}
+	if (is_turned_away(s))
+		return;
 	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
 	buf_add_str(&b, "* OK [CAPABILITY ");
 	imap_capability_write(s, &b);

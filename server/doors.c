@@ -62,8 +62,8 @@ open_list(struct doors *d, enum door_kind kind, const struct conf_list *list,
 	return RC_OK;
 }
 
-static bool
-needs_tls(enum door_kind k)
+bool
+door_needs_tls(enum door_kind k)
 {
 	return k == DOOR_HTTPS || k == DOOR_IMAPS || k == DOOR_SUBMISSIONS;
 }
@@ -113,7 +113,7 @@ doors_open(const struct conf *conf, size_t loops, struct doors *ret, struct err 
 	for (size_t i = 0; rc == RC_OK && i < ARRAY_LEN(lists); i++) {
 		/* The file as it is shipped has no certificate yet: the other doors open.
 		 */
-		if (needs_tls(lists[i].kind) && !*tls->certificate &&
+		if (door_needs_tls(lists[i].kind) && !*tls->certificate &&
 		    lists[i].list->n > 0) {
 			log_warn(NULL, "doors.closed",
 			         "door=%s why=\"tls.certificate is not set\"",

@@ -29,6 +29,8 @@ enum door_kind {
 #undef X
 };
 const char *door_kind_str(enum door_kind k);
+/* Hands are shaken from the first byte. */
+bool door_needs_tls(enum door_kind k);
 
 struct door {
 	enum door_kind kind;

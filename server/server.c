@@ -86,6 +86,8 @@ static struct metric connections_smtp =
 	METRIC_GAUGE("godwit_smtp_connections", "Open SMTP and LMTP connections.");
 static struct metric waiting = METRIC_GAUGE(
 	"godwit_push_waiting", "Waiters in the hub: Pings, IDLEs, Syncs with Wait.");
+static struct metric hands_waiting = METRIC_GAUGE(
+	"godwit_tls_waiting", "Connections that wait for their TLS handshake.");
 static struct metric jobs_waiting =
 	METRIC_GAUGE("godwit_jobs_pending", "Jobs submitted and not finished.");
 
@@ -119,6 +121,16 @@ static struct metric statements =
 static struct metric round_trips =
 	METRIC_COUNTER("godwit_store_round_trips_total", "Round trips to PostgreSQL.");
 
+/* Connections that have said hello and wait for their loop's CPU. */
+static size_t
+handshakes_waiting(const struct server *s)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < loops_count(s->loops); i++)
+		n += loops_heavy_waiting(s->loops, i);
+	return n;
+}
+
 static void
 refresh_gauges(struct server *s)
 {
@@ -131,6 +143,7 @@ refresh_gauges(struct server *s)
 	metric_set(&connections_smtp, (int64_t)smtp_connections(s->smtp));
 	metric_set(&waiting, (int64_t)push_waiting(s->push));
 	metric_set(&jobs_waiting, (int64_t)jobs_pending(s->jobs));
+	metric_set(&hands_waiting, (int64_t)handshakes_waiting(s));
 }
 
 static void
@@ -171,6 +184,7 @@ server_status(struct server *s, struct buf *out)
 	buf_addf(out, "smtp_connections\t%zu\n", smtp_connections(s->smtp));
 	buf_addf(out, "activesync_waiting\t%zu\n", eas_waiting(s->eas));
 	buf_addf(out, "push_waiting\t%zu\n", push_waiting(s->push));
+	buf_addf(out, "handshakes_waiting\t%zu\n", handshakes_waiting(s));
 	buf_addf(out, "jobs_pending\t%zu\n", jobs_pending(s->jobs));
 	buf_addf(out, "draining\t%s\n", s->draining ? "yes" : "no");
 	bus_status(s, out);
@@ -238,6 +252,8 @@ on_connection(struct loop *l, int fd, void *arg)
 static enum rc
 open_entrances(struct server *s, struct doors *doors, struct err *err)
 {
+	const struct server_tls_conf *tls = conf_get(s->conf, "tls");
+	size_t hands_max = (size_t)tls->hands_max;
 	s->entrances = xcalloc(doors->n ? doors->n : 1, sizeof(*s->entrances));
 	for (size_t i = 0; i < doors->n; i++) {
 		struct door *d = &doors->doors[i];
@@ -248,8 +264,9 @@ open_entrances(struct server *s, struct doors *doors, struct err *err)
 			continue;
 		}
 		*e = (struct entrance){ .server = s, .kind = d->kind };
-		enum rc rc = listener_new(s->loops, d->fds, d->n, on_connection, e,
-		                          &e->listener);
+		enum rc rc = listener_new(s->loops, d->fds, d->n,
+		                          door_needs_tls(d->kind) ? hands_max : 0,
+		                          on_connection, e, &e->listener);
 		if (rc != RC_OK)
 			return err_set(err, rc, "%s on %s", door_kind_str(d->kind),
 			               d->address);
@@ -548,6 +565,13 @@ enter_sandbox(struct server *s, struct err *err)
 	return sandbox_enter(&paths, c->files_apart, err);
 }
 
+static uint64_t
+is_busy(void *arg)
+{
+	struct server *s = arg;
+	return jobs_busy(s->jobs);
+}
+
 static enum rc
 start_parts(struct server *s, size_t loops, struct err *err)
 {
@@ -563,6 +587,7 @@ start_parts(struct server *s, size_t loops, struct err *err)
 	    (rc = jobs_new((size_t)c->workers, &s->jobs)) != RC_OK ||
 	    (rc = loops_new(loops, &s->loops)) != RC_OK)
 		return err_set(err, rc, "start: %s", rc_str(rc));
+	jobs_set_busy(s->jobs, c->busy_ms);
 	store_on_commit(s->store, push_publish, s->push);
 	mdm_set_key(s->mdm, s->key);
 	const struct server_tls_conf *tls = conf_get(s->conf, "tls");
@@ -587,6 +612,7 @@ start_parts(struct server *s, size_t loops, struct err *err)
 	};
 	if ((rc = eas_new(conf_get(s->conf, "activesync"), &eas, &s->eas)) != RC_OK)
 		return err_set(err, rc, "start: %s", rc_str(rc));
+	http_server_on_busy(s->http, is_busy, s);
 	eas_route(s->eas, s->http);
 	mdm_setup_route(s->setup, s->http);
 	http_server_route(s->metrics, "/metrics", answer_metrics, s);
@@ -641,7 +667,8 @@ start(struct server *s, struct doors *doors, size_t loops, struct err *err)
 {
 	struct metric *const gauges[] = { &connections_imap, &connections_smtp,
 		                          &waiting,          &jobs_waiting,
-		                          &statements,       &round_trips };
+		                          &hands_waiting,    &statements,
+		                          &round_trips };
 	for (size_t i = 0; i < ARRAY_LEN(gauges); i++)
 		metric_register(gauges[i]);
 	mime_text_init();

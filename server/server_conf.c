@@ -36,6 +36,14 @@ static const struct conf_option server_options[] = {
 	  .min = 2,
 	  .max = 1024,
 	  .help = "Threads that run commands and wait for the disk." },
+	{ .name = "busy",
+	  .type = CONF_TIME,
+	  .offset = AT(busy_ms),
+	  .def = "10s",
+	  .max = 3600 * 1000,
+	  .help = "While commands wait for a worker for so long, newcomers are told to come "
+	          "again: HTTP 503 with Retry-After, IMAP BYE [UNAVAILABLE], SMTP 421. 0s: "
+	          "never." },
 	{ .name = "control",
 	  .type = CONF_STRING,
 	  .offset = AT(control),
@@ -152,6 +160,15 @@ static const struct conf_option tls_options[] = {
 	  .help = "Further certificates, each \"certificate.pem:key.pem\", chosen by the "
 	          "name "
 	          "that the client asks for (SNI)." },
+	{ .name = "handshakes_waiting",
+	  .type = CONF_INT,
+	  .offset = offsetof(struct server_tls_conf, hands_max),
+	  .def = "8192",
+	  .min = 1,
+	  .max = 1000000,
+	  .help = "Connections of a loop that may wait for their handshake, first come first "
+	          "served, at some 2 KB each; those beyond wait in the system's queue "
+	          "(net.core.somaxconn)." },
 	{ .name = "ticket_keys",
 	  .type = CONF_TIME,
 	  .offset = offsetof(struct server_tls_conf, ticket_keys_ms),

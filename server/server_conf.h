@@ -11,7 +11,8 @@ struct server_conf {
 	char *user;    /* the unprivileged server's; "": stay who we are */
 	int64_t loops; /* 0: one a core */
 	int64_t workers;
-	char *control; /* path of godwitctl's UNIX socket */
+	uint64_t busy_ms; /* a worker's queue that is so long turns newcomers away */
+	char *control;    /* path of godwitctl's UNIX socket */
 	struct conf_list metrics_listen;
 	uint64_t drain_ms;
 	uint64_t sweep_ms;
@@ -32,6 +33,7 @@ struct server_tls_conf {
 	char *key;
 	struct conf_list more; /* "certificate:key", chosen by SNI */
 	uint64_t ticket_keys_ms;
+	int64_t hands_max; /* connections of a loop that wait for their handshake */
 };
 
 extern const struct conf_section server_conf_section;     /* "server" */

@@ -22,6 +22,7 @@
 	X(IDLE, 421, "4.4.2", "Waited too long")                                         \
 	X(TOO_MANY_ERRORS, 421, "4.7.0", "Too many errors")                              \
 	X(TOO_MANY_CONNECTIONS, 421, "4.7.0", "Too many connections from you")           \
+	X(BUSY, 421, "4.3.2", "Too busy now, try again later")                           \
 	X(LOCAL_ERROR, 451, "4.3.0", "Not possible now, try again")                      \
 	X(FILTER_DEFER, 451, "4.7.1", "Not now, try again")                              \
 	X(TOO_MANY_RCPTS, 452, "4.5.3", "Too many recipients")                           \

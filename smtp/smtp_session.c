@@ -358,6 +358,8 @@ on_open(void *owner)
 		smtp_session_close(x, SMTP_REPLY_SHUTDOWN);
 	else if (!x->counted)
 		smtp_session_close(x, SMTP_REPLY_TOO_MANY_CONNECTIONS);
+	else if (jobs_busy(x->smtp->deps.jobs) > 0)
+		smtp_session_close(x, SMTP_REPLY_BUSY);
 	else
 		smtp_session_ask(x, FILTER_STAGE_CONNECT, SMTP_REPLY_FILTER_REJECT,
 		                 smtp_command_greet);

@@ -44,7 +44,7 @@ main(int argc, char **argv)
 	imap_rig_start(&r);
 	char *address = xasprintf("127.0.0.1:%s", argv[1]);
 	if (listener_bind(address, NULL, 1, fds, &n, &err) ||
-	    listener_new(r.loops, fds, n, on_accept, &r, &listener)) {
+	    listener_new(r.loops, fds, n, 0, on_accept, &r, &listener)) {
 		fprintf(stderr, "%s: %s\n", address, err.text);
 		return 1;
 	}

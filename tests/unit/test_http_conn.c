@@ -798,6 +798,31 @@ queries_and_credentials_are_decoded(void **state)
 	}
 }
 
+static uint64_t busy_ms;
+
+static uint64_t
+tell_busy(void *arg UNUSED)
+{
+	return busy_ms;
+}
+
+static void
+a_busy_server_says_when_to_come_again(void **state)
+{
+	struct http_fixture *f = *state;
+	http_server_on_busy(f->server, tell_busy, NULL);
+	busy_ms = 41999;
+	say(f, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(got(f, "HTTP/1.1 503"));
+	assert_true(got(f, "Retry-After: 42\r\n"));
+	assert_int_equal(f->calls, 0);
+	buf_clear(&f->got);
+	busy_ms = 0;
+	say(f, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(got(f, "HTTP/1.1 200"));
+	assert_int_equal(f->calls, 1);
+}
+
 static void
 forgotten_credentials_are_in_memory_no_more(void **state)
 {
@@ -854,6 +879,7 @@ main(void)
 		CASE(aborting_tells_those_who_wait),
 		CASE(queries_and_credentials_are_decoded),
 		CASE(forgotten_credentials_are_in_memory_no_more),
+		CASE(a_busy_server_says_when_to_come_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

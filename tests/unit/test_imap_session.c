@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "push/push_private.h"
+#include "tests/fake/busy_jobs.h"
 #include "tests/unit/imap_fixture.h"
 
 static void
@@ -256,6 +257,26 @@ an_idle_session_says_how_far_it_has_seen(void **state)
 	wait_until_all_is_seen(f);
 }
 
+static void
+a_busy_server_turns_newcomers_away(void **state)
+{
+	struct imap_fixture *f = *state;
+	struct busy_jobs busy;
+	struct imap_client c;
+
+	jobs_set_busy(f->rig.jobs, 1);
+	busy_jobs_begin(&busy, f->rig.jobs, 2);
+	while (jobs_busy(f->rig.jobs) == 0)
+		sched_yield();
+	imap_client_open(&c, &f->rig);
+	expect(imap_client_line(&c), "* BYE [UNAVAILABLE] ");
+	assert_null(imap_client_line(&c));
+	imap_client_close(&c);
+	busy_jobs_end(&busy);
+	/* Who was in already is served. */
+	expect(imap_client_do(&f->a, "NOOP"), "t2 OK ");
+}
+
 static bool
 in_answer(const char *answer, const char *bytes, size_t n)
 {
@@ -361,6 +382,7 @@ main(void)
 		cmocka_unit_test(one_user_has_so_many_connections_and_no_more),
 		T(draining_says_bye_to_idle_sessions),
 		T(an_idle_session_says_how_far_it_has_seen),
+		T(a_busy_server_turns_newcomers_away),
 		T(what_was_appended_comes_out_byte_for_byte),
 		T(a_message_larger_than_a_slice_comes_whole),
 		T(a_client_that_vanishes_in_a_long_answer_is_forgotten),

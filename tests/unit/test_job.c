@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/job.h"
 #include "base/mem.h"
+#include "tests/fake/busy_jobs.h"
 
 static struct jobs *
 new_jobs(size_t n)
@@ -378,6 +379,35 @@ jobs_that_jobs_submit_run_before_the_pool_is_gone(void **state UNUSED)
 	assert_int_equal(atomic_load(&c.ran), 100);
 }
 
+static void
+a_pool_is_busy_when_a_job_waits_too_long(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(2);
+	struct busy_jobs busy;
+	uint64_t least = UINT64_MAX, most = 0;
+
+	clock_fake_start(0);
+	jobs_set_busy(j, 10000);
+	assert_int_equal(jobs_busy(j), 0);
+	busy_jobs_begin(&busy, j, 2);
+	clock_fake_advance(9999);
+	assert_int_equal(jobs_busy(j), 0);
+	clock_fake_advance(1);
+	for (int i = 0; i < 1000; i++) {
+		uint64_t ms = jobs_busy(j);
+
+		least = ms < least ? ms : least;
+		most = ms > most ? ms : most;
+	}
+	/* When to come again is spread over as long as the wait is. */
+	assert_in_range(least, 10000, 12000);
+	assert_in_range(most, 22000, 25000);
+	busy_jobs_end(&busy);
+	assert_int_equal(jobs_busy(j), 0);
+	jobs_free(j);
+	clock_fake_stop();
+}
+
 int
 main(void)
 {
@@ -392,6 +422,7 @@ main(void)
 		cmocka_unit_test(done_runs_in_the_loop_after_the_work),
 		cmocka_unit_test(pending_counts_what_is_not_finished),
 		cmocka_unit_test(jobs_that_jobs_submit_run_before_the_pool_is_gone),
+		cmocka_unit_test(a_pool_is_busy_when_a_job_waits_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

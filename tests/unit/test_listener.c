@@ -25,6 +25,7 @@
 
 #include "base/listener.h"
 #include "base/log.h"
+#include "base/loop_private.h"
 
 static struct loops *loops;
 static atomic_uint accepted;
@@ -97,7 +98,7 @@ listen_on(const int *fds, size_t n)
 {
 	struct listener *l;
 
-	assert_int_equal(listener_new(loops, fds, n, greet, NULL, &l), RC_OK);
+	assert_int_equal(listener_new(loops, fds, n, 0, greet, NULL, &l), RC_OK);
 	return l;
 }
 
@@ -351,6 +352,66 @@ without_file_descriptors_accepting_pauses_and_goes_on(void **state UNUSED)
 	listener_free(l);
 }
 
+/* Work that is always there until it is told to end. */
+struct burden {
+	struct loop *loop;
+	struct loop_soon turn;
+	atomic_bool over;
+};
+
+static void
+go_on(struct loop_soon *x)
+{
+	struct burden *b = (struct burden *)((char *)x - offsetof(struct burden, turn));
+
+	if (!atomic_load(&b->over))
+		loop_heavy(b->loop, x, false);
+}
+
+static void
+begin_burden(void *arg)
+{
+	struct burden *b = arg;
+
+	loop_soon_init(&b->turn, go_on);
+	loop_heavy(b->loop, &b->turn, false);
+}
+
+static void
+nothing(void *arg UNUSED)
+{
+}
+
+static void
+a_crowd_waits_in_the_systems_queue(void **state UNUSED)
+{
+	struct burden burdens[2] = { { .loop = loops_at(loops, 0) },
+		                     { .loop = loops_at(loops, 1) } };
+	struct sockaddr_storage to;
+	struct listener *l;
+	int fds[2], clients[8];
+	size_t n;
+
+	assert_int_equal(listener_bind("127.0.0.1:0", NULL, 2, fds, &n, NULL), RC_OK);
+	to = address_of(fds[0]);
+	for (size_t i = 0; i < 2; i++)
+		loops_call(loops, i, begin_burden, &burdens[i]);
+	assert_int_equal(listener_new(loops, fds, n, 1, greet, NULL, &l), RC_OK);
+	for (size_t i = 0; i < 8; i++) {
+		clients[i] =
+			connect_to((struct sockaddr *)&to, sizeof(struct sockaddr_in));
+		assert_true(clients[i] >= 0);
+	}
+	for (size_t i = 0; i < 20; i++)
+		loops_call(loops, i % 2, nothing, NULL);
+	assert_int_equal(atomic_load(&accepted), 0);
+	for (size_t i = 0; i < 2; i++)
+		atomic_store(&burdens[i].over, true);
+	for (size_t i = 0; i < 8; i++)
+		assert_true(is_greeted(clients[i]));
+	listener_free(l);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start_loops, stop_loops)
 
 int
@@ -365,6 +426,7 @@ main(void)
 		T(an_address_in_use_is_said_so),
 		T(what_is_no_address_is_refused),
 		T(without_file_descriptors_accepting_pauses_and_goes_on),
+		T(a_crowd_waits_in_the_systems_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/loop_private.h"
 #include "base/loops.h"
 #include "base/mem.h"
 
@@ -675,6 +676,72 @@ no_loop_may_come_behind_loops_apart(void **state UNUSED)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, fresh, back_to_real_time)
 
+/* --- heavy work --- */
+
+struct weight {
+	struct loop_soon turn;
+	char letter;
+	uint64_t takes_ms;
+};
+
+static void
+lift(struct loop_soon *x)
+{
+	struct weight *w = container_of(x, struct weight, turn);
+
+	note_char(w->letter);
+	if (w->takes_ms > 0)
+		clock_fake_advance(w->takes_ms);
+}
+
+static void
+heavy_work_is_done_in_order_a_little_each_turn(void **state UNUSED)
+{
+	struct weight w[LOOP_HEAVY_MAX + 4];
+	struct loop *l = new_loop();
+	size_t n = ARRAY_LEN(w);
+
+	clock_fake_start(0);
+	for (size_t i = 0; i < n; i++) {
+		w[i] = (struct weight){ .letter = (char)('a' + i) };
+		loop_soon_init(&w[i].turn, lift);
+		loop_heavy(l, &w[i].turn, false);
+		loop_heavy(l, &w[i].turn, false); /* twice is once */
+	}
+	assert_int_equal(loop_heavy_waiting(l), n);
+	loop_run_once(l, true); /* it does not sleep over it */
+	assert_string_equal(trace, "abcdefghijklmnop");
+	/* What comes meanwhile goes before; what was begun before what was not. */
+	loop_post(l, note, CHAR('!'));
+	loop_heavy(l, &w[0].turn, true);
+	loop_heavy_clear(l, &w[n - 1].turn);
+	loop_run_once(l, true);
+	assert_string_equal(trace, "abcdefghijklmnop!aqrs");
+	assert_int_equal(loop_heavy_waiting(l), 0);
+	loop_free(l);
+}
+
+static void
+one_long_piece_of_work_is_all_that_others_wait_for(void **state UNUSED)
+{
+	struct weight w[3];
+	struct loop *l = new_loop();
+
+	clock_fake_start(0);
+	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+		w[i] = (struct weight){ .letter = (char)('a' + i), .takes_ms = 2 };
+		loop_soon_init(&w[i].turn, lift);
+		loop_heavy(l, &w[i].turn, false);
+	}
+	loop_post(l, note, CHAR('1'));
+	loop_run_once(l, false);
+	loop_post(l, note, CHAR('2'));
+	loop_run_once(l, false);
+	assert_string_equal(trace, "1a2b");
+	loop_free(l); /* the rest is done then */
+	assert_string_equal(trace, "1a2bc");
+}
+
 int
 main(void)
 {
@@ -699,6 +766,8 @@ main(void)
 		T(a_real_timer_wakes_a_waiting_loop),
 		T(posts_of_many_threads_all_arrive),
 		T(a_call_runs_in_the_loop_and_is_waited_for),
+		T(heavy_work_is_done_in_order_a_little_each_turn),
+		T(one_long_piece_of_work_is_all_that_others_wait_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "store/engine/engine.h"
+#include "tests/fake/busy_jobs.h"
 #include "tests/fake/smtp_rig.h"
 
 static struct smtp_rig *
@@ -910,6 +911,25 @@ filters_may_refuse_and_mark(void **state)
 
 #define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
+static void
+a_busy_server_turns_newcomers_away(void **state)
+{
+	struct smtp_rig *r = started(state);
+	struct busy_jobs busy;
+	struct rig_peer p;
+	jobs_set_busy(r->jobs, 1);
+	busy_jobs_begin(&busy, r->jobs, 4);
+	while (jobs_busy(r->jobs) == 0)
+		sched_yield();
+	peer_open(&p, r, SMTP_DOOR_RECEIVE);
+	peer_expect(&p, "421 4.3.2");
+	peer_expect_end(&p);
+	peer_close(&p);
+	busy_jobs_end(&busy);
+	peer_ready(&p, r, SMTP_DOOR_RECEIVE);
+	peer_close(&p);
+}
+
 /* Replies pile up on our side otherwise, for as long as it has commands to send. */
 static void
 who_does_not_read_replies_is_not_heard_and_then_dropped(void **state)
@@ -1008,6 +1028,7 @@ main(void)
 		RIG_TEST(delivery_of_our_own_tells_of_success_when_asked),
 		RIG_TEST(a_message_from_inside_takes_the_same_way),
 		RIG_TEST(filters_may_refuse_and_mark),
+		RIG_TEST(a_busy_server_turns_newcomers_away),
 		RIG_TEST(who_does_not_read_replies_is_not_heard_and_then_dropped),
 		RIG_TEST(commands_go_on_when_replies_have_been_read),
 	};

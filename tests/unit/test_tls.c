@@ -1008,10 +1008,112 @@ a_stream_outlives_its_server_context(void **state UNUSED)
 	/* Freed in the middle of the handshake. */
 	duo_start(&d, new_server((const char *const[]){ "mail", "push" }, 2), SPAN(""),
 	          &RIG_LIMITS);
-	tls_server_free(TAKE(d.server));
 	SSL_set_tlsext_host_name(d.client, "push.example.org");
+	DUO_UNTIL(&d, d.r.s->ssl != NULL);
+	tls_server_free(TAKE(d.server));
 	DUO_UNTIL(&d, strcmp(d.r.trace, "open ") == 0);
 	duo_done(&d);
+}
+
+/* --- a crowd --- */
+
+static bool made_connection;
+
+static void
+note_connection(struct rig *r)
+{
+	made_connection = r->s->ssl != NULL;
+}
+
+static void
+a_peer_that_has_gone_costs_no_handshake(void **state UNUSED)
+{
+	static rig_fn *const ways[] = { rig_hang_up, rig_reset };
+
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		struct duo d;
+
+		duo_start(&d, one_server(), SPAN(""), &RIG_LIMITS);
+		d.r.on_end = note_connection;
+		made_connection = true;
+		rig_idle(&d.r);
+		step(&d); /* it says hello ... */
+		ways[i](&d.r);
+		RIG_UNTIL(&d.r, d.r.ended);
+		assert_false(made_connection);
+		duo_done(&d);
+	}
+}
+
+static void
+who_waits_for_a_turn_notices_that_his_peer_has_gone(void **state UNUSED)
+{
+	struct duo d;
+
+	duo_start(&d, one_server(), SPAN(""), &RIG_LIMITS);
+	d.r.on_end = note_connection;
+	made_connection = true;
+	rig_idle(&d.r);
+	/* As if a crowd were before it. */
+	loop_heavy(d.r.loop, &d.r.s->hello->turn, false);
+	loop_heavy_clear(d.r.loop, &d.r.s->hello->turn);
+	step(&d);
+	rig_hang_up(&d.r);
+	RIG_UNTIL(&d.r, d.r.ended);
+	assert_int_equal(d.r.why, STREAM_END_EOF);
+	assert_int_equal(loop_heavy_waiting(d.r.loop), 0);
+	assert_false(made_connection);
+	duo_done(&d);
+}
+
+enum { CROWD = 24 };
+
+static void
+hands_are_shaken_in_order_and_a_few_a_turn(void **state UNUSED)
+{
+	struct tls_server *server = one_server();
+	struct duo *first = xcalloc(CROWD, sizeof(*first));
+	struct loop *l;
+	size_t open = 0;
+
+	clock_fake_start(0); /* so that only the number counts */
+	assert_int_equal(loop_new("crowd", &l), RC_OK);
+	for (size_t i = 0; i < CROWD; i++) {
+		struct duo *d = &first[i];
+		int fd[2];
+
+		rig_tcp_pair(fd);
+		rig_start(&d->r, l);
+		d->r.peer = fd[1];
+		d->r.s = stream_accept(l, fd[0], server, SPAN(""), &RIG_LIMITS, &rig_ops,
+		                       &d->r);
+		client_init(d, 0);
+	}
+	for (int i = 0; i < 5; i++)
+		loop_run_once(l, false);
+	for (size_t i = 0; i < CROWD; i++)
+		step(&first[i]);
+	loop_run_once(l, false);
+	for (size_t i = 0; i < CROWD; i++)
+		assert_int_equal(first[i].r.s->ssl != NULL, i < LOOP_HEAVY_MAX);
+	assert_int_equal(loop_heavy_waiting(l), CROWD - LOOP_HEAVY_MAX);
+	/* A stream that is freed in the line leaves it. */
+	stream_free(TAKE(first[CROWD - 1].r.s));
+	assert_int_equal(loop_heavy_waiting(l), CROWD - LOOP_HEAVY_MAX - 1);
+	while (open < CROWD - 1) {
+		open = 0;
+		loop_run_once(l, false);
+		for (size_t i = 0; i < CROWD - 1; i++) {
+			step(&first[i]);
+			open += strcmp(first[i].r.trace, "open ") == 0;
+		}
+	}
+	for (size_t i = 0; i < CROWD; i++)
+		duo_done(&first[i]);
+	loop_free(l);
+	tls_server_free(server);
+	free(first);
+	clock_fake_stop();
 }
 
 /* --- on loops of their own threads --- */
@@ -1089,7 +1191,7 @@ connections_on_two_loops_live_through_reloads(void **state UNUSED)
 	assert_int_equal(
 		getsockname(fds[0], (struct sockaddr *)&to, &(socklen_t){ sizeof(to) }),
 		0);
-	assert_int_equal(listener_new(ls, fds, n, conn_accept, t, &listener), RC_OK);
+	assert_int_equal(listener_new(ls, fds, n, 0, conn_accept, t, &listener), RC_OK);
 	for (int i = 0; i < 60; i++) {
 		if (i % 5 == 0)
 			assert_int_equal(tls_server_reload(t, NULL), RC_OK);
@@ -1171,6 +1273,9 @@ main(void)
 		cmocka_unit_test(the_certificate_is_chosen_by_server_name),
 		cmocka_unit_test(a_reload_shows_new_certificates_and_drops_nobody),
 		cmocka_unit_test(a_stream_outlives_its_server_context),
+		cmocka_unit_test(a_peer_that_has_gone_costs_no_handshake),
+		cmocka_unit_test(who_waits_for_a_turn_notices_that_his_peer_has_gone),
+		cmocka_unit_test(hands_are_shaken_in_order_and_a_few_a_turn),
 		cmocka_unit_test(connections_on_two_loops_live_through_reloads),
 		cmocka_unit_test(wrong_files_are_named),
 	};
