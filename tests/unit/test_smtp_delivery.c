@@ -370,6 +370,39 @@ an_attempt_has_a_deadline(void **state)
 
 #define RIG_TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
+/* A node that slept, and whose message may be another's by now. */
+static bool
+goes_on_for_a_while(void *arg)
+{
+	int *left = arg;
+
+	return (*left)-- > 0;
+}
+
+static void
+who_may_not_go_on_calls_nobody_and_ends_no_message(void **state)
+{
+	static const struct fact table[] = {
+		{ "far.example", DNS_A, DNS_RESULT_OK, 0, "\2" },
+	};
+	for (int asked_times = 0; asked_times < 3; asked_times++) {
+		struct attempt t;
+		int left = asked_times;
+		begin(&t, state);
+		t.job.may_go_on = goes_on_for_a_while;
+		t.job.may_arg = &left;
+		run(&t, table, ARRAY_LEN(table));
+		RIG_UNTIL(t.rig, t.remotes[1].fd < 0);
+		if (asked_times < 2) {
+			assert_int_equal(t.rcpt.state, SMTP_SENT_LATER);
+			assert_true(span_is(t.rcpt.status, "4.3.2"));
+		}
+		assert_int_equal(t.remotes[1].connections, asked_times > 0);
+		assert_int_equal(t.remotes[1].messages, asked_times > 1);
+		end(&t);
+	}
+}
+
 int
 main(void)
 {
@@ -384,6 +417,7 @@ main(void)
 		RIG_TEST(a_relay_is_asked_instead_of_mx),
 		RIG_TEST(a_relay_without_an_address_bounces_nothing),
 		RIG_TEST(an_attempt_has_a_deadline),
+		RIG_TEST(who_may_not_go_on_calls_nobody_and_ends_no_message),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

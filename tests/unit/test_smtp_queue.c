@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "smtp/smtp_private.h"
 #include "smtp/smtp_queue.h"
+#include "store/engine/engine.h"
 #include "tests/fake/smtp_rig.h"
 
 #define MINUTE UINT64_C(60000)
@@ -375,6 +376,29 @@ stopping_in_the_middle_loses_nothing(void **state)
 	end(&f);
 }
 
+/* The database was away when it was to be noted. */
+static void
+what_was_sent_and_not_noted_is_not_sent_again(void **state)
+{
+	for (unsigned n = 1; n <= 4; n++) {
+		struct fixture f;
+		begin(&f, state);
+		smtp_start(f.rig->smtp);
+		submit(&f, "<x@far.example>");
+		RIG_UNTIL(f.rig, f.remote.messages == 1);
+		engine_fail_after(n);
+		RIG_UNTIL(f.rig, !engine_fail_pending());
+		while (entry(&f)) {
+			clock_fake_advance(1000);
+			rig_turn(f.rig);
+		}
+		assert_int_equal(f.remote.messages, 1);
+		rig_stop(f.rig);
+		remote_close(&f.remote);
+		clock_fake_stop();
+	}
+}
+
 #define QUEUE_TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, teardown)
 
 int
@@ -396,6 +420,7 @@ main(void)
 		QUEUE_TEST(mail_of_ours_in_the_queue_is_delivered_here),
 		QUEUE_TEST(no_more_connections_are_made_than_allowed),
 		QUEUE_TEST(stopping_in_the_middle_loses_nothing),
+		QUEUE_TEST(what_was_sent_and_not_noted_is_not_sent_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
