@@ -2,6 +2,7 @@
  *
  * test_eas_ping.c - Ping waits, is woken by what Sync would find, and by nothing else.
  */
+#include "store/engine/engine.h"
 #include "tests/unit/eas_fixture.h"
 
 #define NOW EAS_NOW
@@ -321,6 +322,52 @@ hand_out_that_was_broken_off_is_reported(void **state)
 	assert_changed(f, f->inbox);
 }
 
+struct said {
+	unsigned reads;
+	unsigned writes;
+	char last[200];
+};
+
+static void
+note_statement(const char *sql, void *arg)
+{
+	struct said *said = arg;
+
+	if (strncmp(sql, "SELECT", 6) == 0 || strncmp(sql, "WITH", 4) == 0) {
+		said->reads++;
+		return;
+	}
+	said->writes++;
+	snprintf(said->last, sizeof(said->last), "%s", sql);
+}
+
+/* A hundred thousand of them every quarter of an hour: no commit for any. */
+static void
+ping_again_with_nothing_new_writes_nothing(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct said said = { 0 };
+
+	eas_mail(f, f->inbox, NOW, "one");
+	synced(f, f->inbox);
+	ping(f, 300, f->inbox);
+	assert_waits(f);
+	eas_stop_waiting(f);
+
+	engine_watch(note_statement, &said);
+	ping(f, 300, f->inbox);
+	assert_waits(f);
+	eas_stop_waiting(f);
+	eas_run(f, "Ping", NULL);
+	engine_watch(NULL, NULL);
+	assert_waits(f);
+	eas_stop_waiting(f);
+	if (said.writes > 0)
+		fail_msg("%u writes: %s", said.writes, said.last);
+	/* Device, policy, row, tree, folder, cursor, what is pending; twice. */
+	assert_in_range(said.reads, 2, 2 * 14);
+}
+
 int
 main(void)
 {
@@ -330,6 +377,7 @@ main(void)
 		T(what_a_ping_has_seen_does_not_wake_it),
 		T(mail_before_the_ping_is_not_lost),
 		T(nothing_until_the_heartbeat_is_status_1),
+		T(ping_again_with_nothing_new_writes_nothing),
 		T(own_changes_do_not_wake),
 		T(other_folders_do_not_wake),
 		T(mail_outside_of_the_window_wakes_no_phone),
