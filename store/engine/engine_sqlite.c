@@ -245,7 +245,7 @@ read_begin(struct sqlite_tx *tx)
 		rc = conn_open(tx->db, false, &c);
 	if (rc)
 		return rc;
-	rc = sqlite_conn_exec(c, "BEGIN");
+	rc = sqlite_conn_run(c, "BEGIN");
 	if (rc) {
 		conn_close(c);
 		return rc;
@@ -288,7 +288,7 @@ sqlite_finish(struct engine_tx *base)
 	if (base->write) {
 		rc = sqlite_group_wait(tx);
 	} else if (sqlite3_get_autocommit(tx->conn->h) ||
-	           sqlite_conn_exec(tx->conn, "COMMIT") == RC_OK) {
+	           sqlite_conn_run(tx->conn, "COMMIT") == RC_OK) {
 		reader_put(tx->db, tx->conn);
 	} else {
 		conn_close(tx->conn);
@@ -310,7 +310,7 @@ static enum rc
 run_in_tx(struct engine_tx *base, const char *sql)
 {
 	struct sqlite_tx *tx = tx_of(base);
-	enum rc rc = tx->broken ? tx->broken : sqlite_conn_exec(tx->conn, sql);
+	enum rc rc = tx->broken ? tx->broken : sqlite_conn_run(tx->conn, sql);
 
 	if (rc)
 		sqlite_group_check(tx, rc);

@@ -103,6 +103,9 @@ enum rc sqlite_conn_rc(struct sqlite_conn *c, int code);
 
 /* sqlite_stmt.c */
 enum rc sqlite_conn_exec(struct sqlite_conn *c, const char *sql) MUST_CHECK;
+/* One statement without parameters, which stays prepared: sql is a literal, known again
+ * by its address. BEGIN and COMMIT by sqlite3_exec() cost more than a look-up. */
+enum rc sqlite_conn_run(struct sqlite_conn *c, const char *sql) MUST_CHECK;
 void sqlite_conn_rollback(struct sqlite_conn *c);
 enum rc
 sqlite_stmt_prepare(struct engine_tx *tx, const char *sql, const struct engine_arg *args,

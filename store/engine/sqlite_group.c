@@ -104,7 +104,7 @@ group_commit(struct sqlite_db *db)
 	struct sqlite_conn *c = db->writer;
 	uint64_t start = clock_mono_us();
 	unsigned n = db->group->n;
-	enum rc rc = engine_must_fail() ? RC_IO : sqlite_conn_exec(c, "COMMIT");
+	enum rc rc = engine_must_fail() ? RC_IO : sqlite_conn_run(c, "COMMIT");
 
 	if (rc && !sqlite3_get_autocommit(c->h))
 		sqlite_conn_rollback(c);
@@ -166,7 +166,7 @@ sqlite_group_begin(struct sqlite_tx *tx)
 	if (!db->group) {
 		struct sqlite_group *g;
 
-		rc = sqlite_conn_exec(c, "BEGIN IMMEDIATE");
+		rc = sqlite_conn_run(c, "BEGIN IMMEDIATE");
 		if (rc) {
 			end_turn(db, false);
 			return rc;
@@ -179,7 +179,7 @@ sqlite_group_begin(struct sqlite_tx *tx)
 		db->group = g;
 		pthread_mutex_unlock(&db->mutex);
 	}
-	rc = sqlite_conn_exec(c, "SAVEPOINT member");
+	rc = sqlite_conn_run(c, "SAVEPOINT member");
 	if (rc) {
 		sqlite_group_check(tx, rc);
 		end_turn(db, false);
@@ -199,7 +199,7 @@ sqlite_group_submit(struct engine_tx *base, bool will_wait)
 	enum rc rc = tx->broken;
 
 	if (!rc)
-		rc = sqlite_conn_exec(tx->conn, "RELEASE member");
+		rc = sqlite_conn_run(tx->conn, "RELEASE member");
 	if (rc) {
 		sqlite_group_check(tx, rc);
 		return rc;
@@ -232,10 +232,10 @@ sqlite_group_leave(struct sqlite_tx *tx)
 	struct sqlite_conn *c = tx->conn;
 
 	if (!tx->broken) {
-		enum rc rc = sqlite_conn_exec(c, "ROLLBACK TO member");
+		enum rc rc = sqlite_conn_run(c, "ROLLBACK TO member");
 
 		if (!rc)
-			rc = sqlite_conn_exec(c, "RELEASE member");
+			rc = sqlite_conn_run(c, "RELEASE member");
 		if (rc) {
 			/* What is left of this member must not be committed with others.
 			 */

@@ -126,6 +126,21 @@ stmt_get(struct sqlite_conn *c, const char *sql, struct sqlite_stmt **ret)
 	return RC_OK;
 }
 
+enum rc
+sqlite_conn_run(struct sqlite_conn *c, const char *sql)
+{
+	struct sqlite_stmt *st;
+	enum rc rc = stmt_get(c, sql, &st);
+	int code;
+
+	if (rc)
+		return rc;
+	code = sqlite3_step(st->h);
+	rc = sqlite_conn_rc(c, code == SQLITE_DONE ? SQLITE_OK : code);
+	sqlite_stmt_free(&st->base);
+	return rc;
+}
+
 static int
 bind_arg(sqlite3_stmt *h, int i, const struct engine_arg *arg)
 {
