@@ -23,6 +23,7 @@ struct conf {
 	const struct conf_section *const *sections;
 	void **data; /* one struct a section */
 	size_t n;
+	bool some; /* what is not in the tables is passed over */
 };
 
 /* Put behind the file's end: libConfuse takes a missing closing brace there for granted.
@@ -215,7 +216,7 @@ make_parser(const struct conf *c)
 	top[c->n] = (cfg_opt_t)CFG_SEC(END_MARK, nothing, CFGF_MULTI);
 	top[c->n].validcb = on_end;
 	top[c->n + 1] = (cfg_opt_t)CFG_END();
-	cfg = cfg_init(top, CFGF_NONE);
+	cfg = cfg_init(top, c->some ? CFGF_IGNORE_UNKNOWN : CFGF_NONE);
 	for (size_t i = 0; i < c->n; i++)
 		free(top[i].subopts);
 	free(top);
@@ -348,9 +349,9 @@ run_checks(const struct conf *c, const char *path, struct err *err)
 	return RC_OK;
 }
 
-enum rc
-conf_load(const char *path, const struct conf_section *const *sections, size_t n,
-          struct conf **ret, struct err *err)
+static enum rc
+load(const char *path, bool some, const struct conf_section *const *sections, size_t n,
+     struct conf **ret, struct err *err)
 {
 	AUTO(conf)
 	struct conf *c = xcalloc(1, sizeof(*c));
@@ -358,6 +359,7 @@ conf_load(const char *path, const struct conf_section *const *sections, size_t n
 	enum rc rc;
 
 	c->sections = sections;
+	c->some = some;
 	c->data = xcalloc(n, sizeof(*c->data));
 	for (; c->n < n; c->n++)
 		c->data[c->n] = xcalloc(1, sections[c->n]->size);
@@ -365,6 +367,8 @@ conf_load(const char *path, const struct conf_section *const *sections, size_t n
 	if (rc == RC_OK && path) {
 		rc = read_file(path, &text, err);
 		assert(rc != RC_OK || text);
+		if (rc == RC_OK && some)
+			conf_blank_others(text, sections, n);
 		if (rc == RC_OK)
 			rc = parse_text(c, path, text, err);
 		free(text);
@@ -374,6 +378,20 @@ conf_load(const char *path, const struct conf_section *const *sections, size_t n
 	if (rc == RC_OK)
 		*ret = TAKE(c);
 	return rc;
+}
+
+enum rc
+conf_load(const char *path, const struct conf_section *const *sections, size_t n,
+          struct conf **ret, struct err *err)
+{
+	return load(path, false, sections, n, ret, err);
+}
+
+enum rc
+conf_load_some(const char *path, const struct conf_section *const *sections, size_t n,
+               struct conf **ret, struct err *err)
+{
+	return load(path, true, sections, n, ret, err);
 }
 
 void

@@ -58,6 +58,10 @@ struct conf;
  */
 enum rc conf_load(const char *path, const struct conf_section *const *sections, size_t n,
                   struct conf **ret, struct err *err) MUST_CHECK;
+/* The same of some sections, for a tool: other sections, and other options in these, are
+ * not looked at. */
+enum rc conf_load_some(const char *path, const struct conf_section *const *sections,
+                       size_t n, struct conf **ret, struct err *err) MUST_CHECK;
 void conf_free(struct conf *c);
 AUTO_DEFINE(conf);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * conf_private.h - what the three files of conf share.
+ * conf_private.h - what the files of conf share.
  */
 #ifndef BASE_CONF_PRIVATE_H
 #define BASE_CONF_PRIVATE_H
@@ -21,5 +21,8 @@ void conf_value_free(const struct conf_option *o, void *section);
 void conf_value_write(const struct conf_option *o, const void *section, struct buf *out);
 /* For humans: "bool", "size, 4K to 1G", "one of a, b". */
 void conf_value_kind(const struct conf_option *o, struct buf *out);
+
+/* conf_blank.c: text, NUL-terminated, with blanks for all sections but these. */
+void conf_blank_others(char *text, const struct conf_section *const *sections, size_t n);
 
 #endif

@@ -20,6 +20,7 @@
 #define WORDS_MAX 32
 #define ANSWER_MAX (64 << 20)
 #define ACCEPT_PAUSE_MS 100
+#define STREAMS_MAX 4 /* at once: each has a worker to itself */
 
 struct control {
 	struct server *server;
@@ -28,6 +29,7 @@ struct control {
 	int door;
 	struct loop_watch *watch; /* of the door; NULL without one */
 	struct loop_timer pause;
+	unsigned n_streams;
 };
 
 struct client {
@@ -37,6 +39,7 @@ struct client {
 	struct control_request request;
 	enum rc rc;
 	bool busy; /* a job has the request */
+	int fd;    /* of a command that has the connection for itself; -1: none */
 };
 
 static void
@@ -124,6 +127,43 @@ refuse(struct client *c, const char *why)
 }
 
 static void
+stream_work(void *arg)
+{
+	struct client *c = arg;
+	control_stream_run(&c->request, c->fd);
+}
+
+static void
+stream_done(void *arg)
+{
+	struct client *c = arg;
+	close(c->fd);
+	c->fd = -1;
+	if (c->control)
+		c->control->n_streams--;
+	request_done(c);
+	client_free(c);
+}
+
+/* The worker reads and writes the socket by itself, at the pace of the client. */
+static void
+start_stream(struct client *c)
+{
+	if (stream_input(c->stream).n > 0 || stream_output_len(c->stream) > 0 ||
+	    c->control->n_streams == STREAMS_MAX) {
+		request_done(c);
+		refuse(c, "busy with other backups");
+		return;
+	}
+	c->control->n_streams++;
+	c->fd = stream_detach(c->stream);
+	c->stream = NULL;
+	c->busy = true;
+	job_run(server_jobs(c->control->server), 0, c->control->loop, stream_work,
+	        stream_done, c);
+}
+
+static void
 on_input(void *owner)
 {
 	struct client *c = owner;
@@ -144,6 +184,10 @@ on_input(void *owner)
 	if (rc != RC_OK) {
 		request_done(c);
 		refuse(c, "the line cannot be read");
+		return;
+	}
+	if (control_is_stream(&c->request)) {
+		start_stream(c);
 		return;
 	}
 	c->busy = true;
@@ -180,6 +224,7 @@ on_arrival(int door, unsigned io UNUSED, void *arg)
 	}
 	struct client *c = xcalloc(1, sizeof(*c));
 	c->control = control;
+	c->fd = -1;
 	list_push_back(&control->clients, &c->link);
 	c->stream = stream_accept(control->loop, fd, NULL, SPAN(""), &limits, &ops, c);
 }
@@ -228,6 +273,8 @@ control_free(struct control *control)
 		c->control = NULL;
 		stream_free(c->stream);
 		c->stream = NULL;
+		if (c->fd >= 0)
+			shutdown(c->fd, SHUT_RDWR);
 		if (!c->busy)
 			client_free(c);
 	}

@@ -5,6 +5,9 @@
  * One line a request: words separated by spaces, each percent-encoded. The answer is
  * lines that begin with '+', then "OK" or "ERR sentence". Only the server's own user and
  * root can open the socket.
+ *
+ * Archives of backups are streams of bytes: such a command has the connection for itself
+ * (control_backup.c).
  */
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
@@ -34,5 +37,16 @@ struct control_request {
 
 /* Finds the command and runs it: RC_OK, or a failure with the sentence in r->err. */
 enum rc control_run(struct control_request *r) MUST_CHECK;
+
+/* control_backup.c */
+
+/* Rows: the store's number; then each user's number, address, time of removal. */
+enum rc
+control_backup_begin(struct control_request *r, const struct span *args, size_t n);
+/* Is it a command that has the connection for itself? */
+bool control_is_stream(const struct control_request *r);
+/* Works it, in a worker, on the client's socket, which stays the caller's. When another
+ * thread shuts the socket down, it ends soon. */
+void control_stream_run(struct control_request *r, int fd);
 
 #endif

@@ -487,6 +487,7 @@ static const struct command commands[] = {
 	{ "device", "remove", 2, 2, device_remove },
 	{ "node", "list", 0, 0, node_list },
 	{ "store", "check", 0, 0, check },
+	{ "backup", "begin", 0, 0, control_backup_begin },
 	{ "status", "", 0, 0, status },
 	{ "reload", "", 0, 0, reload },
 };

@@ -20,6 +20,7 @@ struct engine;
 /* zstd's contexts, kept for reuse by any thread. */
 struct codec *codec_new(void);
 void codec_free(struct codec *c);
+AUTO_DEFINE(codec);
 /* False (out unchanged) when it saves less than an eighth. */
 bool codec_pack(struct codec *c, struct span raw, struct buf *out);
 /* n: the size it must have. RC_IO: damaged. */

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * godwitctl.c - the admin's hand: speaks to the running server over its UNIX socket.
+ * godwitctl.c - the admin's hand: speaks to the running server over its UNIX socket, and
+ * works on stores that no server has open.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -35,6 +33,12 @@ static const char usage[] =
 	"  node list                    the servers that share the database\n"
 	"  store check                  every file of the store, by the engine's own "
 	"check\n"
+	"  store copy --from CONF --to CONF\n"
+	"                               all of a store into another (no server may run)\n"
+	"  backup DIR [--full] [--user ADDRESS]...\n"
+	"                               backup list DIR            backup verify DIR\n"
+	"  restore DIR --user ADDRESS   one user, into the running server\n"
+	"  restore DIR --conf CONF      all, into an empty store\n"
 	"  status                       reload\n"
 	"  demo [DOMAIN]                a domain with two users, alice and bob, to try "
 	"things\n"
@@ -56,109 +60,19 @@ static const struct {
 	  "SEEN\tWHY" },
 };
 
-int
-ctl_open(const char *path)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(a.sun_path)) {
-		fprintf(stderr, "godwitctl: the path of the socket is too long: %s\n",
-		        path);
-		return -1;
-	}
-	memcpy(a.sun_path, path, strlen(path) + 1);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
-		fprintf(stderr, "godwitctl: cannot reach the server at %s: %s%s\n", path,
-		        strerror(errno),
-		        errno == ENOENT || errno == ECONNREFUSED
-		                ? " (is godwitd running?)"
-		                : "");
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-void
-ctl_add_word(struct buf *line, const char *word)
-{
-	if (line->len > 0)
-		buf_add_char(line, ' ');
-	for (const char *p = word; *p; p++) {
-		unsigned char c = (unsigned char)*p;
-		if (c <= 0x20 || c == '%' || c >= 0x7f)
-			buf_addf(line, "%%%02X", c);
-		else
-			buf_add_char(line, (char)c);
-	}
-}
-
-bool
-ctl_write_all(int fd, const struct buf *b)
-{
-	for (size_t at = 0; at < b->len;) {
-		ssize_t n = write(fd, b->p + at, b->len - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		at += (size_t)n;
-	}
-	return true;
-}
-
-/* Reads rows and the verdict: 0 and the rows without their '+', or 1 and a message. */
-static int
-read_answer(int fd, struct buf *rows)
-{
-	AUTO_DONE(buf) struct buf in = BUF_INIT(0);
-	for (;;) {
-		char *p = buf_reserve(&in, 16384);
-		ssize_t n = read(fd, p, 16384);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			fprintf(stderr, "godwitctl: the server closed the connection\n");
-			return 1;
-		}
-		buf_commit(&in, (size_t)n);
-		struct span rest = buf_span(&in), row;
-		if (rest.p[rest.n - 1] != '\n')
-			continue;
-		buf_clear(rows);
-		while (span_cut(&rest, '\n', &row)) {
-			if (span_is(row, "OK"))
-				return 0;
-			if (span_starts(row, "ERR ")) {
-				fprintf(stderr, "godwitctl: %.*s\n",
-				        SPAN_FMT(span_sub(row, 4, row.n)));
-				return 1;
-			}
-			buf_add_span(rows, span_sub(row, 1, row.n));
-			buf_add_char(rows, '\n');
-		}
-	}
-}
-
 static int
 ask(const char *socket_path, const char *const *words, size_t n, struct buf *rows)
 {
-	AUTO_DONE(buf) struct buf line = BUF_INIT(0);
-	int fd = ctl_open(socket_path);
-	if (fd < 0)
-		return 1;
+	struct span *spans = xcalloc(n, sizeof(*spans));
+	struct err err = { "" };
 	for (size_t i = 0; i < n; i++)
-		ctl_add_word(&line, words[i]);
-	buf_add_char(&line, '\n');
-	int status = 1;
-	if (ctl_write_all(fd, &line))
-		status = read_answer(fd, rows);
-	else
-		fprintf(stderr, "godwitctl: %s\n", strerror(errno));
-	close(fd);
-	mem_wipe(line.p, line.len);
-	return status;
+		spans[i] = span_str(words[i]);
+	enum rc rc = ctl_ask(socket_path, spans, n, rows, &err);
+	free(spans);
+	if (rc == RC_OK)
+		return 0;
+	fprintf(stderr, "godwitctl: %s\n", err.text);
+	return 1;
 }
 
 /* -- tables for the eye -- */
@@ -336,6 +250,13 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 64;
 	}
+	const struct ctl ctl = { path };
+	if (strcmp(argv[0], "backup") == 0)
+		return ctl_backup(&ctl, argc, argv);
+	if (strcmp(argv[0], "restore") == 0)
+		return ctl_restore(&ctl, argc, argv);
+	if (argc >= 2 && strcmp(argv[0], "store") == 0 && strcmp(argv[1], "copy") == 0)
+		return ctl_copy(argc - 1, argv + 1);
 	if (strcmp(argv[0], "demo") == 0)
 		return demo(path, argc > 1 ? argv[1] : "demo.test");
 	if (argc == 2 && strcmp(argv[0], "user") == 0 && strcmp(argv[1], "import") == 0)

@@ -420,6 +420,39 @@ the_manual_page_escapes_what_mdoc_would_obey(void **state UNUSED)
 	free(text);
 }
 
+static void
+a_tool_reads_the_sections_that_it_knows(void **state UNUSED)
+{
+	static const char text[] =
+		"other { a = \"}\" list = { \"x\", \"y\" } empty = {} n = 5m }\n"
+		"small {\n level = 3\n unknown = { \"a\" }\n free = 2s }\n"
+		"mail { enabled = no }\n";
+	static const char bad[] = "other { a = 1 }\nsmall { level = many }\n";
+	char path[] = "/tmp/godwit-conf-XXXXXX";
+	struct err err = { "" };
+	struct conf *c = NULL;
+	int fd = mkstemp(path);
+	const struct small_conf *small;
+	enum rc rc;
+
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	assert_int_equal(conf_load(path, sections + 1, 1, &c, &err), RC_INVALID);
+	rc = conf_load_some(path, sections + 1, 1, &c, &err);
+	if (rc != RC_OK)
+		fail_msg("%s", err.text);
+	small = conf_get(c, "small");
+	assert_int_equal(small->level, 3);
+	assert_int_equal(small->free_ms, 2000);
+	conf_free(c);
+	/* What it knows is judged as ever. */
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(pwrite(fd, bad, sizeof(bad) - 1, 0), sizeof(bad) - 1);
+	assert_int_equal(conf_load_some(path, sections + 1, 1, &c, &err), RC_INVALID);
+	assert_non_null(strstr(err.text, "level"));
+	close(fd);
+	unlink(path);
+}
+
 int
 main(void)
 {
@@ -433,6 +466,7 @@ main(void)
 		cmocka_unit_test(the_sample_is_all_defaults_with_and_without_its_signs),
 		cmocka_unit_test(long_help_is_wrapped_in_the_sample),
 		cmocka_unit_test(the_manual_page_escapes_what_mdoc_would_obey),
+		cmocka_unit_test(a_tool_reads_the_sections_that_it_knows),
 	};
 
 	unsetenv("X");
