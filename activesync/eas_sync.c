@@ -146,15 +146,27 @@ begin_output(struct eas_sync_collection *co)
 	co->w.depth = 3;
 }
 
+/* One snapshot serves as long as nothing is written or subscribed to: a transaction of
+ * its own for each look costs a round trip. */
+static enum rc
+look(struct eas_sync *s)
+{
+	return s->look ? RC_OK : eas_read(s->c, &s->look);
+}
+
+static void
+end_look(struct eas_sync *s)
+{
+	store_tx_free(TAKE(s->look));
+}
+
 static enum rc
 match_all(struct eas_sync *s)
 {
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
-	enum rc rc = eas_read(s->c, &tx);
+	enum rc rc = look(s);
 
 	for (size_t i = 0; i < s->n && rc == RC_OK; i++)
-		rc = eas_sync_match(s, &s->collections[i], tx);
+		rc = eas_sync_match(s, &s->collections[i], s->look);
 	return rc;
 }
 
@@ -218,12 +230,10 @@ serve_fetches(struct eas_sync *s, struct eas_sync_collection *co, struct store_t
 static enum rc
 serve_all(struct eas_sync *s)
 {
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
-	enum rc rc = eas_read(s->c, &tx);
+	enum rc rc = look(s);
 
 	if (rc == RC_OK)
-		s->served = store_tx_modseq(tx);
+		s->served = store_tx_modseq(s->look);
 	for (size_t i = 0; i < s->n && rc == RC_OK; i++) {
 		struct eas_sync_collection *co = &s->collections[i];
 
@@ -231,12 +241,12 @@ serve_all(struct eas_sync *s)
 			continue;
 		begin_output(co);
 		if (co->get_changes)
-			rc = eas_sync_server(s, co, tx);
+			rc = eas_sync_server(s, co, s->look);
 		if (rc != RC_OK)
 			return rc;
 		if (co->status != EAS_STATUS_OK)
 			continue;
-		serve_fetches(s, co, tx);
+		serve_fetches(s, co, s->look);
 		if (co->n_out > 0 || co->results || co->match == EAS_SYNC_KEY_PREVIOUS) {
 			co->new_key = store_cursor_next_key(&co->row);
 			co->save = true;
@@ -293,14 +303,14 @@ save_all(struct eas_sync *s)
 	eas_sync_cache_write(s, &cache);
 	if (!s->c->resumed)
 		s->c->wait_token = hash_bytes(buf_span(&cache));
-	rc = eas_read(s->c, &tx);
+	rc = look(s);
 	if (rc == RC_OK)
-		rc = store_cursor_load(tx, s->c->device.number, EAS_SYNC_CACHE,
+		rc = store_cursor_load(s->look, s->c->device.number, EAS_SYNC_CACHE,
 		                       s->c->arena, &row);
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
 		return rc;
 	changed = rc == RC_NOT_FOUND || !span_eq(row.state, buf_span(&cache));
-	store_tx_free(TAKE(tx));
+	end_look(s);
 	if (!cursors && (!changed || s->c->resumed))
 		return RC_OK;
 	rc = eas_write(s->c, true, &tx);
@@ -431,8 +441,6 @@ answer_limit(struct eas_sync *s, uint64_t limit_ms)
 static enum rc
 read_request(struct eas_sync *s, unsigned *ret_status)
 {
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
 	enum rc rc;
 
 	*ret_status = EAS_STATUS_OK;
@@ -444,19 +452,19 @@ read_request(struct eas_sync *s, unsigned *ret_status)
 			return RC_OK;
 		}
 	}
-	rc = eas_read(s->c, &tx);
+	rc = look(s);
 	if (rc == RC_OK)
-		s->restored = store_tx_restored(tx);
+		s->restored = store_tx_restored(s->look);
 	if (rc == RC_OK && (!s->c->root || s->partial)) {
-		rc = eas_sync_cache_load(s, tx);
+		rc = eas_sync_cache_load(s, s->look);
 		if (rc == RC_NOT_FOUND || (rc == RC_OK && s->n == 0)) {
 			*ret_status = EAS_SYNC_INCOMPLETE;
 			return RC_OK;
 		}
 	}
 	if (rc == RC_OK && !s->c->resumed) {
-		rc = store_tree_modseq(tx, &s->tree);
-		s->tree_seen = store_tx_modseq(tx);
+		rc = store_tree_modseq(s->look, &s->tree);
+		s->tree_seen = store_tx_modseq(s->look);
 	}
 	return rc;
 }
@@ -493,20 +501,18 @@ subscribe(struct eas_sync *s)
 static enum rc
 tree_moved(struct eas_sync *s, bool *ret)
 {
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
 	uint64_t modseq;
 	bool current = true;
 	enum rc rc;
 
-	rc = eas_read(s->c, &tx);
+	rc = look(s);
 	if (rc == RC_OK)
-		rc = store_tree_modseq(tx, &modseq);
+		rc = store_tree_modseq(s->look, &modseq);
 	if (rc == RC_OK && modseq > s->tree)
-		rc = eas_folders_are_current(s->c, tx, &current);
+		rc = eas_folders_are_current(s->c, s->look, &current);
 	if (rc == RC_OK) {
 		*ret = !current;
-		s->tree_seen = store_tx_modseq(tx);
+		s->tree_seen = store_tx_modseq(s->look);
 	}
 	return rc;
 }
@@ -537,11 +543,15 @@ run(struct eas_sync *s)
 	bool waits = may_wait(s), moved = false, news = false;
 	enum rc rc;
 
-	if (waits)
+	if (waits) { /* what is compared with must be younger than that */
+		end_look(s);
 		subscribe(s);
+	}
 	rc = match_all(s);
-	if (rc == RC_OK && s->has_commands)
+	if (rc == RC_OK && s->has_commands) {
+		end_look(s);
 		rc = eas_sync_client(s);
+	}
 	if (rc == RC_OK && s->c->resumed)
 		rc = tree_moved(s, &moved);
 	if (rc != RC_OK)
@@ -569,6 +579,7 @@ run(struct eas_sync *s)
 static void
 done(struct eas_sync *s)
 {
+	end_look(s);
 	for (size_t i = 0; i < s->n; i++) {
 		buf_done(&s->collections[i].out);
 		buf_done(&s->collections[i].fetched);
@@ -577,38 +588,36 @@ done(struct eas_sync *s)
 
 /* RC_CONFLICT: another request of the device was answered meanwhile: to be done anew. */
 static enum rc
-start_once(struct eas_call *c)
+start_once(struct eas_sync *s)
 {
-	struct eas_sync s = { .c = c, .window = EAS_WINDOW_MAX };
+	struct eas_call *c = s->c;
 	uint64_t ms;
 	unsigned status;
 	enum rc rc;
 
-	rc = read_request(&s, &status);
+	rc = read_request(s, &status);
 	if (rc != RC_OK)
 		return rc;
 	if (status != EAS_STATUS_OK) {
 		eas_answer_status(c, status);
 		return RC_OK;
 	}
-	if (s.is_stale) {
+	if (s->is_stale) {
 		/* The device has asked for something else meanwhile: its keys may have
 		 * moved on, and this answer could only confuse. */
 		eas_answer_http(c, 200);
 		return RC_OK;
 	}
-	ms = s.wait_s * UINT64_C(1000);
+	ms = s->wait_s * UINT64_C(1000);
 	if (ms > 0 && !c->resumed &&
 	    (ms < c->eas->conf->heartbeat_min_ms ||
 	     ms > c->eas->conf->heartbeat_max_ms)) {
-		answer_limit(&s, ms < c->eas->conf->heartbeat_min_ms
-		                         ? c->eas->conf->heartbeat_min_ms
-		                         : c->eas->conf->heartbeat_max_ms);
+		answer_limit(s, ms < c->eas->conf->heartbeat_min_ms
+		                        ? c->eas->conf->heartbeat_min_ms
+		                        : c->eas->conf->heartbeat_max_ms);
 		return RC_OK;
 	}
-	rc = run(&s);
-	done(&s);
-	return rc;
+	return run(s);
 }
 
 void
@@ -617,8 +626,11 @@ eas_sync_start(struct eas_call *c)
 	enum rc rc = RC_CONFLICT;
 
 	for (int i = 0; rc == RC_CONFLICT && i < TRIES_MAX; i++) {
+		struct eas_sync s = { .c = c, .window = EAS_WINDOW_MAX };
+
 		push_wait_free(TAKE(c->wait));
-		rc = start_once(c);
+		rc = start_once(&s);
+		done(&s);
 	}
 	if (rc != RC_OK)
 		eas_answer_rc(c, rc == RC_CONFLICT ? RC_AGAIN : rc);

@@ -69,6 +69,7 @@ struct eas_sync_collection {
 
 struct eas_sync {
 	struct eas_call *c;
+	struct store_tx *look; /* the snapshot that is read from; NULL: the next one */
 	struct eas_sync_collection *collections;
 	size_t n;
 	bool partial;
