@@ -4,10 +4,11 @@
 #
 # start makes a cluster in a new folder under /tmp, with a UNIX socket there and no TCP, and
 # writes STATE/conninfo; without PostgreSQL's programs it writes STATE/skip, which says why.
+# PG_CLUSTER_CONF in the environment is added to its postgresql.conf.
 # stop takes all of it away. A cluster that an earlier run left is stopped first.
 # down ends the server (MODE: of pg_ctl, fast or immediate) and up starts it again, data and all.
 set -eu
-[ $# -ge 2 ] || { sed -n '3,8s/^# \{0,1\}//p' "$0"; exit 64; }
+[ $# -ge 2 ] || { sed -n '3,9s/^# \{0,1\}//p' "$0"; exit 64; }
 state=$2
 mode=${3:-fast}
 
@@ -77,6 +78,7 @@ max_wal_size = 256MB
 fsync = on
 synchronous_commit = on
 autovacuum = off
+${PG_CLUSTER_CONF:-}
 CONF
 	as_server "$programs/pg_ctl" -D "$folder/data" -l "$folder/run/log" -w -t 60 start >"$folder/log" 2>&1 ||
 		{ cat "$folder/log" "$folder/run/log"; exit 1; }

@@ -9,6 +9,7 @@
  *   mail COUNT RATE                messages a second; latencies in microseconds
  *   sync COUNT RATE                plain Syncs of other devices; the same
  *   hands COUNT PARALLEL           TLS handshakes and nothing else
+ *   resume 0|1                     whether tickets are kept and used from now on
  *   status
  *   quit                           as does the end of the input
  */
@@ -173,6 +174,13 @@ run_hands(struct bench *b, const unsigned *args)
 }
 
 static void
+run_resume(struct bench *b, const unsigned *args)
+{
+	b->conf.resume = args[0];
+	tell_crowd(b, "resume", true);
+}
+
+static void
 run_status(struct bench *b, const unsigned *args UNUSED)
 {
 	tell_crowd(b, "status", true);
@@ -185,9 +193,11 @@ run_quit(struct bench *b, const unsigned *args UNUSED)
 }
 
 static const struct command commands[] = {
-	{ "grow", 2, run_grow },     { "cut", 2, run_cut },   { "gather", 1, run_gather },
-	{ "mail", 2, run_mail },     { "sync", 2, run_sync }, { "hands", 2, run_hands },
-	{ "status", 0, run_status }, { "quit", 0, run_quit },
+	{ "grow", 2, run_grow },     { "cut", 2, run_cut },
+	{ "gather", 1, run_gather }, { "mail", 2, run_mail },
+	{ "sync", 2, run_sync },     { "hands", 2, run_hands },
+	{ "resume", 1, run_resume }, { "status", 0, run_status },
+	{ "quit", 0, run_quit },
 };
 
 static void

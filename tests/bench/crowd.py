@@ -163,6 +163,11 @@ class Crowd:
             raise BenchError("%d of %d handshakes failed" % (r["failed"], count))
         return r
 
+    def resume(self, on):
+        """Whether TLS sessions are resumed from now on; tickets come with the next connection."""
+        self.tell(["resume %d" % on] * len(self.processes))
+        self.hear(60)
+
     def _one(self, line, patience):
         first = self.processes[:1]
         rest, self.processes = self.processes, first

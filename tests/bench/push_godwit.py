@@ -195,6 +195,13 @@ def storms(site, crowd, n, a):
     out["storm_lost"] = storm["lost"] - even["lost"]
     out["storm_put_off"] = storm["put_off"] - even["put_off"]
     out["storm_over_handshakes"] = storm["seconds"] / hands["seconds"]
+    say("and once more, with tickets")
+    crowd.resume(True)
+    crowd.cut(n, parallel=a.parallel, patience=a.patience)
+    cpu = site.cpu_s()
+    out["resumed_storm_s"] = crowd.cut(n, patience=a.patience)["seconds"]
+    out["resumed_setup_cpu_ms"] = (site.cpu_s() - cpu) * 1000 / n
+    crowd.resume(False)
     return out
 
 
@@ -250,11 +257,14 @@ def run(a, sizes, nodes=1):
 
 
 def machine():
+    load = os.getloadavg()[0]
+    if load > 0.7:
+        say("other work is going on here (load %.1f): a quiet machine gives other figures" % load)
     with open("/proc/cpuinfo") as f:
         model = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), "unknown")
     with open("/proc/meminfo") as f:
         memory = int(f.readline().split()[1])
     return {"cores": os.cpu_count(), "model": model, "memory_gb": round(memory / 1e6), "kernel": os.uname().release,
-            "load_before": os.getloadavg()[0],
+            "load_before": load,
             "commit": subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True,
                                      text=True).stdout.strip()}
