@@ -375,13 +375,15 @@ uint64_t
 jobs_busy(const struct jobs *cj)
 {
 	struct jobs *j = (struct jobs *)cj;
-	uint64_t waited = 0, now = clock_mono_us();
+	uint64_t waited = 0;
 
 	if (j->busy_ms == 0)
 		return 0;
 	pthread_mutex_lock(&j->lock);
+	/* The clock under the lock: what is ready became so before. */
 	if (!list_is_empty(&j->ready))
-		waited = (now - list_first(&j->ready, struct strand, ready)->ready_us) /
+		waited = (clock_mono_us() -
+		          list_first(&j->ready, struct strand, ready)->ready_us) /
 		         1000;
 	pthread_mutex_unlock(&j->lock);
 	if (waited < j->busy_ms)
