@@ -6,4 +6,8 @@ foreach(name nodes sync sync_client random ping provision folders query items se
 	godwit_unit_test(test_eas_${name} USES eas_fixture)
 endforeach()
 
+# OpenSSL is the client there, and the connection's insides are looked at.
+godwit_unit_test(test_eas_idle USES eas_fixture SOURCES ${CMAKE_SOURCE_DIR}/tests/fake/test_cert.c
+	LIBS PkgConfig::pc_openssl)
+
 godwit_fuzz(fuzz_eas USES activesync)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "push/push_private.h"
 #include "tests/fake/busy_jobs.h"
+#include "tests/fake/mem_used.h"
 #include "tests/unit/imap_fixture.h"
 
 static void
@@ -258,6 +259,49 @@ an_idle_session_says_how_far_it_has_seen(void **state)
 }
 
 static void
+nothing(void *arg UNUSED)
+{
+}
+
+/* Signs in, idles, and forgets what the client's side has allocated. */
+static void
+idle(struct imap_fixture *f, struct imap_client *c)
+{
+	imap_client_login(c, &f->rig);
+	imap_client_do(c, "SELECT INBOX");
+	imap_client_send(c, "b IDLE\r\n");
+	expect(imap_client_line(c), "+ ");
+	wait_until_all_is_seen(f);
+	imap_rig_call(&f->rig, nothing, NULL); /* behind the end of the job */
+	buf_done(&c->in);
+	free(c->answer);
+	c->answer = NULL;
+}
+
+static void
+an_idle_session_is_small(void **state)
+{
+	enum { WARM = 5, MORE = 20 };
+	static struct imap_client clients[WARM + MORE];
+	struct imap_fixture *f = *state;
+	size_t before, each;
+
+	for (int i = 0; i < 30; i++)
+		imap_add(&f->a, "INBOX", "()", "one of many");
+	for (int i = 0; i < WARM; i++)
+		idle(f, &clients[i]);
+	before = mem_used();
+	for (int i = WARM; i < WARM + MORE; i++)
+		idle(f, &clients[i]);
+	each = (mem_used() - before) / MORE;
+	print_message("%zu bytes each\n", each);
+	/* Without TLS; a little above what it is. */
+	assert_in_range(each, 800, 2000);
+	for (int i = 0; i < WARM + MORE; i++)
+		imap_client_close(&clients[i]);
+}
+
+static void
 a_busy_server_turns_newcomers_away(void **state)
 {
 	struct imap_fixture *f = *state;
@@ -382,6 +426,7 @@ main(void)
 		cmocka_unit_test(one_user_has_so_many_connections_and_no_more),
 		T(draining_says_bye_to_idle_sessions),
 		T(an_idle_session_says_how_far_it_has_seen),
+		T(an_idle_session_is_small),
 		T(a_busy_server_turns_newcomers_away),
 		T(what_was_appended_comes_out_byte_for_byte),
 		T(a_message_larger_than_a_slice_comes_whole),
