@@ -43,14 +43,11 @@ list(const char *dir)
 		return complain(&err, rc);
 	for (size_t i = 0; i < n; i++) {
 		const struct backup_run *r = &runs[i];
-		uint64_t bytes = r->directory.size + r->queue.size;
 		char when[40];
-		for (size_t k = 0; k < r->n; k++)
-			bytes += r->entries[k].file.size;
 		printf("%06u  %s  %-9s  %s  %zu users  %" PRIu64 " bytes\n", r->number,
 		       clock_iso8601(r->made_ms, when, sizeof(when)),
 		       r->full ? "full" : "increment", r->all ? "all " : "some", r->n,
-		       bytes);
+		       r->bytes);
 	}
 	return 0;
 }

@@ -56,13 +56,15 @@ struct backup_run {
 	struct sha256 sum; /* of its manifest */
 	struct backup_file directory;
 	struct backup_file queue;
-	struct backup_entry *entries; /* by rising user */
-	size_t n;
+	uint64_t bytes;               /* of all its archives */
+	size_t n;                     /* users */
+	struct backup_entry *entries; /* by rising user; NULL: not loaded */
 };
 
 typedef void backup_say_fn(const char *sentence, void *arg);
 
-/* All that are whole, oldest first, their manifests checked. RC_NOT_FOUND: no folder. */
+/* All that are whole, oldest first, their manifests checked, without the entries.
+ * RC_NOT_FOUND: no folder. */
 enum rc backup_list(const char *dir, struct arena *a, struct backup_run **ret,
                     size_t *ret_n, struct err *err) MUST_CHECK;
 

@@ -61,8 +61,10 @@ backup_out_write(struct span bytes, void *out)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n <= 0) {
+			o->failed = true;
 			return RC_IO;
+		}
 		bytes = span_sub(bytes, (size_t)n, bytes.n);
 	}
 	return RC_OK;

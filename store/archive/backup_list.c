@@ -85,6 +85,7 @@ read_text(const char *path, struct buf *out, struct err *err)
 	return n == 0 ? RC_OK : err_set(err, RC_IO, "%s: %s", path, strerror(errno));
 }
 
+/* a NULL: without the entries. */
 static enum rc
 read_run(const char *dir, unsigned number, struct arena *a, struct backup_run *ret,
          struct err *err)
@@ -94,7 +95,9 @@ read_run(const char *dir, unsigned number, struct arena *a, struct backup_run *r
 	enum rc rc = read_text(path, &text, err);
 
 	if (!rc) {
-		rc = backup_manifest_read(arena_span(a, buf_span(&text)), a, ret);
+		struct span s = buf_span(&text);
+
+		rc = backup_manifest_read(a ? arena_span(a, s) : s, a, ret);
 		if (rc)
 			err_set(err, rc, "%s is damaged", path);
 	}
@@ -106,9 +109,22 @@ read_run(const char *dir, unsigned number, struct arena *a, struct backup_run *r
 	return RC_OK;
 }
 
+enum rc
+backup_load(const char *dir, struct backup_run *runs, size_t n, struct backup_run *r,
+            struct arena *a, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	for (; !rc && r; r = backup_run_find(runs, n, r->parent)) {
+		if (!r->entries)
+			rc = read_run(dir, r->number, a, r, err);
+	}
+	return rc;
+}
+
 /* An increment goes on from one that is there and has not been changed. */
 static enum rc
-check_parent(const struct backup_run *runs, size_t n, const struct backup_run *r,
+check_parent(struct backup_run *runs, size_t n, const struct backup_run *r,
              struct err *err)
 {
 	const struct backup_run *parent;
@@ -141,7 +157,7 @@ backup_list(const char *dir, struct arena *a, struct backup_run **ret, size_t *r
 		return rc;
 	runs = arena_array(a, n, struct backup_run);
 	for (size_t i = 0; !rc && i < n; i++) {
-		rc = read_run(dir, numbers[i], a, &runs[i], err);
+		rc = read_run(dir, numbers[i], NULL, &runs[i], err);
 		if (!rc)
 			rc = check_parent(runs, i, &runs[i], err);
 	}

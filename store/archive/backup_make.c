@@ -27,10 +27,11 @@ struct make {
 	struct arena *a;
 	struct backup_run *runs;
 	size_t n_runs;
-	const struct backup_run *parent; /* NULL: full */
+	struct backup_run *parent; /* NULL: full */
 	struct backup_run run;
-	char *folder;   /* "000002.part" */
-	bool lost_blob; /* of the user that is read: gone since his snapshot */
+	char *folder;     /* "000002.part" */
+	bool disk_failed; /* of the backup itself */
+	bool lost_blob;   /* of the user that is read: gone since his snapshot */
 	struct backup_report report;
 	struct err *err;
 };
@@ -67,6 +68,7 @@ fetch_file(struct make *m, const char *path, fetch_fn *fetch, const void *what,
 		return rc;
 	rc = fetch(m, &o, what);
 	if (rc) {
+		m->disk_failed |= o.failed;
 		backup_out_drop(&o);
 		unlink(path);
 		return *m->err->text ? rc
@@ -162,9 +164,7 @@ need_blob(const struct sha256 *hash, uint64_t size, void *arg)
 		*slash = '/';
 		if (!rc)
 			rc = keep_blob(m, path, &w);
-		if (rc == RC_NOT_FOUND || rc == RC_IO) {
-			/* The disk of the backup itself gives RC_IO, too; then all that
-			 * follows fails as well. */
+		if (rc && !m->disk_failed) {
 			m->lost_blob = true;
 			say(m, "%s", m->err->text);
 			m->err->text[0] = '\0';
@@ -258,10 +258,13 @@ back_up_user(struct make *m, const struct dump_person *p)
 	char *path = xasprintf("%s/user-%" PRIu64, m->folder, p->id);
 	enum rc rc = RC_OK;
 
+	/* Once more: where a blob was swept away, or the source has stumbled. */
 	for (int turn = 0; turn < 2; turn++) {
 		m->lost_blob = false;
+		m->err->text[0] = '\0';
 		rc = read_user(m, p, before, path, e);
-		if (rc || !m->lost_blob)
+		if (rc == RC_NOT_FOUND || rc == RC_AGAIN || m->disk_failed ||
+		    (!rc && !m->lost_blob))
 			break;
 	}
 	free(path);
@@ -349,10 +352,10 @@ lock_folder(const char *dir, int *ret, struct err *err)
 
 /* The last one, if it is of this store: of another store, or of this one before a
  * restore of all of it, nothing can go on. */
-static const struct backup_run *
+static struct backup_run *
 find_parent(const struct make *m)
 {
-	const struct backup_run *last = m->n_runs > 0 ? &m->runs[m->n_runs - 1] : NULL;
+	struct backup_run *last = m->n_runs > 0 ? &m->runs[m->n_runs - 1] : NULL;
 
 	if (m->conf->full || !last || last->store != m->run.store)
 		return NULL;
@@ -462,6 +465,10 @@ make(struct make *m)
 	m->run.made_ms = clock_wall_ms();
 	m->run.number = m->n_runs > 0 ? m->runs[m->n_runs - 1].number + 1 : 1;
 	if (m->parent) {
+		rc = backup_load(m->conf->dir, m->runs, m->n_runs, m->parent, m->a,
+		                 m->err);
+		if (rc)
+			return rc;
 		m->run.parent = m->parent->number;
 		m->run.parent_sum = m->parent->sum;
 	}

@@ -218,6 +218,7 @@ backup_manifest_read(struct span text, struct arena *a, struct backup_run *ret)
 {
 	struct backup_run r = { .number = 0 };
 	struct span rest = text;
+	uint64_t last = 0;
 	struct line l;
 	size_t lines = 0;
 
@@ -225,13 +226,19 @@ backup_manifest_read(struct span text, struct arena *a, struct backup_run *ret)
 		return RC_INVALID;
 	for (size_t i = 0; i < rest.n; i++)
 		lines += rest.p[i] == '\n';
-	r.entries = arena_array(a, lines, struct backup_entry);
-	while (r.n < lines && next_line(&rest, "user", &l)) {
-		struct backup_entry *e = &r.entries[r.n];
+	if (a)
+		r.entries = arena_array(a, lines, struct backup_entry);
+	r.bytes = r.directory.size + r.queue.size;
+	while (next_line(&rest, "user", &l)) {
+		struct backup_entry e;
 
-		if (!take_entry(&l, e) || (r.n > 0 && e->user <= e[-1].user) ||
-		    (r.full && e->kind != BACKUP_FULL))
+		if (!take_entry(&l, &e) || (r.n > 0 && e.user <= last) ||
+		    (r.full && e.kind != BACKUP_FULL))
 			return RC_INVALID;
+		if (a)
+			r.entries[r.n] = e;
+		last = e.user;
+		r.bytes += e.file.size;
 		r.n++;
 	}
 	if (!check_end(text, rest))
@@ -242,8 +249,8 @@ backup_manifest_read(struct span text, struct arena *a, struct backup_run *ret)
 
 /* -- finding -- */
 
-const struct backup_run *
-backup_run_find(const struct backup_run *runs, size_t n, unsigned number)
+struct backup_run *
+backup_run_find(struct backup_run *runs, size_t n, unsigned number)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (runs[i].number == number)
@@ -272,7 +279,7 @@ backup_entry_find(const struct backup_run *r, uint64_t user)
 }
 
 const struct backup_entry *
-backup_entry_before(const struct backup_run *runs, size_t n, const struct backup_run *r,
+backup_entry_before(struct backup_run *runs, size_t n, const struct backup_run *r,
                     uint64_t user, const struct backup_run **ret_run)
 {
 	while (r) {

@@ -361,7 +361,7 @@ backup_merge(char *const *paths, size_t n, struct rows_out *to, struct err *err)
 }
 
 enum rc
-backup_chain(const char *dir, const struct backup_run *runs, size_t n,
+backup_chain(const char *dir, struct backup_run *runs, size_t n,
              const struct backup_run *r, uint64_t user, struct arena *a, char ***ret,
              size_t *ret_n, struct err *err)
 {

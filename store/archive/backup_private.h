@@ -11,17 +11,21 @@
 /* -- backup_manifest.c -- */
 
 void backup_manifest_write(const struct backup_run *r, struct buf *out);
-/* Everything but number and sum. The text is foreign; spans show it. RC_INVALID. */
+/* Everything but number and sum; entries only if a is given, and spans in them show the
+ * text, which is foreign. RC_INVALID. */
 enum rc backup_manifest_read(struct span text, struct arena *a,
                              struct backup_run *ret) MUST_CHECK;
+/* The entries of r and of all that it goes on from, as far as they are not loaded yet. */
+enum rc backup_load(const char *dir, struct backup_run *runs, size_t n,
+                    struct backup_run *r, struct arena *a, struct err *err) MUST_CHECK;
 
-const struct backup_run *
-backup_run_find(const struct backup_run *runs, size_t n, unsigned number);
+/* NULL: there is none. */
+struct backup_run *backup_run_find(struct backup_run *runs, size_t n, unsigned number);
 const struct backup_entry *backup_entry_find(const struct backup_run *r, uint64_t user);
 /* What the backups up to run r know of the user; *ret_run: whose entry it is. NULL:
  * nothing. */
 const struct backup_entry *
-backup_entry_before(const struct backup_run *runs, size_t n, const struct backup_run *r,
+backup_entry_before(struct backup_run *runs, size_t n, const struct backup_run *r,
                     uint64_t user, const struct backup_run **ret_run);
 
 /* -- backup_file.c: paths are to be freed -- */
@@ -35,6 +39,7 @@ struct backup_out {
 	int fd;
 	uint64_t size;
 	struct sha256_sum *sum;
+	bool failed; /* it could not be written: not the source's fault */
 };
 /* Where there is one it is written over. */
 enum rc
@@ -86,8 +91,9 @@ backup_scan_blob(const char *path, const struct sha256 *hash, struct err *err) M
 /* The archives of a user, the full one first, as the rows that they make together. */
 enum rc backup_merge(char *const *paths, size_t n, struct rows_out *to,
                      struct err *err) MUST_CHECK;
-/* The files of a user as of run r, the full one first; in a. RC_NOT_FOUND: not in it. */
-enum rc backup_chain(const char *dir, const struct backup_run *runs, size_t n,
+/* The files of a user as of run r (loaded), the full one first; in a. RC_NOT_FOUND: not
+ * in it. */
+enum rc backup_chain(const char *dir, struct backup_run *runs, size_t n,
                      const struct backup_run *r, uint64_t user, struct arena *a,
                      char ***ret, size_t *ret_n, struct err *err) MUST_CHECK;
 

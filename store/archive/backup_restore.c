@@ -194,23 +194,40 @@ give_user(struct give *g, char *const *paths, size_t n, struct backup_target *ta
 	return rc;
 }
 
-/* The last run that has a user of this address, also one that was removed since. */
-static const struct backup_run *
-find_user(const struct backup_run *runs, size_t n, unsigned run, struct span address,
-          uint64_t *ret_user)
+/* Of two with the same address the later number is the one who has it. */
+static bool
+has_address(const struct backup_run *r, struct span address, uint64_t *ret_user)
 {
-	for (size_t i = n; i-- > 0;) {
-		if (run != 0 && runs[i].number != run)
-			continue;
-		/* Of two with the same address the later number is the one who has it. */
-		for (size_t k = runs[i].n; k-- > 0;) {
-			if (span_ieq(runs[i].entries[k].address, address)) {
-				*ret_user = runs[i].entries[k].user;
-				return &runs[i];
-			}
+	for (size_t i = r->n; i-- > 0;) {
+		if (span_ieq(r->entries[i].address, address)) {
+			*ret_user = r->entries[i].user;
+			return true;
 		}
 	}
-	return NULL;
+	return false;
+}
+
+/* The last run that has a user of this address, also one that was removed since. */
+static enum rc
+find_user(const char *dir, struct backup_run *runs, size_t n, unsigned run,
+          struct span address, struct arena *a, struct backup_run **ret,
+          uint64_t *ret_user, struct err *err)
+{
+	for (size_t i = n; i-- > 0;) {
+		enum rc rc;
+
+		if (run != 0 && runs[i].number != run)
+			continue;
+		rc = backup_load(dir, runs, n, &runs[i], a, err);
+		if (rc)
+			return rc;
+		if (has_address(&runs[i], address, ret_user)) {
+			*ret = &runs[i];
+			return RC_OK;
+		}
+	}
+	return err_set(err, RC_NOT_FOUND, "%s: the backup has no user %.*s", dir,
+	               SPAN_FMT(address));
 }
 
 enum rc
@@ -222,20 +239,15 @@ backup_restore_user(const char *dir, unsigned run, struct span address,
 	struct give g = { .dir = dir };
 	struct err why = { "" };
 	struct backup_run *runs = NULL;
-	const struct backup_run *r = NULL;
+	struct backup_run *r = NULL;
 	char **paths = NULL;
 	uint64_t user = 0;
 	size_t n = 0;
 	size_t n_paths = 0;
 	enum rc rc = backup_list(dir, a, &runs, &n, &why);
 
-	if (!rc) {
-		r = find_user(runs, n, run, address, &user);
-		if (!r)
-			rc = err_set(&why, RC_NOT_FOUND,
-			             "%s: the backup has no user %.*s", dir,
-			             SPAN_FMT(address));
-	}
+	if (!rc)
+		rc = find_user(dir, runs, n, run, address, a, &r, &user, &why);
 	if (!rc)
 		rc = backup_chain(dir, runs, n, r, user, a, &paths, &n_paths, &why);
 	if (!rc)
@@ -251,7 +263,7 @@ struct all {
 	struct arena *a;
 	struct backup_run *runs;
 	size_t n;
-	const struct backup_run *run;
+	struct backup_run *run;
 	struct store *to;
 	struct err *err;
 };
@@ -421,7 +433,7 @@ find_run(struct all *x)
 			x->err, RC_INVALID,
 			"backup %06u is of some users only: restore them one by one",
 			x->run->number);
-	return RC_OK;
+	return backup_load(x->conf->dir, x->runs, x->n, x->run, x->a, x->err);
 }
 
 static enum rc

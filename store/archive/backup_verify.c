@@ -125,7 +125,7 @@ verify_file(struct verify *v, const char *path, const struct backup_file *want,
 }
 
 static void
-verify_run(struct verify *v, const struct backup_run *r)
+verify_entries(struct verify *v, const struct backup_run *r)
 {
 	char *directory = backup_path_of_run(v->dir, r->number, "directory");
 	char *queue = backup_path_of_run(v->dir, r->number, "queue");
@@ -144,6 +144,24 @@ verify_run(struct verify *v, const struct backup_run *r)
 			verify_file(v, path, &e->file, ARCHIVE_USER, e);
 		free(path);
 	}
+}
+
+static void
+verify_run(struct verify *v, const struct backup_run *head)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct backup_run one = *head;
+	struct backup_run *r = &one;
+	struct err err = { "" };
+
+	/* By itself: all at once may be large. */
+	one.parent = 0;
+	if (backup_load(v->dir, &one, 1, r, a, &err) != RC_OK) {
+		fault(v, "%s", err.text);
+		return;
+	}
+	verify_entries(v, r);
 }
 
 /* -- a restore, but for the store -- */
@@ -283,6 +301,7 @@ backup_verify(const char *dir, backup_say_fn *say, void *arg, uint64_t *ret_faul
 	AUTO(arena)
 	struct arena *a = arena_new();
 	struct err first = { "" };
+	struct err why = { "" };
 	struct verify v = { .dir = dir, .say = say, .arg = arg, .a = a, .err = &first };
 	enum rc rc = backup_list(dir, a, &v.runs, &v.n, err);
 
@@ -293,6 +312,10 @@ backup_verify(const char *dir, backup_say_fn *say, void *arg, uint64_t *ret_faul
 	for (size_t i = 0; i < v.n; i++)
 		verify_run(&v, &v.runs[i]);
 	verify_blobs(&v);
+	if (backup_load(dir, v.runs, v.n, &v.runs[v.n - 1], a, &why) != RC_OK) {
+		fault(&v, "%s", why.text);
+		v.runs[v.n - 1].n = 0;
+	}
 	for (size_t i = 0; i < v.runs[v.n - 1].n; i++)
 		try_user(&v, &v.runs[v.n - 1], &v.runs[v.n - 1].entries[i]);
 	*ret_faults = v.faults;

@@ -84,6 +84,7 @@ merged(struct fixture *f, uint64_t user, struct digest *ret, size_t *ret_files)
 	enum rc rc;
 
 	assert_ok(backup_list(dir, f->a, &runs, &n, &err));
+	assert_ok(backup_load(dir, runs, n, &runs[n - 1], f->a, &err));
 	assert_ok(backup_chain(dir, runs, n, &runs[n - 1], user, f->a, &paths, ret_files,
 	                       &err));
 	rc = backup_merge(paths, *ret_files, digester_rows(d), &err);
@@ -338,23 +339,30 @@ a_backup_that_fails_is_none(void **state)
 		err.text[0] = '\0';
 		engine_fail_after(at);
 		rc = try_backup(f, false, NULL, &r, &err);
-		if (engine_fail_pending()) {
+		if (rc == RC_OK) { /* to its end, or a second try has helped */
+			bool end = engine_fail_pending();
+			char *command = xasprintf("rm -r '%s/000002'", dir);
+
 			engine_fail_after(0);
-			assert_ok(rc);
-			break;
+			assert_false(exists("000002.part"));
+			assert_backup_is_exact(f, f->user);
+			verify();
+			if (!end)
+				assert_int_equal(system(command), 0);
+			free(command);
+			if (end)
+				break;
+			continue;
 		}
-		engine_fail_after(0);
+		assert_false(engine_fail_pending());
 		failures++;
-		assert_true(rc != RC_OK && *err.text);
+		assert_true(*err.text);
 		assert_ok(backup_list(dir, f->a, &runs, &n, &err));
 		assert_int_equal(n, 1);
 		assert_false(exists("000002"));
 	}
-	assert_true(failures > 4);
+	assert_true(failures > 2);
 	assert_true(exists("000002"));
-	assert_false(exists("000002.part"));
-	assert_backup_is_exact(f, f->user);
-	verify();
 }
 
 static void
