@@ -5,6 +5,8 @@
  */
 #include <stdatomic.h>
 
+#include "base/mem.h"
+#include "store/archive/backup.h"
 #include "store/engine/engine.h"
 #include "store/store_collection.h"
 #include "tests/unit/imap_fixture.h"
@@ -311,6 +313,83 @@ condstore_keeps_a_change_from_going_over_a_newer_one(void **state)
 }
 
 static void
+restore_alice(struct imap_fixture *f, const char *dir)
+{
+	struct backup_store_target target;
+	struct err err = { "" };
+	bool same = true;
+
+	backup_target_of_store(&target, f->rig.store);
+	if (backup_restore_user(dir, 0, SPAN(IMAP_RIG_USER), &target.base, &same, &err) !=
+	    RC_OK)
+		fail_msg("%s", err.text);
+	backup_target_done(&target);
+	assert_false(same);
+}
+
+static void
+who_knows_of_what_a_restore_has_lost_hears_of_everything(void **state)
+{
+	struct imap_fixture *f = *state;
+	char *dir = xasprintf("%s/backup", f->rig.dir);
+	struct backup_make_conf conf = { .dir = dir };
+	struct backup_store_source source;
+	struct backup_report report;
+	struct imap_client c;
+	struct err err = { "" };
+
+	const char *s = imap_client_do(&f->a, "SELECT INBOX");
+	unsigned long long epoch = number_after(s, "[UIDVALIDITY ");
+	unsigned long long then = number_after(s, "[HIGHESTMODSEQ ");
+	backup_source_of_store(&source, f->rig.store);
+	assert_int_equal(backup_make(&source.base, &conf, &report, &err), RC_OK);
+	imap_client_do(&f->a, "STORE 2 +FLAGS.SILENT (\\Flagged)");
+	imap_add(&f->a, "INBOX", "()", "lost");
+	imap_client_do(&f->a, "UID STORE 1 +FLAGS.SILENT (\\Deleted)");
+	imap_client_do(&f->a, "EXPUNGE");
+	unsigned long long lost = number_after(
+		imap_client_do(&f->b, "STATUS INBOX (HIGHESTMODSEQ)"), "(HIGHESTMODSEQ ");
+	imap_client_send(&f->a, "i IDLE\r\n");
+	expect(imap_client_line(&f->a), "+ ");
+	restore_alice(f, dir);
+	/* A view of what is no more cannot be brought up to date. */
+	expect(imap_client_line(&f->a), "* BYE ");
+
+	imap_client_login(&c, &f->rig);
+	imap_client_do(&c, "ENABLE QRESYNC");
+	/* Who has seen nothing of it hears of nothing. */
+	s = imap_client_do(&c, "SELECT INBOX (QRESYNC (%llu %llu))", epoch, then);
+	expect(s, "* 5 EXISTS");
+	expect_no(s, "VANISHED");
+	expect_no(s, "FETCH");
+	assert_true(number_after(s, "[HIGHESTMODSEQ ") > lost);
+	assert_true(number_after(s, "[UIDVALIDITY ") == epoch);
+	unsigned long long next = number_after(s, "[UIDNEXT ");
+	assert_true(next > 7);
+	/* Who has, of everything: all messages, and one range of what is not there. */
+	s = imap_client_do(&c, "SELECT INBOX (QRESYNC (%llu %llu))", epoch, lost);
+	char *gone = xasprintf("* VANISHED (EARLIER) 6:%llu\r\n", next - 1);
+	expect(s, gone, "* 1 FETCH (UID 1 ", "* 2 FETCH (UID 2 ", "* 5 FETCH (UID 5 ");
+	free(gone);
+	s = imap_client_do(&c, "SELECT INBOX (QRESYNC (%llu %llu 2,5:7))", epoch, lost);
+	expect(s, "* VANISHED (EARLIER) 6:7\r\n", "FETCH (UID 2 ", "FETCH (UID 5 ");
+	expect_no(s, "UID 1 ");
+	s = imap_client_do(&c, "FETCH 1:* (FLAGS) (CHANGEDSINCE %llu)", lost);
+	expect(s, "* 1 FETCH (", "* 2 FETCH (", "* 5 FETCH (", "OK");
+	expect(imap_client_do(&c, "UID FETCH 4:9 (FLAGS) (CHANGEDSINCE %llu VANISHED)",
+	                      lost),
+	       "* VANISHED (EARLIER) 6:9\r\n", "UID 4", "UID 5", "OK");
+	expect(imap_client_do(&c, "SEARCH MODSEQ %llu", lost), "* SEARCH 1 2 3 4 5 ");
+	/* And it may change nothing by what it remembers. */
+	expect(imap_client_do(&c, "STORE 2 (UNCHANGEDSINCE %llu) +FLAGS (\\Seen)", lost),
+	       "OK [MODIFIED 2]");
+	expect(imap_client_do(&c, "STORE 2 (UNCHANGEDSINCE %llu) +FLAGS (\\Seen)", then),
+	       "* 2 FETCH ", "OK");
+	imap_client_close(&c);
+	free(dir);
+}
+
+static void
 qresync_tells_what_vanished_and_what_changed(void **state)
 {
 	struct imap_fixture *f = *state;
@@ -417,6 +496,7 @@ main(void)
 		T(a_mailbox_deleted_by_another_ends_the_session),
 		T(numbers_that_are_not_there_are_bad_and_uids_are_not),
 		T(condstore_keeps_a_change_from_going_over_a_newer_one),
+		T(who_knows_of_what_a_restore_has_lost_hears_of_everything),
 		T(qresync_tells_what_vanished_and_what_changed),
 		T(messages_are_copied_and_moved_with_their_flags),
 		T(a_copy_of_expunged_messages_copies_none),
