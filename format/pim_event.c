@@ -68,7 +68,7 @@ pim_event_new(struct arena *a)
 {
 	struct pim_event *e = arena_new_of(a, struct pim_event);
 
-	e->busy = PIM_BUSY_BUSY;
+	e->busy = e->intended = PIM_BUSY_BUSY;
 	e->reminder_min = PIM_NO_REMINDER;
 	return e;
 }

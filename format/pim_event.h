@@ -38,6 +38,8 @@ struct pim_attendee {
 	/* 16.1: the other time that this attendee asked for; kind NONE without. */
 	struct pim_time proposed_start;
 	struct pim_time proposed_end;
+	/* DTSTAMP of the last answer that came by mail; NONE: none came. */
+	struct pim_time replied;
 	struct pim_attendee *next;
 };
 
@@ -115,6 +117,8 @@ struct pim_event {
 	struct pim_event *next;
 
 	enum pim_busy busy;
+	/* What busy is meant to be once it is accepted (MS-ASEMAIL IntDBusyStatus). */
+	enum pim_busy intended;
 	enum pim_sensitivity sensitivity;
 	int32_t reminder_min; /* before the start; PIM_NO_REMINDER */
 
@@ -141,6 +145,8 @@ struct pim_event {
 };
 
 struct pim_event *pim_event_new(struct arena *a);
+/* Fields, lists and exceptions can then be changed without changing e's. */
+struct pim_event *pim_event_copy(const struct pim_event *e, struct arena *a);
 /* One item's text (see ical_split() for more). RC_INVALID: no VEVENT; RC_TOO_BIG. */
 enum rc
 pim_event_parse(struct span ical, struct arena *a, struct pim_event **ret) MUST_CHECK;

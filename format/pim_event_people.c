@@ -9,6 +9,8 @@
 
 #define PROPOSED_START "X-GODWIT-PROPOSED-START"
 #define PROPOSED_END "X-GODWIT-PROPOSED-END"
+#define REPLIED "X-GODWIT-REPLIED"
+#define INTENDED "X-MICROSOFT-CDO-INTENDEDSTATUS"
 #define BUSY "X-MICROSOFT-CDO-BUSYSTATUS"
 #define MEETING "X-GODWIT-MEETING"
 #define REQUESTED "X-GODWIT-RESPONSE-REQUESTED"
@@ -141,6 +143,7 @@ read_attendee(const struct vobj_prop *p, struct pim_attendee *t, struct arena *a
 	t->rsvp = vobj_param_has(p, "RSVP", "TRUE");
 	t->proposed_start = time_param(p, PROPOSED_START, a);
 	t->proposed_end = time_param(p, PROPOSED_END, a);
+	t->replied = time_param(p, REPLIED, a);
 }
 
 static void
@@ -205,6 +208,8 @@ set_attendee(struct vobj_prop *p, const struct pim_attendee *t, struct arena *a)
 		set_time_param(p, PROPOSED_START, &t->proposed_start, a);
 	if (!pim_time_eq(&was.proposed_end, &t->proposed_end))
 		set_time_param(p, PROPOSED_END, &t->proposed_end, a);
+	if (!pim_time_eq(&was.replied, &t->replied))
+		set_time_param(p, REPLIED, &t->replied, a);
 }
 
 /* Each attendee upon the property of that address; those without one go. */
@@ -260,16 +265,38 @@ value_is(const struct vobj *o, const char *name, const char *value)
 	return p && span_iis(span_trim(p->value), value);
 }
 
+static bool
+find_busy(const struct vobj *o, const char *name, enum pim_busy *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(busy_names); i++) {
+		if (value_is(o, name, busy_names[i])) {
+			*ret = (enum pim_busy)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static enum pim_busy
 busy_of(const struct vobj *o)
 {
-	for (size_t i = 0; i < ARRAY_LEN(busy_names); i++) {
-		if (value_is(o, BUSY, busy_names[i]))
-			return (enum pim_busy)i;
-	}
+	enum pim_busy busy;
+
+	if (find_busy(o, BUSY, &busy))
+		return busy;
 	if (value_is(o, "TRANSP", "TRANSPARENT"))
 		return PIM_BUSY_FREE;
 	return value_is(o, "STATUS", "TENTATIVE") ? PIM_BUSY_TENTATIVE : PIM_BUSY_BUSY;
+}
+
+static enum pim_busy
+intended_of(const struct vobj *o)
+{
+	enum pim_busy busy;
+
+	if (find_busy(o, INTENDED, &busy))
+		return busy;
+	return value_is(o, "TRANSP", "TRANSPARENT") ? PIM_BUSY_FREE : PIM_BUSY_BUSY;
 }
 
 /* What the calendar itself tells: people come, or will not any more. */
@@ -316,6 +343,7 @@ static void
 read_state(const struct vobj *o, struct pim_event *e, struct pim_reader *r UNUSED)
 {
 	e->busy = busy_of(o);
+	e->intended = intended_of(o);
 	e->meeting = meeting_of(o);
 	e->response_requested = requested_of(o);
 }
@@ -325,6 +353,9 @@ static void
 write_state(struct vobj *o, const struct pim_event *was, const struct pim_event *is,
             struct arena *a)
 {
+	if (was->intended != is->intended)
+		pim_set_raw(o, INTENDED, busy_names[is->intended % ARRAY_LEN(busy_names)],
+		            a);
 	if (busy_of(o) != is->busy) {
 		pim_set_raw(o, BUSY, busy_names[is->busy % ARRAY_LEN(busy_names)], a);
 		pim_set_raw(o, "TRANSP",

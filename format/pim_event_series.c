@@ -122,6 +122,24 @@ copy_lists(struct pim_event *x, struct arena *a)
 }
 
 struct pim_event *
+pim_event_copy(const struct pim_event *e, struct arena *a)
+{
+	struct pim_event *c = arena_new_of(a, struct pim_event);
+	struct pim_event **tail = &c->exceptions;
+
+	*c = *e;
+	copy_lists(c, a);
+	for (const struct pim_event *x = e->exceptions; x; x = x->next) {
+		*tail = arena_new_of(a, struct pim_event);
+		**tail = *x;
+		copy_lists(*tail, a);
+		tail = &(*tail)->next;
+	}
+	*tail = NULL;
+	return c;
+}
+
+struct pim_event *
 pim_event_exception_add(struct pim_event *e, int64_t original_utc,
                         const struct tzone *zone, struct arena *a)
 {
