@@ -283,7 +283,6 @@ offset_str(int32_t offset, struct arena *a)
 static void
 put_zone(struct writer *w)
 {
-	AUTO_DONE(buf) struct buf blob = BUF_INIT(0);
 	int64_t now = clock_wall_ms() / 1000;
 	struct civil c;
 

@@ -55,6 +55,9 @@ parse_list(struct span s, int max, bool may_be_negative, struct arena *a,
 		if (!parse_int(span_sub(one, 0, one.n - is_leap), max, may_be_negative,
 		               &v[n]))
 			return RC_INVALID;
+		/* Only hours, minutes and seconds begin at 0. */
+		if (v[n] == 0 && max != 60 && max != 59 && max != 23)
+			return RC_INVALID;
 		v[n++] += is_leap ? RECUR_LEAP_MONTH : 0;
 	}
 	int16_t *copy = arena_array(a, n, int16_t);
@@ -102,6 +105,21 @@ parse_freq(struct span s, enum recur_freq *ret)
 	return false;
 }
 
+/* "ISLAMIC-CIVIL": a name of CLDR, which libical asks ICU for. */
+static enum rc
+parse_name(struct span s, struct arena *a, const char **ret)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && c != '-')
+			return RC_INVALID;
+	}
+	if (s.n > 32)
+		return RC_INVALID;
+	*ret = arena_strndup(a, s);
+	return RC_OK;
+}
+
 static enum rc
 parse_part(struct span name, struct span value, struct arena *a, struct recur *r)
 {
@@ -138,9 +156,9 @@ parse_part(struct span name, struct span value, struct arena *a, struct recur *r
 		int day = recur_weekday(value);
 		r->week_start = (uint8_t)(day < 0 ? 1 : day);
 	} else if (span_iis(name, "RSCALE") && !span_iis(value, "GREGORIAN")) {
-		r->rscale = arena_strndup(a, value);
+		return parse_name(value, a, &r->rscale);
 	} else if (span_iis(name, "SKIP") && !span_iis(value, "OMIT")) {
-		r->skip = arena_strndup(a, value);
+		return parse_name(value, a, &r->skip);
 	}
 	return RC_OK;
 }

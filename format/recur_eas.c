@@ -160,7 +160,8 @@ to_yearly(const struct recur *r, const struct civil *start, struct recur_eas *e)
 		return false;
 	e->is_leap_month = month > RECUR_LEAP_MONTH;
 	e->month_of_year = (uint8_t)(month - e->is_leap_month * RECUR_LEAP_MONTH);
-	if (e->month_of_year < 1 || e->month_of_year > 12)
+	if (e->month_of_year < 1 || e->month_of_year > 12 ||
+	    (e->is_leap_month && !r->rscale))
 		return false;
 	if (r->n_by_day > 0) {
 		e->type = RECUR_EAS_YEARLY_NTH;

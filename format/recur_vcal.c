@@ -66,9 +66,10 @@ take_word(struct span word, bool is_by_position, struct rule_1_0 *x, struct recu
 		return RC_UNSUPPORTED; /* several times a day: "0600 1200" */
 	if (!parse_number(word, &v))
 		return RC_INVALID;
-	*position = v;
-	if (is_by_position)
-		return RC_OK;
+	if (is_by_position) {
+		*position = v;
+		return v >= -5 && v <= 5 ? RC_OK : RC_INVALID;
+	}
 	if (x->n_numbers == ITEMS_MAX)
 		return RC_TOO_BIG;
 	x->numbers[x->n_numbers++] = v;
@@ -249,9 +250,9 @@ recur_write_1_0(const struct recur *r, const struct pim_time *start, struct buf 
 {
 	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
 
-	if (r->rscale || r->skip || r->by_hour.n || r->by_minute.n || r->by_second.n ||
-	    r->by_week.n || (r->by_year_day.n && r->freq != RECUR_YEARLY) ||
-	    !write_pattern(r, start, &b))
+	if (r->rscale || r->skip || r->is_leap_month || r->by_hour.n || r->by_minute.n ||
+	    r->by_second.n || r->by_week.n ||
+	    (r->by_year_day.n && r->freq != RECUR_YEARLY) || !write_pattern(r, start, &b))
 		return RC_UNSUPPORTED;
 	if (r->until.kind != PIM_TIME_NONE) {
 		struct pim_time until = r->until;

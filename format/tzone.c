@@ -11,6 +11,7 @@
 #include <unicode/putil.h>
 #include <unicode/ucal.h>
 #include <unicode/uenum.h>
+#include <unicode/ustring.h>
 
 #include "base/clock.h"
 #include "base/mem.h"

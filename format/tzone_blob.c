@@ -87,15 +87,15 @@ read_name(const uint8_t *p, struct arena *a)
 static bool
 read_rules(const uint8_t *p, struct arena *a, struct tzone *z)
 {
-	int32_t bias = le32(p);
-	int32_t standard = bias + le32(p + AT_STANDARD_BIAS);
-	int32_t daylight = bias + le32(p + AT_DAYLIGHT_BIAS);
+	int64_t bias = le32(p);
+	int64_t standard = bias + le32(p + AT_STANDARD_BIAS);
+	int64_t daylight = bias + le32(p + AT_DAYLIGHT_BIAS);
 
 	if (bias < -BIAS_MAX || bias > BIAS_MAX || standard < -BIAS_MAX ||
 	    standard > BIAS_MAX)
 		return false;
 	*z = (struct tzone){ .has_rules = true };
-	z->standard.offset = -standard * 60;
+	z->standard.offset = (int32_t)(-standard * 60);
 	z->standard.name = read_name(p + AT_STANDARD_NAME, a);
 	z->id = z->standard.name;
 	struct tzone_rule to_dst, to_standard;
@@ -106,9 +106,10 @@ read_rules(const uint8_t *p, struct arena *a, struct tzone *z)
 	z->has_dst = true;
 	z->dst_start = to_dst;
 	z->dst_end = to_standard;
-	z->dst.offset = -daylight * 60;
+	z->dst.offset = (int32_t)(-daylight * 60);
 	z->dst.is_dst = true;
 	z->dst.name = read_name(p + AT_DAYLIGHT_NAME, a);
+	tzone_turn_negative_dst(z, NULL);
 	return true;
 }
 

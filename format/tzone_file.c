@@ -174,8 +174,8 @@ tzone_parse_posix(struct span s, struct arena *a, struct tzone *z)
  * Ireland's winter is "daylight saving" of a negative hour in tzdata; everywhere else,
  * and in Windows, summer is what is special.
  */
-static void
-turn_negative_dst(struct tzone *z, struct tzone_type *types)
+void
+tzone_turn_negative_dst(struct tzone *z, struct tzone_type *types)
 {
 	if (!z->has_dst || z->dst.offset >= z->standard.offset)
 		return;
@@ -231,7 +231,7 @@ read_block(struct span s, const struct counts *c, struct arena *a, struct tzone 
 		if (footer.n > 0 && tzone_parse_posix(footer, a, z) != RC_OK)
 			return RC_INVALID;
 	}
-	turn_negative_dst(z, types);
+	tzone_turn_negative_dst(z, types);
 	return RC_OK;
 }
 

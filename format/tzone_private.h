@@ -52,6 +52,9 @@ enum rc tzone_load(const char *path, const char *id, struct arena *a,
 /* A POSIX TZ string, as TZif's footer has it. */
 enum rc tzone_parse_posix(struct span s, struct arena *a, struct tzone *z) MUST_CHECK;
 
+/* Makes summer the time that is ahead; types (NULL: none) are those of z. */
+void tzone_turn_negative_dst(struct tzone *z, struct tzone_type *types);
+
 /* tzone_calc.c */
 /* The moment at which the rule's part of the year begins. */
 int64_t tzone_rule_at(const struct tzone_rule *r, int year, int32_t offset_before);

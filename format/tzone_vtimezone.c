@@ -374,6 +374,7 @@ read_rules(const struct vobj *vtimezone, const char *tzid, struct arena *a)
 	z->n_changes = n;
 	/* Half of the rules is none. */
 	z->has_dst = z->has_rules = z->has_dst && z->has_rules;
+	tzone_turn_negative_dst(z, o.types);
 	return z;
 }
 

@@ -24,6 +24,8 @@ struct merging {
 	size_t n_stored;
 	struct entry *incoming;
 	size_t n_incoming;
+	const char **lost; /* groups that a property was taken from */
+	size_t n_lost;
 	struct vobj *out;
 };
 
@@ -152,6 +154,7 @@ remove_gone(struct merging *m)
 {
 	const struct vobj_merge *how = m->how;
 
+	m->lost = arena_array(m->a, m->n_stored, const char *);
 	for (size_t si = 0; si < m->n_stored; si++) {
 		struct vobj_prop *s = m->stored[si].prop;
 		const struct vobj_cap *cap = s ? vobj_cap_of(how->caps, s->name) : NULL;
@@ -165,6 +168,8 @@ remove_gone(struct merging *m)
 		if (cap->occurs_max && before >= cap->occurs_max)
 			continue;                    /* it had no room for this one */
 		s->value = (struct span){ NULL, 0 }; /* taken out below, all at once */
+		if (s->group)
+			m->lost[m->n_lost++] = s->group;
 	}
 	struct vobj_prop **at = &m->out->props;
 	while (*at) {
@@ -175,21 +180,21 @@ remove_gone(struct merging *m)
 	}
 }
 
-/* Apple's labels belong to the other property of their group. */
+/* Apple's labels go with the property of their group. */
 static void
-remove_lone_labels(struct vobj *o)
+remove_lone_labels(struct merging *m)
 {
-	struct vobj_prop **at = &o->props;
+	struct vobj *o = m->out;
 
-	while (*at) {
-		struct vobj_prop *p = *at;
-		bool is_label = p->group && strncasecmp(p->name, "X-AB", 4) == 0 &&
-		                !vobj_prop_is(p, "X-ABDATE") &&
-		                !vobj_prop_is(p, "X-ABRELATEDNAMES");
-		if (is_label && !has_group(o, p->group, p))
-			*at = p->next;
-		else
-			at = &p->next;
+	for (struct vobj_prop *p = o->props, *next; p; p = next) {
+		next = p->next;
+		bool is_label = p->group && (vobj_prop_is(p, "X-ABLabel") ||
+		                             vobj_prop_is(p, "X-ABADR"));
+		bool has_lost = false;
+		for (size_t i = 0; is_label && i < m->n_lost; i++)
+			has_lost |= strcasecmp(m->lost[i], p->group) == 0;
+		if (has_lost && !has_group(o, p->group, p))
+			vobj_remove(o, p);
 	}
 }
 
@@ -207,6 +212,6 @@ vobj_merge(struct vobj *stored, const struct vobj *incoming, const struct vobj_m
 			run_pass(&m, pass);
 	}
 	remove_gone(&m);
-	remove_lone_labels(stored);
+	remove_lone_labels(&m);
 	add_new(&m);
 }

@@ -123,6 +123,22 @@ param_end(struct span line, size_t i)
 	return i;
 }
 
+static const char *
+keep_raw(struct reader *r, struct span raw)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+
+	if (utf8_is_valid(raw) && !memchr(raw.p, '\0', raw.n))
+		return arena_strndup(r->a, raw);
+	charset_to_utf8(span_str(""), raw, &b);
+	size_t n = 0;
+	for (size_t i = 0; i < b.len; i++) {
+		if (b.p[i])
+			b.p[n++] = b.p[i];
+	}
+	return arena_strndup(r->a, span_of(b.p, n));
+}
+
 static enum rc
 cut_params(struct reader *r, struct span line, size_t *at, struct parts *ret)
 {
@@ -139,7 +155,7 @@ cut_params(struct reader *r, struct span line, size_t *at, struct parts *ret)
 		if (i < line.n && line.p[i] == '=') {
 			from = ++i;
 			i = param_end(line, i);
-			p->raw = arena_strndup(r->a, span_trim(span_sub(line, from, i)));
+			p->raw = keep_raw(r, span_trim(span_sub(line, from, i)));
 		}
 		if (!is_token(name))
 			continue; /* nobody could write it again */
