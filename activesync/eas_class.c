@@ -5,7 +5,8 @@
 #include "activesync/eas_class.h"
 
 static const struct eas_class *const classes[] = {
-	&eas_class_email,
+	&eas_class_email, &eas_class_contact, &eas_class_calendar,
+	&eas_class_task,  &eas_class_note,
 };
 
 const struct eas_class *eas_class_find(enum store_class class)

@@ -82,6 +82,10 @@ const struct eas_class *eas_class_of_type(unsigned type);
 
 /* The rows, each in the file of its class. */
 extern const struct eas_class eas_class_email;
+extern const struct eas_class eas_class_contact;
+extern const struct eas_class eas_class_calendar;
+extern const struct eas_class eas_class_task;
+extern const struct eas_class eas_class_note;
 
 /* FilterType 8, "incomplete tasks only" (MS-ASCMD 2.2.3.68.2), as a time: completed tasks
  * are received at EAS_TASK_DONE_MS, the others at EAS_TASK_OPEN_MS. */

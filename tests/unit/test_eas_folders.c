@@ -30,15 +30,17 @@ make_by_imap(struct eas_fixture *f, uint32_t parent, const char *name,
 }
 
 static void
-first_key_shows_the_mail_folders_with_their_types(void **state)
+first_key_shows_the_folders_with_their_types(void **state)
 {
 	static const struct {
 		enum store_role role;
 		int type;
 	} want[] = {
-		{ STORE_ROLE_INBOX, 2 }, { STORE_ROLE_DRAFTS, 3 },
-		{ STORE_ROLE_TRASH, 4 }, { STORE_ROLE_SENT, 5 },
-		{ STORE_ROLE_JUNK, 12 },
+		{ STORE_ROLE_INBOX, 2 },    { STORE_ROLE_DRAFTS, 3 },
+		{ STORE_ROLE_TRASH, 4 },    { STORE_ROLE_SENT, 5 },
+		{ STORE_ROLE_JUNK, 12 },    { STORE_ROLE_TASKS, 7 },
+		{ STORE_ROLE_CALENDAR, 8 }, { STORE_ROLE_CONTACTS, 9 },
+		{ STORE_ROLE_NOTES, 10 },
 	};
 	struct eas_fixture *f = *state;
 
@@ -53,9 +55,6 @@ first_key_shows_the_mail_folders_with_their_types(void **state)
 		assert_non_null(at);
 		assert_memory_equal(strstr(at, "<Type>"), type, strlen(type));
 	}
-	/* What cannot be synced is not shown. */
-	assert_has_not(f, "<Type>8</Type>");
-	assert_has_not(f, "<Type>9</Type>");
 	assert_int_equal(eas_count(f, "<Add>"), atol(eas_value(f, "Count", 0)));
 }
 
@@ -104,11 +103,12 @@ changes_of_the_tree_come_once_and_again_when_the_answer_was_lost(void **state)
 	make_by_imap(f, 0, "Friends", STORE_CLASS_CONTACTS);
 	for (int i = 0; i < 2; i++) { /* the second time for a lost answer */
 		foldersync(f, key);
-		assert_has(f, "<Count>3</Count>");
+		assert_has(f, "<Count>4</Count>");
+		assert_has(f, "<DisplayName>Friends</DisplayName><Type>14</Type>");
 		assert_has(f, "<DisplayName>Arbeit</DisplayName>");
 		assert_int_equal(eas_count(f, "<Update>"), 1);
 		assert_int_equal(eas_count(f, "<Delete>"), 1);
-		assert_int_equal(eas_count(f, "<Add>"), 1);
+		assert_int_equal(eas_count(f, "<Add>"), 2);
 		assert_true(strstr(f->xml, "Arbeit") < strstr(f->xml, "Sub"));
 	}
 	next = eas_key(f);
@@ -171,8 +171,11 @@ folder_edits_get_their_status(void **state)
 	assert_string_equal(f->xml, "<FolderCreate><Status>5</Status></FolderCreate>");
 	create(f, key, "0", "", 12);
 	assert_string_equal(f->xml, "<FolderCreate><Status>10</Status></FolderCreate>");
-	create(f, key, "0", "Friends", 14);
+	create(f, key, "0", "Diary", 16); /* a journal */
 	assert_string_equal(f->xml, "<FolderCreate><Status>11</Status></FolderCreate>");
+	create(f, key, "0", "Friends", 14);
+	assert_has(f, "<Status>1</Status>");
+	key = eas_key(f);
 	create(f, key, "0", "X", 12);
 	id = arena_strdup(f->a, eas_value(f, "ServerId", 0));
 	key = eas_key(f);
@@ -350,7 +353,7 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, eas_setup, eas_teardown)
 	const struct CMUnitTest tests[] = {
-		T(first_key_shows_the_mail_folders_with_their_types),
+		T(first_key_shows_the_folders_with_their_types),
 		T(first_key_again_and_again_changes_nothing),
 		T(changes_of_the_tree_come_once_and_again_when_the_answer_was_lost),
 		T(folder_is_made_once_and_not_told_to_its_maker),

@@ -210,8 +210,6 @@ folder_that_is_not_there_gets_status_12(void **state)
 	assert_has(f, "<Status>12</Status>");
 	eas_sync(f, 4711, "5", "");
 	assert_has(f, "<Status>12</Status>");
-	eas_sync(f, eas_folder(f, STORE_ROLE_CONTACTS), "0", "");
-	assert_has(f, "<Status>12</Status>");
 }
 
 static void

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * eas_meeting.c - mail about meetings: [RFC 6047], [RFC 5546] 3.2.
+ */
+#include "activesync/eas_meeting.h"
+
+#include "activesync/eas_calendar.h"
+#include "activesync/eas_compose.h"
+#include "base/clock.h"
+#include "base/encode.h"
+
+static void
+write_from(struct eas_call *c, struct buf *out)
+{
+	AUTO_DONE(buf) struct buf from = BUF_INIT(2048);
+
+	if (c->user.name.n > 0) {
+		buf_add_char(&from, '"');
+		for (size_t i = 0; i < c->user.name.n; i++) {
+			if (c->user.name.p[i] != '"' && c->user.name.p[i] != '\\')
+				buf_add_char(&from, c->user.name.p[i]);
+		}
+		buf_add_str(&from, "\" ");
+	}
+	buf_addf(&from, "<%.*s>", SPAN_FMT(c->user.address));
+	eas_compose_addresses(out, "From", buf_span(&from), c->arena);
+}
+
+static void
+write_when(const struct pim_event *e, struct buf *out)
+{
+	const struct tzone *zone = eas_calendar_zone(e);
+	struct civil at;
+
+	if (pim_event_is_all_day(e)) {
+		buf_addf(out, "When: %04d-%02u-%02u\r\n", e->start.at.year,
+		         e->start.at.month, e->start.at.day);
+		return;
+	}
+	tzone_local(zone, pim_time_utc(&e->start, zone), &at);
+	buf_addf(out, "When: %04d-%02u-%02u %02u:%02u (%s)\r\n", at.year, at.month,
+	         at.day, at.hour, at.minute, *tzone_id(zone) ? tzone_id(zone) : "local");
+}
+
+/* What a mail program without calendars shows. */
+static void
+write_text(const struct itip_spec *spec, struct buf *out)
+{
+	const struct pim_event *e = spec->event;
+
+	if (spec->method == ITIP_CANCEL)
+		buf_add_str(out, "This meeting is cancelled.\r\n\r\n");
+	if (spec->comment)
+		buf_addf(out, "%s\r\n\r\n", spec->comment);
+	if (e->subject)
+		buf_addf(out, "What: %s\r\n", e->subject);
+	write_when(e, out);
+	if (e->location.name)
+		buf_addf(out, "Where: %s\r\n", e->location.name);
+	if (spec->method == ITIP_REQUEST && e->body.plain)
+		buf_addf(out, "\r\n%s\r\n", e->body.plain);
+}
+
+enum rc
+eas_meeting_message(struct eas_call *c, const struct itip_spec *spec, struct span to,
+                    struct span subject, struct span *ret)
+{
+	AUTO_DONE(buf) struct buf out = BUF_INIT(64 << 20);
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf crlf = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf cal = BUF_INIT(0);
+	const char *boundary = eas_compose_boundary(c->arena);
+	enum rc rc = itip_write(spec, &cal);
+
+	if (rc != RC_OK)
+		return rc;
+	write_from(c, &out);
+	eas_compose_addresses(&out, "To", to, c->arena);
+	eas_compose_text(&out, "Subject", subject);
+	eas_compose_stamp(&out, c->user.address);
+	buf_addf(&out,
+	         "MIME-Version: 1.0\r\n"
+	         "Content-Type: multipart/alternative; boundary=\"%s\"\r\n\r\n--%s\r\n",
+	         boundary, boundary);
+	write_text(spec, &text);
+	eas_compose_crlf(buf_span(&text), &crlf);
+	eas_compose_part_text(&out, "plain", buf_span(&crlf));
+	buf_addf(&out,
+	         "\r\n--%s\r\nContent-Type: text/calendar; charset=utf-8; method=%s\r\n"
+	         "Content-Transfer-Encoding: base64\r\n\r\n",
+	         boundary, itip_method_str(spec->method));
+	base64_encode_mime(buf_span(&cal), &out);
+	buf_addf(&out, "\r\n--%s--\r\n", boundary);
+	if (!buf_ok(&out))
+		return RC_TOO_BIG;
+	*ret = arena_span(c->arena, buf_span(&out));
+	return RC_OK;
+}
+
+/* Attendees of e but the user, and those of except. n: how many. */
+static struct span
+recipients(struct eas_call *c, const struct pim_event *e, const struct pim_event *except,
+           size_t *n)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+
+	*n = 0;
+	for (const struct pim_attendee *i = e->attendees; i; i = i->next) {
+		if (!i->email || !strchr(i->email, '@') ||
+		    span_ieq(span_str(i->email), c->user.address) ||
+		    (except && pim_event_attendee(except, i->email)))
+			continue;
+		buf_addf(&b, "%s<%s>", *n > 0 ? ", " : "", i->email);
+		++*n;
+	}
+	return arena_span(c->arena, buf_span(&b));
+}
+
+static enum rc
+add_mail(struct eas_call *c, const struct pim_event *e, const struct pim_event *except,
+         enum itip_method method, struct eas_edit_mail **mail)
+{
+	struct itip_spec spec = {
+		.method = method,
+		.event = e,
+		.instance = INT64_MIN,
+		.zone = eas_calendar_zone(e),
+		.now = clock_wall_ms() / 1000,
+	};
+	struct eas_edit_mail *m;
+	const char *subject = e->subject ? e->subject : "";
+	size_t n;
+	struct span to = recipients(c, e, except, &n);
+	enum rc rc;
+
+	if (n == 0)
+		return RC_OK;
+	m = arena_new_of(c->arena, struct eas_edit_mail);
+	if (method == ITIP_CANCEL)
+		subject = arena_printf(c->arena, "Canceled: %s", subject);
+	rc = eas_meeting_message(c, &spec, to, span_str(subject), &m->message);
+	if (rc != RC_OK)
+		return rc;
+	while (*mail)
+		mail = &(*mail)->next;
+	*mail = m;
+	return RC_OK;
+}
+
+/* What attendees would be told of it, to compare; empty when there is nobody to tell. */
+static void
+request_of(const struct pim_event *e, struct buf *out)
+{
+	struct itip_spec spec = { .method = ITIP_REQUEST,
+		                  .event = e,
+		                  .instance = INT64_MIN,
+		                  .zone = eas_calendar_zone(e) };
+	enum rc rc = e->attendees ? itip_write(&spec, out) : RC_NOT_FOUND;
+
+	if (rc != RC_OK)
+		buf_clear(out);
+}
+
+static bool
+is_same_request(const struct pim_event *before, struct pim_event *after)
+{
+	AUTO_DONE(buf) struct buf a = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+	struct pim_time stamp = after->dtstamp, modified = after->last_modified;
+
+	/* When it was touched is no news in itself. */
+	after->dtstamp = before->dtstamp;
+	after->last_modified = before->last_modified;
+	request_of(before, &a);
+	request_of(after, &b);
+	after->dtstamp = stamp;
+	after->last_modified = modified;
+	return span_eq(buf_span(&a), buf_span(&b));
+}
+
+enum rc
+eas_meeting_tell(struct eas_call *c, const struct pim_event *before,
+                 struct pim_event *after, struct eas_edit_mail **mail)
+{
+	enum rc rc = RC_OK;
+
+	if (after && !eas_calendar_is_own(after, c->user.address))
+		return RC_OK;
+	if (before && !eas_calendar_is_own(before, c->user.address))
+		return RC_OK;
+	if (before && before->attendees)
+		rc = add_mail(c, before, after, ITIP_CANCEL, mail);
+	if (rc != RC_OK || !after || !after->attendees)
+		return rc;
+	if (before && is_same_request(before, after))
+		return RC_OK;
+	/* RFC 5546 2.1.4: a newer one has a higher number. */
+	if (before)
+		after->sequence = before->sequence + 1;
+	return add_mail(c, after, NULL, ITIP_REQUEST, mail);
+}
