@@ -32,11 +32,37 @@ PAGES = {
         0x1C: "Collections", 0x1D: "ApplicationData", 0x1E: "DeletesAsMoves", 0x20: "Supported",
         0x21: "SoftDelete", 0x22: "MIMESupport", 0x23: "MIMETruncation", 0x24: "Wait", 0x25: "Limit",
         0x26: "Partial", 0x29: "HeartbeatInterval"}),
+    1: ("Contacts", {
+        0x05: "Anniversary", 0x06: "AssistantName", 0x07: "AssistantPhoneNumber", 0x08: "Birthday",
+        0x09: "Body", 0x0A: "BodySize", 0x0B: "BodyTruncated", 0x0C: "Business2PhoneNumber", 0x0D:
+        "BusinessAddressCity", 0x0E: "BusinessAddressCountry", 0x0F: "BusinessAddressPostalCode", 0x10:
+        "BusinessAddressState", 0x11: "BusinessAddressStreet", 0x12: "BusinessFaxNumber", 0x13:
+        "BusinessPhoneNumber", 0x14: "CarPhoneNumber", 0x15: "Categories", 0x16: "Category", 0x17:
+        "Children", 0x18: "Child", 0x19: "CompanyName", 0x1A: "Department", 0x1B: "Email1Address", 0x1C:
+        "Email2Address", 0x1D: "Email3Address", 0x1E: "FileAs", 0x1F: "FirstName", 0x20:
+        "Home2PhoneNumber", 0x21: "HomeAddressCity", 0x22: "HomeAddressCountry", 0x23:
+        "HomeAddressPostalCode", 0x24: "HomeAddressState", 0x25: "HomeAddressStreet", 0x26:
+        "HomeFaxNumber", 0x27: "HomePhoneNumber", 0x28: "JobTitle", 0x29: "LastName", 0x2A:
+        "MiddleName", 0x2B: "MobilePhoneNumber", 0x2C: "OfficeLocation", 0x2D: "OtherAddressCity", 0x2E:
+        "OtherAddressCountry", 0x2F: "OtherAddressPostalCode", 0x30: "OtherAddressState", 0x31:
+        "OtherAddressStreet", 0x32: "PagerNumber", 0x33: "RadioPhoneNumber", 0x34: "Spouse", 0x35:
+        "Suffix", 0x36: "Title", 0x37: "WebPage", 0x38: "YomiCompanyName", 0x39: "YomiFirstName", 0x3A:
+        "YomiLastName", 0x3C: "Picture"}),
     2: ("Email", {
         0x0F: "DateReceived", 0x11: "DisplayTo", 0x12: "Importance", 0x13: "MessageClass",
         0x14: "Subject", 0x15: "Read", 0x16: "To", 0x17: "Cc", 0x18: "From", 0x19: "ReplyTo",
         0x1B: "Categories", 0x1C: "Category", 0x35: "ThreadTopic", 0x39: "InternetCPID",
         0x3A: "Flag", 0x3B: "Status", 0x3C: "ContentClass", 0x3D: "FlagType", 0x3E: "CompleteTime"}),
+    4: ("Calendar", {
+        0x05: "Timezone", 0x06: "AllDayEvent", 0x07: "Attendees", 0x08: "Attendee", 0x09: "Email", 0x0A:
+        "Name", 0x0D: "BusyStatus", 0x0E: "Categories", 0x0F: "Category", 0x11: "DtStamp", 0x12:
+        "EndTime", 0x13: "Exception", 0x14: "Exceptions", 0x15: "Deleted", 0x16: "ExceptionStartTime",
+        0x17: "Location", 0x18: "MeetingStatus", 0x19: "OrganizerEmail", 0x1A: "OrganizerName", 0x1B:
+        "Recurrence", 0x1C: "Type", 0x1D: "Until", 0x1E: "Occurrences", 0x1F: "Interval", 0x20:
+        "DayOfWeek", 0x21: "DayOfMonth", 0x22: "WeekOfMonth", 0x23: "MonthOfYear", 0x24: "Reminder",
+        0x25: "Sensitivity", 0x26: "Subject", 0x27: "StartTime", 0x28: "UID", 0x29: "AttendeeStatus",
+        0x2A: "AttendeeType", 0x33: "DisallowNewTimeProposal", 0x34: "ResponseRequested", 0x35:
+        "AppointmentReplyTime", 0x36: "ResponseType", 0x39: "FirstDayOfWeek", 0x3C: "ClientUid"}),
     5: ("Move", {
         0x05: "MoveItems", 0x06: "Move", 0x07: "SrcMsgId", 0x08: "SrcFldId", 0x09: "DstFldId",
         0x0A: "Response", 0x0B: "Status", 0x0C: "DstMsgId"}),
@@ -49,9 +75,16 @@ PAGES = {
         0x12: "SyncKey", 0x13: "FolderCreate", 0x14: "FolderDelete", 0x15: "FolderUpdate",
         0x16: "FolderSync", 0x17: "Count"}),
     9: ("Tasks", {
-        0x0B: "DateCompleted", 0x0C: "DueDate", 0x0D: "UtcDueDate", 0x1B: "ReminderSet",
-        0x1C: "ReminderTime", 0x1E: "StartDate", 0x1F: "UtcStartDate", 0x20: "Subject",
-        0x22: "OrdinalDate", 0x23: "SubOrdinalDate"}),
+        0x08: "Categories", 0x09: "Category", 0x0A: "Complete", 0x0B: "DateCompleted", 0x0C: "DueDate",
+        0x0D: "UtcDueDate", 0x0E: "Importance", 0x0F: "Recurrence", 0x10: "Type", 0x11: "Start", 0x12:
+        "Until", 0x13: "Occurrences", 0x14: "Interval", 0x15: "DayOfMonth", 0x16: "DayOfWeek", 0x17:
+        "WeekOfMonth", 0x18: "MonthOfYear", 0x19: "Regenerate", 0x1A: "DeadOccur", 0x1B: "ReminderSet",
+        0x1C: "ReminderTime", 0x1D: "Sensitivity", 0x1E: "StartDate", 0x1F: "UtcStartDate", 0x20:
+        "Subject", 0x22: "OrdinalDate", 0x23: "SubOrdinalDate"}),
+    12: ("Contacts2", {
+        0x05: "CustomerId", 0x06: "GovernmentId", 0x07: "IMAddress", 0x08: "IMAddress2", 0x09:
+        "IMAddress3", 0x0A: "ManagerName", 0x0B: "CompanyMainPhone", 0x0C: "AccountName", 0x0D:
+        "NickName", 0x0E: "MMS"}),
     13: ("Ping", {
         0x05: "Ping", 0x07: "Status", 0x08: "HeartbeatInterval", 0x09: "Folders", 0x0A: "Folder",
         0x0B: "Id", 0x0C: "Class", 0x0D: "MaxFolders"}),
@@ -66,7 +99,7 @@ PAGES = {
         0x0F: "Attachment", 0x10: "DisplayName", 0x11: "FileReference", 0x12: "Method",
         0x13: "ContentId", 0x14: "ContentLocation", 0x15: "IsInline", 0x16: "NativeBodyType",
         0x17: "ContentType", 0x18: "Preview", 0x1C: "Add", 0x1D: "Delete", 0x1E: "ClientId",
-        0x1F: "Content"}),
+        0x1F: "Content", 0x20: "Location", 0x2D: "InstanceId"}),
     18: ("Settings", {
         0x05: "Settings", 0x06: "Status", 0x07: "Get", 0x08: "Set", 0x09: "Oof", 0x0A: "OofState",
         0x0D: "OofMessage", 0x13: "BodyType", 0x16: "DeviceInformation", 0x17: "Model", 0x18: "IMEI",
@@ -85,6 +118,9 @@ PAGES = {
     22: ("Email2", {
         0x09: "ConversationId", 0x0A: "ConversationIndex", 0x0B: "LastVerbExecuted",
         0x0C: "LastVerbExecutionTime", 0x0E: "Sender", 0x15: "IsDraft", 0x16: "Bcc", 0x17: "Send"}),
+    23: ("Notes", {
+        0x05: "Subject", 0x06: "MessageClass", 0x07: "LastModifiedDate", 0x08: "Categories", 0x09:
+        "Category"}),
 }
 PAGE_NAMES = {number: name for number, (name, _) in PAGES.items()}
 TOKENS = {"%s:%s" % (page, name): (number, token)
