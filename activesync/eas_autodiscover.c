@@ -137,8 +137,8 @@ answer_outlook(struct eas_sign_in *s)
 {
 	struct buf b = BUF_INIT(16384);
 
-	mdm_setup_outlook(mdm_setup_conf(s->eas->deps.setup), s->r->host, s->ask.user.name,
-	                  s->ask.user.address, &b);
+	mdm_setup_outlook(mdm_setup_conf(s->eas->deps.setup), s->r->host,
+	                  s->ask.user.name, s->ask.user.address, &b);
 	http_set_header(s->r, "Content-Type", "text/xml; charset=utf-8");
 	http_respond(s->r, 200, &b);
 	buf_done(&b);
