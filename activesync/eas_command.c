@@ -6,10 +6,12 @@
 #include "activesync/eas_command.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "activesync/eas_private.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/metric.h"
 
 static const uint16_t versions[] = { 121, 140, 141, 160, 161 };
 
@@ -62,6 +64,32 @@ static const struct eas_command commands[] = {
 	{ "Find", 23, 161, 161, EAS_COMMAND_UNSUPPORTED, WBXML_FIND_FIND,
 	  WBXML_FIND_STATUS, NULL },
 };
+
+/* Beside the rows of the table. */
+static struct metric command_metrics[ARRAY_LEN(commands)];
+static char command_labels[ARRAY_LEN(commands)][40];
+static struct metric command_time =
+	METRIC_HISTOGRAM("godwit_activesync_command_seconds",
+                         "Time that a command takes, once it has a worker.");
+
+void
+eas_command_register_metrics(void)
+{
+	metric_register(&command_time);
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		struct metric *m = &command_metrics[i];
+
+		if (m->name)
+			continue;
+		snprintf(command_labels[i], sizeof(command_labels[i]), "command=\"%s\"",
+		         commands[i].name);
+		m->type = METRIC_TYPE_COUNTER;
+		m->name = "godwit_activesync_commands_total";
+		m->labels = command_labels[i];
+		m->help = "Commands of devices.";
+		metric_register(m);
+	}
+}
 
 const struct eas_command *
 eas_command_find(struct span name)
@@ -202,6 +230,9 @@ eas_call_subscribe(struct eas_call *c, const uint32_t *collections, size_t n,
 		.collections = collections,
 		.n_collections = n,
 		.timeout_ms = timeout_ms > 0 ? timeout_ms : 1,
+		.kind = c->command->start == eas_ping_start ? PUSH_KIND_PING
+		                                            : PUSH_KIND_SYNC,
+		.device = c->device.number,
 		.loop = c->loop,
 		.fn = c->on_wake,
 		.arg = c->wake_arg,
@@ -367,6 +398,8 @@ eas_command_run(struct eas_call *c)
 		eas_answer_http(c, 501);
 		return;
 	}
+	if (!c->resumed)
+		metric_add(&command_metrics[c->command - commands], 1);
 	if (!parse_body(c) || !check_device(c) || !check_policy(c))
 		return;
 	if (c->command->flags & EAS_COMMAND_UNSUPPORTED)
@@ -377,6 +410,7 @@ eas_command_run(struct eas_call *c)
 		c->waiting = false;
 		eas_answer_http(c, 500);
 	}
+	metric_observe_us(&command_time, clock_mono_us() - began);
 	log_info(c->log, "eas.command",
 	         "cmd=%s v=%u http=%d bytes_in=%zu bytes_out=%zu "
 	         "us=%llu%s",

@@ -69,6 +69,7 @@ struct eas_call {
 	/* Or: nothing yet. wait is the caller's from now on (also when waiting is false:
 	 * then it only has to be freed, in the loop). */
 	bool waiting;
+	uint64_t moved_us;   /* resumed: when what woke it was published; 0: not known */
 	uint64_t wait_token; /* of what is waited for; given back when it is resumed */
 	uint64_t wait_ms;
 	struct push_wait *wait;

@@ -72,6 +72,9 @@ eas_start_fn eas_items_start;
 eas_start_fn eas_provision_start;
 eas_start_fn eas_settings_start;
 
+/* eas_command.c */
+void eas_command_register_metrics(void);
+
 /* eas_ping.c */
 void eas_ping_timeout(struct buf *out);
 

@@ -32,6 +32,7 @@ eas_request_register_metrics(void)
 {
 	metric_register(&waiting_metric);
 	metric_register(&requests_metric);
+	eas_command_register_metrics();
 }
 
 void
@@ -127,6 +128,10 @@ respond(struct eas_request *q)
 		http_set_header(r, "Content-Type",
 		                c->content_type ? c->content_type : WBXML_TYPE);
 	http_respond(r, c->http_status, &c->out);
+	if (c->moved_us != 0)
+		push_answered(c->command->start == eas_ping_start ? PUSH_KIND_PING
+		                                                  : PUSH_KIND_SYNC,
+		              c->moved_us);
 }
 
 void
@@ -159,7 +164,7 @@ on_drain(struct http_request *r)
 /* --- waiting --- */
 
 static void
-resume(struct eas_request *q)
+resume(struct eas_request *q, uint64_t moved_us)
 {
 	struct eas_call *c;
 	uint64_t now = clock_mono_ms();
@@ -169,6 +174,7 @@ resume(struct eas_request *q)
 	q->fired = false;
 	c = new_call(q, arena_new());
 	c->resumed = true;
+	c->moved_us = moved_us;
 	c->wait_ms = q->deadline_ms > now ? q->deadline_ms - now : 1;
 	c->wait_token = q->wait_token;
 	c->user.id = q->user;
@@ -197,7 +203,7 @@ on_wake(enum push_wake why, void *arg)
 	}
 	log_debug(&q->r->log, "eas.wake", "cmd=%s waited_ms=%" PRIu64, q->command->name,
 	          push_wait_age_ms(q->wait));
-	resume(q);
+	resume(q, push_wait_moved_us(q->wait));
 }
 
 /* Nothing of the request stays but q: its body and all that was parsed go. */
@@ -224,7 +230,7 @@ park(struct eas_request *q)
 	eas_waits_add(q);
 	metric_set(&waiting_metric, (int64_t)eas_waiting(q->eas));
 	if (q->fired)
-		resume(q);
+		resume(q, 0);
 }
 
 /* --- the command --- */

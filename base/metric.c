@@ -50,6 +50,53 @@ metric_observe_us(struct metric *m, uint64_t us)
 	atomic_fetch_add_explicit(&m->value, (int64_t)us, memory_order_relaxed);
 }
 
+const struct metric *
+metric_find(const char *name, const char *labels)
+{
+	const struct metric *found = NULL;
+
+	pthread_mutex_lock(&registry_lock);
+	list_each(m, &registry, struct metric, link) {
+		if (strcmp(m->name, name) == 0 &&
+		    strcmp(m->labels ? m->labels : "", labels ? labels : "") == 0)
+			found = m;
+	}
+	pthread_mutex_unlock(&registry_lock);
+	return found;
+}
+
+int64_t
+metric_value(const struct metric *m)
+{
+	return atomic_load_explicit(&m->value, memory_order_relaxed);
+}
+
+void
+metric_counts(const struct metric *m, uint64_t ret[METRIC_BUCKETS])
+{
+	for (size_t i = 0; i < METRIC_BUCKETS; i++)
+		ret[i] = atomic_load_explicit(&m->buckets[i], memory_order_relaxed);
+}
+
+double
+metric_quantile_us(const uint64_t counts[METRIC_BUCKETS], double part)
+{
+	uint64_t total = 0, below = 0;
+
+	for (size_t i = 0; i < METRIC_BUCKETS; i++)
+		total += counts[i];
+	for (size_t i = 0; i < METRIC_BUCKETS; i++) {
+		double rank = part * (double)total - (double)below;
+		double low = i == 0 ? 0 : (double)(UINT64_C(1) << (i - 1));
+
+		if (counts[i] > 0 && rank <= (double)counts[i])
+			return low + ((double)(UINT64_C(1) << i) - low) * rank /
+			                     (double)counts[i];
+		below += counts[i];
+	}
+	return 0;
+}
+
 static const char *
 type_str(enum metric_type type)
 {

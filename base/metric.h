@@ -48,6 +48,15 @@ void metric_add(struct metric *m, int64_t n);
 void metric_set(struct metric *m, int64_t v);
 /* Histograms: one observation of us microseconds. */
 void metric_observe_us(struct metric *m, uint64_t us);
+/* The registered metric of that name and these labels (NULL: none); NULL: there is none.
+ */
+const struct metric *metric_find(const char *name, const char *labels);
+int64_t metric_value(const struct metric *m);
+/* What each bucket of a histogram has counted by itself. */
+void metric_counts(const struct metric *m, uint64_t ret[METRIC_BUCKETS]);
+/* The bound in us under which the part (0-1) of so counted observations lies, a straight
+ * line within its bucket; 0 without any. */
+double metric_quantile_us(const uint64_t counts[METRIC_BUCKETS], double part);
 /* All registered metrics, Prometheus text format 0.0.4. */
 void metric_write(struct buf *b);
 

@@ -15,6 +15,7 @@ struct imap_idle {
 	struct imap_session *s;
 	struct push_wait *wait;
 	bool woken;
+	uint64_t moved_us; /* what woke it was published then */
 	char *tag;
 	struct loop_timer keepalive;
 };
@@ -25,6 +26,7 @@ on_wake(enum push_wake why UNUSED, void *arg)
 	struct imap_idle *idle = arg;
 
 	idle->woken = true;
+	idle->moved_us = push_wait_moved_us(idle->wait);
 	imap_idle_go_on(idle->s);
 }
 
@@ -36,7 +38,7 @@ imap_idle_go_on(struct imap_session *s)
 	if (!idle || !idle->woken || s->run)
 		return;
 	idle->woken = false;
-	imap_run_refresh(s);
+	imap_run_refresh(s, idle->moved_us);
 }
 
 static void
@@ -61,6 +63,7 @@ subscribe(struct imap_idle *idle)
 		.user = s->user,
 		.collections = collections,
 		.n_collections = ARRAY_LEN(collections),
+		.kind = PUSH_KIND_IDLE,
 		.repeat = true,
 		.loop = s->loop,
 		.fn = on_wake,

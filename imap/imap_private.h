@@ -153,6 +153,7 @@ struct imap_run {
 	bool broken;      /* a literal could not be finished: close at once */
 	bool again;       /* the store wants it tried again: the next slice comes later */
 	uint8_t failures; /* of that kind, one after the other */
+	uint64_t moved_us;     /* of what woke an IDLE: push_wait_moved_us(); 0: none */
 	atomic_bool cancelled; /* the peer is gone: stop at the next step */
 };
 
@@ -192,7 +193,7 @@ void imap_run_go_on(struct imap_run *r);
 void imap_run_end(struct imap_run *r);
 void imap_run_free(struct imap_run *r);
 /* What IDLE runs when the mailbox moved: the news alone. */
-void imap_run_refresh(struct imap_session *s);
+void imap_run_refresh(struct imap_session *s, uint64_t moved_us);
 /* The output is written: the next slice may come. */
 void imap_run_on_drain(struct imap_run *r);
 

@@ -172,6 +172,8 @@ imap_run_end(struct imap_run *r)
 		write_tagged(r);
 		log_command(r);
 	}
+	if (r->moved_us && buf_len(&r->out) > 0)
+		push_answered(PUSH_KIND_IDLE, r->moved_us);
 	imap_session_write(s, &r->out);
 	s->run = NULL;
 	bool starttls =
@@ -298,7 +300,7 @@ no_work(struct imap_run *r UNUSED)
 }
 
 void
-imap_run_refresh(struct imap_session *s)
+imap_run_refresh(struct imap_session *s, uint64_t moved_us)
 {
 	static const struct imap_cmd refresh = {
 		.name = "(refresh)",
@@ -308,6 +310,7 @@ imap_run_refresh(struct imap_session *s)
 	struct imap_run *r = run_new(s);
 
 	r->cmd = &refresh;
+	r->moved_us = moved_us;
 	r->silent = true;
 	imap_run_submit(r);
 }

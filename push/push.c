@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/metric.h"
 #include "push/push_bus.h"
@@ -19,6 +20,9 @@ static struct metric metric_published =
 	METRIC_COUNTER("godwit_push_published_total", "Changes handed to the push hub.");
 static struct metric metric_marked =
 	METRIC_COUNTER("godwit_push_marked_total", "Waiters that a change was for.");
+struct metric push_metric_wake =
+	METRIC_HISTOGRAM("godwit_push_wake_seconds",
+                         "From a durable change to the call of who waits for it.");
 
 enum rc
 push_new(struct push **ret)
@@ -31,6 +35,8 @@ push_new(struct push **ret)
 	pthread_mutex_init(&p->lanes_lock, NULL);
 	metric_register(&metric_published);
 	metric_register(&metric_marked);
+	metric_register(&push_metric_wake);
+	push_answer_register_metrics();
 	*ret = p;
 	return RC_OK;
 }
@@ -110,6 +116,7 @@ run_lane(void *arg)
 	struct push_lane *lane = arg;
 	pthread_mutex_lock(&lane->lock);
 	lane->posted = false;
+	lane->turn_us = lane->queued_us;
 	list_splice(&lane->turn, &lane->queue);
 	while (!list_is_empty(&lane->turn)) {
 		struct push_wait *w = list_first(&lane->turn, struct push_wait, ready);
@@ -122,6 +129,7 @@ run_lane(void *arg)
 		pthread_mutex_lock(&lane->lock);
 		push_lane_rest(lane);
 	}
+	lane->turn_us = 0;
 	pthread_mutex_unlock(&lane->lock);
 	push_lane_unref(lane);
 }
@@ -136,6 +144,7 @@ push_lane_enqueue(struct push_lane *lane, struct push_wait *w, enum push_todo to
 	if (lane->posted)
 		return false;
 	lane->posted = true;
+	lane->queued_us = clock_mono_us();
 	lane->refs++;
 	return true;
 }

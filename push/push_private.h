@@ -14,6 +14,7 @@
 
 #include "base/htab.h"
 #include "base/list.h"
+#include "base/metric.h"
 #include "push/push_wait.h"
 
 #define PUSH_STRIPES 64
@@ -37,7 +38,9 @@ struct push_lane {
 	struct list turn;    /* what the turn that runs now has taken from the queue */
 	struct push_wait *running; /* its fn may be running */
 	unsigned sleepers;         /* on idle */
-	unsigned refs;             /* the hub's, and one for each post under way */
+	uint64_t queued_us;        /* when the first of the queue came */
+	uint64_t turn_us; /* the same of the turn; 0: no turn. The loop's thread */
+	unsigned refs;    /* the hub's, and one for each post under way */
 	bool posted;
 };
 
@@ -66,10 +69,12 @@ struct push_wait {
 	uint64_t user;
 	_Atomic uint64_t saw; /* push_wait_saw() */
 	uint64_t born_ms;
-	uint64_t due_ms; /* of the deadline; 0: none, or told already */
+	_Atomic uint64_t due_ms; /* of the deadline; 0: none, or told already */
 	uint32_t coalesce_ms;
 	uint32_t not_by_device;
 	uint32_t n_collections;
+	uint32_t device;
+	uint8_t kind; /* enum push_kind */
 	uint8_t todo; /* PUSH_TODO_*; the lane's lock */
 	bool marked;  /* moved since fn was called last; the lane's lock */
 	bool linked;  /* the stripe's lock */
@@ -97,6 +102,9 @@ struct push_lane *push_lane_get(struct push *p, struct loop *l);
 void push_lane_unref(struct push_lane *lane);
 /* With the lane's lock held: no fn runs any more. */
 void push_lane_rest(struct push_lane *lane);
+
+extern struct metric push_metric_wake;
+void push_answer_register_metrics(void);
 
 /* In the loop's thread: does what todo says; w may be gone after it. */
 void push_wait_run(struct push_wait *w, unsigned todo);

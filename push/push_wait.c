@@ -33,6 +33,8 @@ make(struct push *p, const struct push_wait_spec *spec)
 		spec->coalesce_ms < UINT32_MAX ? (uint32_t)spec->coalesce_ms : UINT32_MAX;
 	w->not_by_device = spec->not_by_device;
 	w->repeat = spec->repeat;
+	w->kind = (uint8_t)spec->kind;
+	w->device = spec->device;
 	w->n_collections = (uint32_t)spec->n_collections;
 	if (spec->n_collections)
 		memcpy(w->collections, spec->collections,
@@ -167,6 +169,8 @@ fire(struct push_wait *w, enum push_wake why)
 		pthread_mutex_lock(&w->lane->lock);
 		w->marked = false;
 		pthread_mutex_unlock(&w->lane->lock);
+		metric_observe_us(&push_metric_wake,
+		                  clock_mono_us() - push_wait_moved_us(w));
 	}
 	if (w->repeat) {
 		set_deadline(w);
@@ -233,6 +237,12 @@ push_wait_saw(struct push_wait *w, uint64_t modseq)
 {
 	if (modseq > atomic_load_explicit(&w->saw, memory_order_relaxed))
 		atomic_store_explicit(&w->saw, modseq, memory_order_relaxed);
+}
+
+uint64_t
+push_wait_moved_us(const struct push_wait *w)
+{
+	return w->lane->turn_us ? w->lane->turn_us : clock_mono_us();
 }
 
 uint64_t

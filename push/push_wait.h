@@ -20,6 +20,21 @@ enum push_wake {
 	PUSH_WAKE_DEADLINE, /* timeout_ms has passed */
 };
 
+/* What stands behind a waiter, for an admin's eyes. */
+#define PUSH_KIND_LIST(X)                                                                \
+	X(OTHER, "other")                                                                \
+	X(PING, "ping")                                                                  \
+	X(SYNC, "sync")                                                                  \
+	X(IDLE, "idle")
+
+enum push_kind {
+#define X(name, text) PUSH_KIND_##name,
+	PUSH_KIND_LIST(X)
+#undef X
+};
+#define PUSH_KINDS 4
+const char *push_kind_str(enum push_kind k);
+
 /* In the loop's thread, never from inside push_wait_new(). A repeating waiter may be
  * called many times; the waiter may be freed from inside. */
 typedef void push_wait_fn(enum push_wake why, void *arg);
@@ -31,6 +46,8 @@ struct push_wait_spec {
 	uint32_t not_by_device;      /* changes by this device do not wake; 0: all do */
 	uint64_t timeout_ms;         /* 0: no deadline */
 	uint64_t coalesce_ms;        /* gather for so long before calling (0: at once) */
+	enum push_kind kind;
+	uint32_t device; /* whose it is, to be shown; 0: none */
 	bool repeat; /* IDLE: goes on after a wake; otherwise fn is called once at most */
 	struct loop *loop;
 	push_wait_fn *fn;
@@ -40,7 +57,7 @@ struct push_wait_spec {
 /*
  * Any thread (a worker that runs the request's job): from the return of this call on no
  * published change is missed. fn runs in spec->loop's thread; when this call is made in
- * another, fn may run before it has returned. Costs about 150 bytes and 4 for each
+ * another, fn may run before it has returned. Costs about 160 bytes and 4 for each
  * collection. The thing that asked owns the waiter and frees it.
  */
 struct push_wait *push_wait_new(struct push *p, const struct push_wait_spec *spec);
@@ -56,6 +73,11 @@ void push_wait_free(struct push_wait *w);
  * published is woken when the bus between the nodes compares (push_bus.h).
  */
 void push_wait_saw(struct push_wait *w, uint64_t modseq);
+
+/* Inside fn, called for a change: when it was published, by clock_mono_us(), about. */
+uint64_t push_wait_moved_us(const struct push_wait *w);
+/* What a change that was published then has led to is on its way to the client, now. */
+void push_answered(enum push_kind kind, uint64_t moved_us);
 
 /* How long it has waited, for the log. */
 uint64_t push_wait_age_ms(const struct push_wait *w);

@@ -10,80 +10,37 @@
 #include "base/log.h"
 #include "base/password.h"
 #include "mdm/mdm_access.h"
-#include "server/control.h"
+#include "server/control_private.h"
 #include "store/store_collection.h"
 #include "store/store_device.h"
 #include "store/store_directory.h"
 #include "store/store_node.h"
 #include "store/store_queue.h"
 
-typedef enum rc command_fn(struct control_request *r, const struct span *args, size_t n);
-
 struct command {
 	const char *noun;
 	const char *verb; /* "" for commands of one word */
 	size_t args_min;
 	size_t args_max;
-	command_fn *run;
+	control_fn *run;
 };
-
-static struct store *
-store_of(struct control_request *r)
-{
-	return server_store(r->server);
-}
-
-/* Cells of the rows that godwitctl lines up: no tab or line end may come in. */
-static void
-cell(struct control_request *r, struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		buf_add_char(&r->out, (unsigned char)s.p[i] < 0x20 ? ' ' : s.p[i]);
-}
-
-static void
-tab(struct control_request *r)
-{
-	buf_add_char(&r->out, '\t');
-}
-
-static void
-end_row(struct control_request *r)
-{
-	buf_add_char(&r->out, '\n');
-}
-
-static void
-cell_time(struct control_request *r, int64_t ms)
-{
-	char t[40];
-	buf_add_str(&r->out, ms ? clock_iso8601(ms, t, sizeof(t)) : "-");
-}
-
-static enum rc
-explain(struct control_request *r, enum rc rc, struct span what)
-{
-	if (rc == RC_OK)
-		return RC_OK;
-	return err_set(&r->err, rc, "%.*s: %s", SPAN_FMT(what), rc_str(rc));
-}
 
 /* -- domains -- */
 
 static enum rc
 domain_add(struct control_request *r, const struct span *args, size_t n UNUSED)
 {
-	return explain(r, store_domain_add(store_of(r), args[0]), args[0]);
+	return control_explain(r, store_domain_add(control_store(r), args[0]), args[0]);
 }
 
 static enum rc
 domain_remove(struct control_request *r, const struct span *args, size_t n UNUSED)
 {
-	enum rc rc = store_domain_remove(store_of(r), args[0]);
+	enum rc rc = store_domain_remove(control_store(r), args[0]);
 	if (rc == RC_CONFLICT)
 		return err_set(&r->err, rc, "%.*s still has users or aliases",
 		               SPAN_FMT(args[0]));
-	return explain(r, rc, args[0]);
+	return control_explain(r, rc, args[0]);
 }
 
 static enum rc
@@ -91,10 +48,10 @@ domain_list(struct control_request *r, const struct span *args UNUSED, size_t n 
 {
 	struct span *names = NULL;
 	size_t count = 0;
-	enum rc rc = store_domain_list(store_of(r), r->arena, &names, &count);
+	enum rc rc = store_domain_list(control_store(r), r->arena, &names, &count);
 	for (size_t i = 0; rc == RC_OK && i < count; i++) {
-		cell(r, names[i]);
-		end_row(r);
+		control_cell(r, names[i]);
+		control_end_row(r);
 	}
 	return rc;
 }
@@ -108,7 +65,7 @@ added(struct control_request *r, struct span address, enum rc rc)
 		return err_set(&r->err, rc,
 		               "%.*s: its domain is not one of ours (domain add)",
 		               SPAN_FMT(address));
-	return explain(r, rc, address);
+	return control_explain(r, rc, address);
 }
 
 static enum rc
@@ -122,7 +79,7 @@ user_add(struct control_request *r, const struct span *args, size_t n)
 	enum rc rc = mdm_hash(server_mdm(r->server), args[1], &hash);
 	if (rc != RC_OK)
 		return rc;
-	rc = store_user_add(store_of(r), args[0], n > 2 ? args[2] : SPAN(""),
+	rc = store_user_add(control_store(r), args[0], n > 2 ? args[2] : SPAN(""),
 	                    span_str(hash), &id);
 	free(hash);
 	return added(r, args[0], rc);
@@ -146,14 +103,14 @@ user_import(struct control_request *r, const struct span *args, size_t n)
 		               "%.*s: the hash is none of crypt(5), or too weak",
 		               SPAN_FMT(args[0]));
 	return added(r, args[0],
-	             store_user_add(store_of(r), args[0], n > 2 ? args[2] : SPAN(""),
+	             store_user_add(control_store(r), args[0], n > 2 ? args[2] : SPAN(""),
 	                            span_str(hash), &id));
 }
 
 static enum rc
 user_remove(struct control_request *r, const struct span *args, size_t n UNUSED)
 {
-	return explain(r, store_user_remove(store_of(r), args[0]), args[0]);
+	return control_explain(r, store_user_remove(control_store(r), args[0]), args[0]);
 }
 
 static enum rc
@@ -162,8 +119,8 @@ user_password(struct control_request *r, const struct span *args, size_t n UNUSE
 	if (args[1].n < 6)
 		return err_set(&r->err, RC_INVALID,
 		               "the password has less than 6 characters");
-	return explain(r, mdm_set_password(server_mdm(r->server), args[0], args[1]),
-	               args[0]);
+	return control_explain(
+		r, mdm_set_password(server_mdm(r->server), args[0], args[1]), args[0]);
 }
 
 static enum rc
@@ -171,15 +128,15 @@ user_list(struct control_request *r, const struct span *args, size_t n)
 {
 	struct store_user *users = NULL;
 	size_t count = 0;
-	enum rc rc = store_user_list(store_of(r), n ? args[0] : SPAN(""), r->arena,
+	enum rc rc = store_user_list(control_store(r), n ? args[0] : SPAN(""), r->arena,
 	                             &users, &count);
 	for (size_t i = 0; rc == RC_OK && i < count; i++) {
-		cell(r, users[i].address);
-		tab(r);
-		cell(r, users[i].name.n ? users[i].name : SPAN("-"));
-		tab(r);
+		control_cell(r, users[i].address);
+		control_tab(r);
+		control_cell(r, users[i].name.n ? users[i].name : SPAN("-"));
+		control_tab(r);
 		buf_add_str(&r->out, users[i].disabled ? "disabled" : "active");
-		end_row(r);
+		control_end_row(r);
 	}
 	return rc;
 }
@@ -189,13 +146,15 @@ user_list(struct control_request *r, const struct span *args, size_t n)
 static enum rc
 alias_add(struct control_request *r, const struct span *args, size_t n UNUSED)
 {
-	return explain(r, store_alias_add(store_of(r), args[0], args[1]), args[0]);
+	return control_explain(r, store_alias_add(control_store(r), args[0], args[1]),
+	                       args[0]);
 }
 
 static enum rc
 alias_remove(struct control_request *r, const struct span *args, size_t n UNUSED)
 {
-	return explain(r, store_alias_remove(store_of(r), args[0], args[1]), args[0]);
+	return control_explain(r, store_alias_remove(control_store(r), args[0], args[1]),
+	                       args[0]);
 }
 
 static enum rc
@@ -203,13 +162,13 @@ alias_list(struct control_request *r, const struct span *args, size_t n)
 {
 	struct store_alias *aliases = NULL;
 	size_t count = 0;
-	enum rc rc = store_alias_list(store_of(r), n ? args[0] : SPAN(""), r->arena,
+	enum rc rc = store_alias_list(control_store(r), n ? args[0] : SPAN(""), r->arena,
 	                              &aliases, &count);
 	for (size_t i = 0; rc == RC_OK && i < count; i++) {
-		cell(r, aliases[i].address);
-		tab(r);
-		cell(r, aliases[i].target);
-		end_row(r);
+		control_cell(r, aliases[i].address);
+		control_tab(r);
+		control_cell(r, aliases[i].target);
+		control_end_row(r);
 	}
 	return rc;
 }
@@ -221,27 +180,27 @@ queue_list(struct control_request *r, const struct span *args UNUSED, size_t n U
 {
 	struct store_queue_entry *entries = NULL;
 	size_t count = 0;
-	enum rc rc = store_queue_list(store_of(r), r->arena, &entries, &count);
+	enum rc rc = store_queue_list(control_store(r), r->arena, &entries, &count);
 	for (size_t i = 0; rc == RC_OK && i < count; i++) {
 		const struct store_queue_entry *e = &entries[i];
 		buf_addf(&r->out, "%" PRIu64 "\t", e->id);
-		cell_time(r, e->queued_ms);
+		control_cell_time(r, e->queued_ms);
 		buf_addf(&r->out, "\t%s\t%" PRIu32 "\t", e->held ? "held" : "waiting",
 		         e->attempts);
-		cell_time(r, e->next_ms);
-		tab(r);
-		cell(r, e->sender.n ? e->sender : SPAN("<>"));
-		tab(r);
+		control_cell_time(r, e->next_ms);
+		control_tab(r);
+		control_cell(r, e->sender.n ? e->sender : SPAN("<>"));
+		control_tab(r);
 		for (size_t j = 0; j < e->n_rcpts; j++) {
 			if (j)
 				buf_add_char(&r->out, ',');
-			cell(r, e->rcpts[j].address);
+			control_cell(r, e->rcpts[j].address);
 		}
 		if (e->n_members)
 			buf_addf(&r->out, " (%zu of its members)", e->n_members);
-		tab(r);
-		cell(r, e->last_error.n ? e->last_error : SPAN("-"));
-		end_row(r);
+		control_tab(r);
+		control_cell(r, e->last_error.n ? e->last_error : SPAN("-"));
+		control_end_row(r);
 	}
 	return rc;
 }
@@ -260,8 +219,10 @@ queue_hold(struct control_request *r, const struct span *args, size_t n UNUSED)
 {
 	uint64_t id;
 	enum rc rc = with_queue_id(r, args[0], &id);
-	return rc != RC_OK ? rc
-	                   : explain(r, store_queue_hold(store_of(r), id, true), args[0]);
+	return rc != RC_OK
+	               ? rc
+	               : control_explain(r, store_queue_hold(control_store(r), id, true),
+	                                 args[0]);
 }
 
 static enum rc
@@ -271,7 +232,8 @@ queue_release(struct control_request *r, const struct span *args, size_t n UNUSE
 	enum rc rc = with_queue_id(r, args[0], &id);
 	return rc != RC_OK
 	               ? rc
-	               : explain(r, store_queue_hold(store_of(r), id, false), args[0]);
+	               : control_explain(r, store_queue_hold(control_store(r), id, false),
+	                                 args[0]);
 }
 
 static enum rc
@@ -280,7 +242,8 @@ queue_remove(struct control_request *r, const struct span *args, size_t n UNUSED
 	uint64_t id;
 	enum rc rc = with_queue_id(r, args[0], &id);
 	return rc != RC_OK ? rc
-	                   : explain(r, store_queue_remove(store_of(r), id), args[0]);
+	                   : control_explain(r, store_queue_remove(control_store(r), id),
+	                                     args[0]);
 }
 
 static enum rc
@@ -290,134 +253,6 @@ queue_flush(struct control_request *r, const struct span *args UNUSED, size_t n 
 	return RC_OK;
 }
 
-/* -- devices -- */
-
-static enum rc
-list_devices_of(struct control_request *r, const struct store_user *u)
-{
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
-	struct store_device *devices = NULL;
-	size_t n = 0;
-	enum rc rc = store_read(store_of(r), u->id, &tx);
-	if (rc == RC_OK)
-		rc = store_device_list(tx, r->arena, &devices, &n);
-	for (size_t i = 0; rc == RC_OK && i < n; i++) {
-		const struct store_device *d = &devices[i];
-		const struct span cells[] = {
-			u->address,  d->id,
-			d->protocol, d->version,
-			d->type,     d->model,
-			d->os,       span_str(store_device_state_str(d->state))
-		};
-		for (size_t j = 0; j < ARRAY_LEN(cells); j++) {
-			cell(r, cells[j].n ? cells[j] : SPAN("-"));
-			tab(r);
-		}
-		cell_time(r, d->first_seen_ms);
-		tab(r);
-		cell_time(r, d->last_seen_ms);
-		tab(r);
-		cell(r, d->reason.n ? d->reason : SPAN("-"));
-		end_row(r);
-	}
-	return rc;
-}
-
-static enum rc
-device_list(struct control_request *r, const struct span *args, size_t n)
-{
-	struct store_user *users = NULL;
-	size_t count = 0;
-	enum rc rc;
-	if (n > 0) {
-		struct store_user one;
-		rc = store_user_find(store_of(r), args[0], r->arena, &one);
-		return rc == RC_OK ? list_devices_of(r, &one) : explain(r, rc, args[0]);
-	}
-	rc = store_user_list(store_of(r), SPAN(""), r->arena, &users, &count);
-	for (size_t i = 0; rc == RC_OK && i < count; i++)
-		rc = list_devices_of(r, &users[i]);
-	return rc;
-}
-
-static enum rc
-find_device(struct control_request *r, const struct span *args, uint64_t *ret_user,
-            uint32_t *ret_number)
-{
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
-	struct store_user user;
-	struct store_device *devices = NULL;
-	size_t n = 0;
-	enum rc rc = store_user_find(store_of(r), args[0], r->arena, &user);
-	if (rc != RC_OK)
-		return explain(r, rc, args[0]);
-	rc = store_read(store_of(r), user.id, &tx);
-	if (rc == RC_OK)
-		rc = store_device_list(tx, r->arena, &devices, &n);
-	for (size_t i = 0; rc == RC_OK && i < n; i++) {
-		if (!span_ieq(devices[i].id, args[1]))
-			continue;
-		*ret_user = user.id;
-		*ret_number = devices[i].number;
-		return RC_OK;
-	}
-	return explain(r, rc == RC_OK ? RC_NOT_FOUND : rc, args[1]);
-}
-
-static enum rc
-set_device(struct control_request *r, const struct span *args, size_t n,
-           enum store_device_state state)
-{
-	uint64_t user;
-	uint32_t number;
-	enum rc rc = find_device(r, args, &user, &number);
-	if (rc != RC_OK)
-		return rc;
-	return explain(r,
-	               mdm_device_set_state(server_mdm(r->server), user, number, state,
-	                                    n > 2 ? args[2] : SPAN("by an admin")),
-	               args[1]);
-}
-
-static enum rc
-device_allow(struct control_request *r, const struct span *args, size_t n)
-{
-	return set_device(r, args, n, STORE_DEVICE_ALLOWED);
-}
-
-static enum rc
-device_block(struct control_request *r, const struct span *args, size_t n)
-{
-	return set_device(r, args, n, STORE_DEVICE_BLOCKED);
-}
-
-static enum rc
-device_wipe(struct control_request *r, const struct span *args, size_t n)
-{
-	return set_device(r, args, n, STORE_DEVICE_WIPE_PENDING);
-}
-
-static enum rc
-device_remove(struct control_request *r, const struct span *args, size_t n UNUSED)
-{
-	uint64_t user;
-	uint32_t number;
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
-	const struct store_actor who = { .protocol = "control" };
-	enum rc rc = find_device(r, args, &user, &number);
-	if (rc != RC_OK)
-		return rc;
-	rc = store_write(store_of(r), user, &who, &tx);
-	if (rc == RC_OK)
-		rc = store_device_delete(tx, number);
-	if (rc == RC_OK)
-		rc = store_commit(&tx);
-	return explain(r, rc, args[1]);
-}
-
 /* -- nodes -- */
 
 static enum rc
@@ -425,19 +260,20 @@ node_list(struct control_request *r, const struct span *args UNUSED, size_t n UN
 {
 	struct store_node *nodes = NULL;
 	size_t count = 0;
-	enum rc rc = store_node_list(store_of(r), r->arena, &nodes, &count);
+	enum rc rc = store_node_list(control_store(r), r->arena, &nodes, &count);
 	for (size_t i = 0; rc == RC_OK && i < count; i++) {
-		cell(r, nodes[i].name);
+		control_cell(r, nodes[i].name);
 		buf_addf(&r->out, "\t%s\t", store_node_state_str(nodes[i].state));
-		cell(r, nodes[i].version);
-		tab(r);
-		cell(r, nodes[i].host);
-		tab(r);
-		cell_time(r, nodes[i].started_ms);
-		tab(r);
-		cell_time(r, nodes[i].seen_ms);
+		control_cell(r, nodes[i].version);
+		control_tab(r);
+		control_cell(r, nodes[i].host);
+		control_tab(r);
+		control_cell_time(r, nodes[i].started_ms);
+		control_tab(r);
+		control_cell_time(r, nodes[i].seen_ms);
 		buf_addf(&r->out, "\t%s\n",
-		         nodes[i].life == store_node_life(store_of(r)) ? "this" : "-");
+		         nodes[i].life == store_node_life(control_store(r)) ? "this"
+		                                                            : "-");
 	}
 	return rc;
 }
@@ -460,7 +296,7 @@ reload(struct control_request *r, const struct span *args UNUSED, size_t n UNUSE
 static enum rc
 check(struct control_request *r, const struct span *args UNUSED, size_t n UNUSED)
 {
-	return store_check(store_of(r), &r->err);
+	return store_check(control_store(r), &r->err);
 }
 
 static const struct command commands[] = {
@@ -480,14 +316,15 @@ static const struct command commands[] = {
 	{ "queue", "release", 1, 1, queue_release },
 	{ "queue", "remove", 1, 1, queue_remove },
 	{ "queue", "flush", 0, 0, queue_flush },
-	{ "device", "list", 0, 1, device_list },
-	{ "device", "allow", 2, 3, device_allow },
-	{ "device", "block", 2, 3, device_block },
-	{ "device", "wipe", 2, 3, device_wipe },
-	{ "device", "remove", 2, 2, device_remove },
+	{ "device", "list", 0, 1, control_device_list },
+	{ "device", "allow", 2, 3, control_device_allow },
+	{ "device", "block", 2, 3, control_device_block },
+	{ "device", "wipe", 2, 3, control_device_wipe },
+	{ "device", "remove", 2, 2, control_device_remove },
 	{ "node", "list", 0, 0, node_list },
 	{ "store", "check", 0, 0, check },
 	{ "backup", "begin", 0, 0, control_backup_begin },
+	{ "top", "", 0, 2, control_top },
 	{ "status", "", 0, 0, status },
 	{ "reload", "", 0, 0, reload },
 };

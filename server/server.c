@@ -109,6 +109,12 @@ server_jobs(struct server *s)
 	return s->jobs;
 }
 
+struct push *
+server_push(struct server *s)
+{
+	return s->push;
+}
+
 void
 server_queue_flush(struct server *s)
 {

@@ -23,6 +23,7 @@ int server_run(const char *conf_path, const struct conf *conf, struct doors *doo
 struct store *server_store(struct server *s);
 struct mdm *server_mdm(struct server *s);
 struct jobs *server_jobs(struct server *s);
+struct push *server_push(struct server *s);
 void server_queue_flush(struct server *s);
 /* Reads certificates, log level and policy again; err tells what is wrong. */
 enum rc server_reload(struct server *s, struct err *err) MUST_CHECK;

@@ -351,6 +351,41 @@ store_queue_list(struct store *s, struct arena *a, struct store_queue_entry **re
 	return rc;
 }
 
+static enum rc
+count_entries(struct engine_tx *etx, bool held, uint64_t *ret)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = sql_one(etx, &st,
+	                     "SELECT count(*) FROM entry WHERE bulk IN (0, 1)"
+	                     " AND held = $1",
+	                     I(held));
+
+	if (!rc)
+		*ret = col_u64(st, 0);
+	return rc;
+}
+
+enum rc
+store_queue_count(struct store *s, uint64_t *ret_waiting, uint64_t *ret_held)
+{
+	AUTO(engine_tx)
+	struct engine_tx *etx = NULL;
+	uint64_t waiting = 0;
+	uint64_t held = 0;
+	enum rc rc = queue_begin(s, false, &etx);
+
+	if (!rc)
+		rc = count_entries(etx, false, &waiting);
+	if (!rc)
+		rc = count_entries(etx, true, &held);
+	if (rc)
+		return rc;
+	*ret_waiting = waiting;
+	*ret_held = held;
+	return RC_OK;
+}
+
 enum rc
 store_queue_hold(struct store *s, uint64_t id, bool held)
 {

@@ -73,6 +73,9 @@ store_queue_retry(struct store *s, const struct store_queue_entry *e, int64_t ne
                   struct span error, bool delay_warned) MUST_CHECK;
 enum rc store_queue_list(struct store *s, struct arena *a, struct store_queue_entry **ret,
                          size_t *ret_n) MUST_CHECK;
+/* How many entries wait or are under way, and how many are held. */
+enum rc
+store_queue_count(struct store *s, uint64_t *ret_waiting, uint64_t *ret_held) MUST_CHECK;
 enum rc store_queue_hold(struct store *s, uint64_t id, bool held) MUST_CHECK;
 enum rc store_queue_remove(struct store *s, uint64_t id) MUST_CHECK;
 /* All that waits falls due now; what is held or leased is left alone. */

@@ -40,6 +40,7 @@ static const char usage[] =
 	"  restore DIR --user ADDRESS   one user, into the running server\n"
 	"  restore DIR --conf CONF      all, into an empty store\n"
 	"  status                       reload\n"
+	"  top [--once] [--interval S] [--limit N] [--sort oldest|youngest|left]\n"
 	"  demo [DOMAIN]                a domain with two users, alice and bob, to try "
 	"things\n"
 	"\n"
@@ -60,8 +61,9 @@ static const struct {
 	  "SEEN\tWHY" },
 };
 
-static int
-ask(const char *socket_path, const char *const *words, size_t n, struct buf *rows)
+int
+ctl_ask_words(const char *socket_path, const char *const *words, size_t n,
+              struct buf *rows)
 {
 	struct span *spans = xcalloc(n, sizeof(*spans));
 	struct err err = { "" };
@@ -88,24 +90,42 @@ width_of(struct span s)
 	return w;
 }
 
+/* A cell, filled up to width; only what fits into room. */
 static void
-print_table(struct span text)
+add_cell(struct span c, size_t width, size_t *room, struct buf *out)
+{
+	size_t i = 0, shown = 0;
+	for (; i < c.n; i++) {
+		bool begins = ((unsigned char)c.p[i] & 0xc0) != 0x80;
+		if (begins && shown == *room)
+			break;
+		shown += begins;
+	}
+	buf_add_span(out, span_sub(c, 0, i));
+	*room -= shown;
+	for (; shown<width && * room> 0; shown++, (*room)--)
+		buf_add_char(out, ' ');
+}
+
+void
+ctl_table_write(struct span text, size_t width, struct buf *out)
 {
 	size_t widths[COLUMNS_MAX] = { 0 };
 	for (int pass = 0; pass < 2; pass++) {
 		struct span rest = text, row, c;
 		while (span_cut(&rest, '\n', &row)) {
+			size_t room = width ? width : SIZE_MAX;
 			for (size_t i = 0; i < COLUMNS_MAX && span_cut(&row, '\t', &c);
 			     i++) {
 				size_t w = width_of(c);
 				if (pass == 0 && w > widths[i])
 					widths[i] = w;
 				if (pass == 1)
-					printf("%.*s%*s", SPAN_FMT(c),
-					       row.n ? (int)(widths[i] - w + 2) : 0, "");
+					add_cell(c, row.n ? widths[i] + 2 : 0, &room,
+					         out);
 			}
 			if (pass == 1)
-				putchar('\n');
+				buf_add_char(out, '\n');
 		}
 	}
 }
@@ -120,10 +140,12 @@ show(const char *const *words, size_t n, const struct buf *rows, bool raw)
 			buf_addf(&text, "%s\n", heads[i].head);
 	}
 	buf_add_span(&text, buf_span(rows));
+	AUTO_DONE(buf) struct buf out = BUF_INIT(0);
 	if (raw)
-		printf("%.*s", SPAN_FMT(buf_span(&text)));
+		buf_add_span(&out, buf_span(&text));
 	else
-		print_table(buf_span(&text));
+		ctl_table_write(buf_span(&text), 0, &out);
+	printf("%.*s", SPAN_FMT(buf_span(&out)));
 }
 
 /* -- passwords -- */
@@ -174,7 +196,7 @@ run_with_password(const char *socket_path, int argc, char **argv, bool raw)
 	words[n++] = password;
 	if (argc > 3)
 		words[n++] = argv[3];
-	int status = ask(socket_path, words, n, &rows);
+	int status = ctl_ask_words(socket_path, words, n, &rows);
 	if (status == 0)
 		show(words, n, &rows, raw);
 	mem_wipe(password, strlen(password));
@@ -195,7 +217,7 @@ demo(const char *socket_path, const char *domain)
 	const char *add_domain[] = { "domain", "add", domain };
 	const char *list[] = { "domain", "list" };
 
-	int status = ask(socket_path, list, 2, &rows);
+	int status = ctl_ask_words(socket_path, list, 2, &rows);
 	if (status != 0)
 		return status;
 	bool have = false;
@@ -206,14 +228,14 @@ demo(const char *socket_path, const char *domain)
 		printf("The domain %s is there already.\n", domain);
 		return 0;
 	}
-	if ((status = ask(socket_path, add_domain, 3, &rows)) != 0)
+	if ((status = ctl_ask_words(socket_path, add_domain, 3, &rows)) != 0)
 		return status;
 	for (size_t i = 0; i < ARRAY_LEN(people); i++) {
 		char *address = xasprintf("%s@%s", people[i].local, domain);
 		char *password = xasprintf("%s-demo", people[i].local);
 		const char *add_user[] = { "user", "add", address, password,
 			                   people[i].name };
-		status = ask(socket_path, add_user, 5, &rows);
+		status = ctl_ask_words(socket_path, add_user, 5, &rows);
 		if (status == 0)
 			printf("%s  password %s\n", address, password);
 		free(address);
@@ -261,10 +283,12 @@ main(int argc, char **argv)
 		return demo(path, argc > 1 ? argv[1] : "demo.test");
 	if (argc == 2 && strcmp(argv[0], "user") == 0 && strcmp(argv[1], "import") == 0)
 		return ctl_import_users(path);
+	if (strcmp(argv[0], "top") == 0)
+		return ctl_top(path, argc, argv, raw);
 	if (argc >= 3 && strcmp(argv[0], "user") == 0 &&
 	    (strcmp(argv[1], "add") == 0 || strcmp(argv[1], "password") == 0))
 		return run_with_password(path, argc, argv, raw);
-	int status = ask(path, (const char *const *)argv, (size_t)argc, &rows);
+	int status = ctl_ask_words(path, (const char *const *)argv, (size_t)argc, &rows);
 	if (status == 0)
 		show((const char *const *)argv, (size_t)argc, &rows, raw);
 	return status;

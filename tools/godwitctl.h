@@ -26,6 +26,13 @@ enum rc ctl_read_line(int fd, struct buf *out);
 enum rc ctl_ask(const char *socket_path, const struct span *words, size_t n,
                 struct buf *rows, struct err *err);
 
+/* The same of strings: 0, or 1 after a message to standard error. */
+int ctl_ask_words(const char *socket_path, const char *const *words, size_t n,
+                  struct buf *rows);
+
+/* Lines of cells separated by tabs, lined up; at most width columns, 0: any. */
+void ctl_table_write(struct span text, size_t width, struct buf *out);
+
 /* -- commands that have files of their own; argv[0] is the first word. The exit status.
  */
 
@@ -42,6 +49,9 @@ int ctl_backup(const struct ctl *ctl, int argc, char **argv);
 int ctl_restore(const struct ctl *ctl, int argc, char **argv);
 /* store copy */
 int ctl_copy(int argc, char **argv);
+
+/* top [--once] [--interval S] [--limit N] [--sort ORDER]; raw: the server's own rows. */
+int ctl_top(const char *socket_path, int argc, char **argv, bool raw);
 
 /* -- ctl_conf.c: what godwit.conf says of the store, where no server runs -- */
 

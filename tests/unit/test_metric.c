@@ -133,6 +133,29 @@ labels_of_a_histogram_stand_before_le(void **state UNUSED)
 	free(text);
 }
 
+static void
+quantiles_lie_in_the_bucket_of_their_rank(void **state UNUSED)
+{
+	static struct metric times = METRIC_HISTOGRAM("test_quantile_seconds", "Q.");
+	uint64_t counts[METRIC_BUCKETS];
+
+	metric_register(&times);
+	assert_null(metric_find("test_quantile_seconds", "job=\"x\""));
+	assert_ptr_equal(metric_find("test_quantile_seconds", NULL), &times);
+	metric_counts(&times, counts);
+	assert_true(metric_quantile_us(counts, 0.5) == 0);
+	for (int i = 0; i < 98; i++)
+		metric_observe_us(&times, 100); /* 64 to 128 */
+	metric_observe_us(&times, 1000);        /* 512 to 1024 */
+	metric_observe_us(&times, 1000);
+	metric_counts(&times, counts);
+	assert_true(metric_quantile_us(counts, 0.49) == 96);
+	assert_true(metric_quantile_us(counts, 0.98) == 128);
+	assert_true(metric_quantile_us(counts, 0.99) == 768);
+	assert_true(metric_quantile_us(counts, 1) == 1024);
+	assert_int_equal(metric_value(&times), 98 * 100 + 2 * 1000);
+}
+
 static void *
 count_up(void *arg)
 {
@@ -166,6 +189,7 @@ main(void)
 		cmocka_unit_test(a_name_stands_once_with_all_its_labels),
 		cmocka_unit_test(an_observation_lies_in_the_first_bucket_that_holds_it),
 		cmocka_unit_test(labels_of_a_histogram_stand_before_le),
+		cmocka_unit_test(quantiles_lie_in_the_bucket_of_their_rank),
 		cmocka_unit_test(threads_lose_no_count),
 	};
 

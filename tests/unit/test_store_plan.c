@@ -174,11 +174,15 @@ use_queue(struct fixture *f)
 	struct store_content *content = fixture_content(f, "x");
 	struct store_queue_rcpt rcpt = { .address = SPAN("x@y.example") };
 	struct store_queue_entry e = { .rcpts = &rcpt, .n_rcpts = 1 };
+	uint64_t waiting, held;
 	int64_t next;
 
 	assert_ok(store_queue_add(f->s, &e, 1, content));
 	assert_ok(store_queue_lease(f->s, false, 1, 1, f->a, &e, &next));
 	assert_ok(store_queue_content(f->s, e.id, &b));
+	assert_ok(store_queue_count(f->s, &waiting, &held));
+	assert_int_equal(waiting, 1);
+	assert_int_equal(held, 0);
 	assert_ok(store_queue_retry(f->s, &e, 0, SPAN(""), false));
 	assert_ok(store_queue_lease(f->s, false, 1, 1, f->a, &e, &next));
 	assert_ok(store_queue_done(f->s, &e, &rcpt.address, 1));
