@@ -221,7 +221,8 @@ subscribe(struct ping *p)
 	for (size_t i = 0; i < p->n; i++)
 		ids[n++] = p->folders[i].id;
 	if (!p->c->resumed)
-		p->c->wait_ms = p->heartbeat_s * UINT64_C(1000);
+		p->c->wait_ms =
+			spread_wait(&p->c->eas->spread, p->heartbeat_s * UINT64_C(1000));
 	eas_call_subscribe(p->c, ids, n, p->c->wait_ms);
 }
 

@@ -11,6 +11,7 @@
 #include "activesync/eas_command.h"
 #include "activesync/eas_status.h"
 #include "base/htab.h"
+#include "base/spread.h"
 
 #define EAS_PATH "/Microsoft-Server-ActiveSync"
 #define EAS_VALIDATE "validate" /* pseudo device of account set-up (AOSP, Samsung) */
@@ -22,6 +23,7 @@ struct eas {
 	pthread_mutex_t lock; /* of waits */
 	struct htab waits;    /* (user, device) -> its one long poll */
 	size_t waiting;
+	struct spread spread; /* of the ends of long polls */
 };
 
 /* A writer on c->out. */

@@ -493,7 +493,8 @@ subscribe(struct eas_sync *s)
 			ids[n++] = s->collections[i].id;
 	}
 	if (!s->c->resumed)
-		s->c->wait_ms = s->wait_s * UINT64_C(1000);
+		s->c->wait_ms =
+			spread_wait(&s->c->eas->spread, s->wait_s * UINT64_C(1000));
 	eas_call_subscribe(s->c, ids, n, s->c->wait_ms);
 }
 

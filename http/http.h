@@ -83,9 +83,13 @@ void http_server_on_busy(struct http_server *s, http_busy_fn *fn, void *arg);
 /* Takes an accepted connection; tls NULL: plain HTTP/1.1. */
 void
 http_server_accept(struct http_server *s, struct loop *l, int fd, struct tls_server *tls);
-/* Draining: no new requests on kept connections ("Connection: close", GOAWAY), open ones
- * go on; waiting requests are told through their on_drain. Called in each loop. */
-void http_server_drain(struct http_server *s, struct loop *l);
+/*
+ * Draining: no new requests on kept connections ("Connection: close", GOAWAY), open ones
+ * go on; waiting requests are told through their on_drain, but for a part, chosen by
+ * chance: keep of 1000 may go on waiting. Called in each loop, again and again with ever
+ * fewer to keep, so that not all come back at once, until it is 0.
+ */
+void http_server_drain(struct http_server *s, struct loop *l, unsigned keep);
 /* All connections of l are closed at once. Called in each loop before its end. */
 void http_server_abort(struct http_server *s, struct loop *l);
 size_t http_server_connections(const struct http_server *s);

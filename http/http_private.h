@@ -112,6 +112,7 @@ struct http_conn {
 	bool force_h2 : 1;     /* tests: HTTP/2 without ALPN */
 	bool is_posted : 1;    /* on_post is under way */
 	bool is_dead : 1;      /* freed when on_post comes */
+	bool is_drained : 1;   /* version->drain() was called */
 };
 
 /* The answer; made when the first header is set. */

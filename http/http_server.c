@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/htab.h"
 #include "base/mem.h"
 #include "base/metric.h"
 #include "http/http_h2_window.h"
@@ -299,16 +300,30 @@ tell_waiting(struct http_conn *c)
 	}
 }
 
+static bool
+waits(const struct http_conn *c)
+{
+	list_each(x, &c->exchanges, struct http_exchange, link) {
+		if (x->is_handed && !x->is_answered && x->on_drain)
+			return true;
+	}
+	return false;
+}
+
 void
-http_server_drain(struct http_server *s, struct loop *l)
+http_server_drain(struct http_server *s, struct loop *l, unsigned keep)
 {
 	struct http_lane *lane = http_lane_get(s, l);
 	atomic_store(&s->draining, true);
 	list_each_safe(c, &lane->conns, struct http_conn, link) {
 		if (!c->version) /* hands are being shaken: sees it when it opens */
 			continue;
+		if (waits(c) && hash_u64(c->id) % 1000 < keep)
+			continue;
 		tell_waiting(c);
-		c->version->drain(c);
+		if (!c->is_drained)
+			c->version->drain(c);
+		c->is_drained = true;
 	}
 }
 

@@ -124,17 +124,26 @@ imap_session_forget(struct imap_session *s)
 	pthread_mutex_unlock(&s->im->lock);
 }
 
-/* Calls fn for each session of l. They are freed in l's thread only, which is ours, and
- * none but the one that fn is called with. */
+static bool
+may_stay(const struct imap_session *s, unsigned keep)
+{
+	bool is_silent = s->address && !s->run;
+
+	return is_silent && hash_u64((uintptr_t)s) % 1000 < keep;
+}
+
+/* Calls fn for each session of l, but those that may stay. They are freed in l's thread
+ * only, which is ours, and none but the one that fn is called with. */
 static void
-each_session(struct imap *im, struct loop *l, void (*fn)(struct imap_session *s))
+each_session(struct imap *im, struct loop *l, unsigned keep,
+             void (*fn)(struct imap_session *s))
 {
 	pthread_mutex_lock(&im->lock);
 	struct imap_session **v =
 		xreallocarray(NULL, im->n_sessions ? im->n_sessions : 1, sizeof(*v));
 	size_t n = 0;
 	list_each(s, &im->sessions, struct imap_session, link) {
-		if (s->loop == l)
+		if (s->loop == l && !may_stay(s, keep))
 			v[n++] = s;
 	}
 	pthread_mutex_unlock(&im->lock);
@@ -144,15 +153,15 @@ each_session(struct imap *im, struct loop *l, void (*fn)(struct imap_session *s)
 }
 
 void
-imap_drain(struct imap *im, struct loop *l)
+imap_drain(struct imap *im, struct loop *l, unsigned keep)
 {
-	each_session(im, l, imap_session_drain);
+	each_session(im, l, keep, imap_session_drain);
 }
 
 void
 imap_abort(struct imap *im, struct loop *l)
 {
-	each_session(im, l, imap_session_abort);
+	each_session(im, l, 0, imap_session_abort);
 }
 
 size_t

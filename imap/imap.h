@@ -45,8 +45,9 @@ enum rc imap_new(const struct imap_conf *conf, const struct imap_deps *deps,
                  struct imap **ret) MUST_CHECK;
 /* Takes an accepted connection, in l's thread. implicit_tls: TLS from the first byte. */
 void imap_accept(struct imap *im, struct loop *l, int fd, bool implicit_tls);
-/* In each loop: idle sessions get BYE, busy ones finish their command first. */
-void imap_drain(struct imap *im, struct loop *l);
+/* In each loop: idle sessions get BYE, busy ones finish their command first. keep of 1000
+ * that are silent may stay, chosen by chance; called again with ever fewer, until 0. */
+void imap_drain(struct imap *im, struct loop *l, unsigned keep);
 /* In each loop, at its end: closes all of it at once. */
 void imap_abort(struct imap *im, struct loop *l);
 size_t imap_connections(const struct imap *im);

@@ -5,10 +5,13 @@
 #include "mdm/mdm_access.h"
 
 #include "base/clock.h"
+#include "base/htab.h"
 #include "mdm/mdm_private.h"
 
-/* last_seen is written at most so often, since it costs a commit. */
-#define SEEN_EVERY_MS 600000 /* ten minutes */
+/* last_seen is written at most so often, since it costs a commit, and a phone comes each
+ * quarter of an hour; less up to half of it, as the device is, so that a crowd does not
+ * come back with a commit each. */
+#define SEEN_EVERY_MS (6 * 3600 * 1000)
 #define FACT_MAX 256
 #define EXTRA_MAX 4096
 
@@ -119,7 +122,8 @@ static bool
 is_seen_lately(const struct store_device *d)
 {
 	int64_t ago = clock_wall_ms() - d->last_seen_ms;
-	return ago >= 0 && ago < SEEN_EVERY_MS;
+	int64_t spread = (int64_t)(hash_bytes(d->id) % (SEEN_EVERY_MS / 2));
+	return ago >= 0 && ago < SEEN_EVERY_MS - spread;
 }
 
 /* RC_NOT_FOUND: it must be written. */

@@ -38,6 +38,9 @@
 #include "smtp/smtp_submit.h"
 
 #define DRAIN_POLL_MS 20
+#define DRAIN_STEP_MS 100
+/* Devices a second that may come back at once. */
+#define DRAIN_RATE 200
 #define TRIM_MS 20000
 
 /* A door in use: what its listener's callback gets. */
@@ -74,8 +77,12 @@ struct server {
 	struct loop_timer trim;
 	struct loop_timer drain;
 	uint64_t started_ms;
+	uint64_t drain_from_ms;
 	uint64_t drain_until_ms;
-	atomic_bool draining; /* read by /healthz in any loop */
+	uint64_t drain_spread_ms; /* over which those who wait are told */
+	uint64_t drain_next_ms;
+	atomic_uint drain_keep; /* of 1000 that wait: how many may go on */
+	atomic_bool draining;   /* read by /healthz in any loop */
 	bool sweeping;
 	bool trimming;
 };
@@ -301,9 +308,10 @@ drain_loop(void *arg)
 {
 	struct server *s = arg;
 	struct loop *l = loop_current();
-	http_server_drain(s->http, l);
-	http_server_drain(s->metrics, l);
-	imap_drain(s->imap, l);
+	unsigned keep = atomic_load(&s->drain_keep);
+	http_server_drain(s->http, l, keep);
+	http_server_drain(s->metrics, l, 0);
+	imap_drain(s->imap, l, keep);
 	smtp_drain(s->smtp, l);
 }
 
@@ -330,10 +338,26 @@ connections(const struct server *s)
 	       smtp_connections(s->smtp);
 }
 
+/* Those who wait are told little by little. */
+static void
+drain_some(struct server *s)
+{
+	uint64_t now = clock_mono_ms(), over = now - s->drain_from_ms;
+	uint64_t left = over < s->drain_spread_ms ? s->drain_spread_ms - over : 0;
+	if (now < s->drain_next_ms)
+		return;
+	s->drain_next_ms = now + DRAIN_STEP_MS;
+	atomic_store(&s->drain_keep,
+	             left ? (unsigned)(left * 1000 / s->drain_spread_ms) : 0);
+	for (size_t i = 0; i < loops_count(s->loops); i++)
+		loop_post(loops_at(s->loops, i), drain_loop, s);
+}
+
 static void
 on_drain_poll(void *arg)
 {
 	struct server *s = arg;
+	drain_some(s);
 	if (connections(s) > 0 && clock_mono_ms() < s->drain_until_ms) {
 		loop_timer_set(&s->drain, DRAIN_POLL_MS);
 		return;
@@ -351,11 +375,15 @@ on_stop(void *arg)
 		return;
 	}
 	s->draining = true;
-	s->drain_until_ms = clock_mono_ms() + c->drain_ms;
+	s->drain_from_ms = clock_mono_ms();
+	s->drain_until_ms = s->drain_from_ms + c->drain_ms;
+	/* A crowd comes back over most of the time that there is, a few at once. */
+	s->drain_spread_ms = 1000 * push_waiting(s->push) / DRAIN_RATE;
+	if (s->drain_spread_ms > c->drain_ms * 3 / 4)
+		s->drain_spread_ms = c->drain_ms * 3 / 4;
 	log_info(NULL, "server.drain", "connections=%zu", connections(s));
 	close_entrances(s);
-	for (size_t i = 0; i < loops_count(s->loops); i++)
-		loop_post(loops_at(s->loops, i), drain_loop, s);
+	drain_some(s);
 	smtp_drain(s->smtp, s->main);
 	loop_timer_set(&s->drain, DRAIN_POLL_MS);
 }

@@ -60,7 +60,9 @@ static const struct conf_option server_options[] = {
 	  .offset = AT(drain_ms),
 	  .def = "10s",
 	  .max = 3600000,
-	  .help = "How long a stopping server lets connections finish what they do." },
+	  .help = "How long a stopping server lets connections finish what they do. Devices "
+	          "that wait are told over three quarters of it, so that not all come back "
+	          "at once." },
 	{ .name = "sweep",
 	  .type = CONF_TIME,
 	  .offset = AT(sweep_ms),

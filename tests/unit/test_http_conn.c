@@ -720,7 +720,7 @@ draining_ends_what_is_idle_and_asks_what_waits(void **state)
 	f->fd = -1;
 	fixture_connect(f, false);
 	say(f, "GET /drain HTTP/1.1\r\nHost: a\r\n\r\n");
-	http_server_drain(f->server, f->loop);
+	http_server_drain(f->server, f->loop, 0);
 	fixture_turns(f);
 	assert_int_equal(f->drained, 1);
 	assert_true(got(f, "Connection: close"));
@@ -733,6 +733,37 @@ draining_ends_what_is_idle_and_asks_what_waits(void **state)
 	say(f, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
 	assert_true(got(f, "200 OK"));
 	assert_true(f->is_closed);
+}
+
+static void
+draining_ends_a_crowd_little_by_little(void **state)
+{
+	enum { N = 100 };
+	struct http_fixture *f = *state;
+	int idle = f->fd, fds[N];
+	for (int i = 0; i < N; i++) {
+		f->fd = -1;
+		fixture_connect(f, false);
+		say(f, "GET /drain HTTP/1.1\r\nHost: a\r\n\r\n");
+		fds[i] = f->fd;
+	}
+	f->fd = idle;
+	http_server_drain(f->server, f->loop, 1000);
+	fixture_turns(f);
+	assert_int_equal(f->drained, 0);
+	assert_int_equal(http_server_connections(f->server), N); /* the idle one went */
+	http_server_drain(f->server, f->loop, 500);
+	http_server_drain(f->server, f->loop, 500); /* again is no more */
+	fixture_turns(f);
+	int half = f->drained;
+	assert_in_range(half, 20, 80);
+	assert_int_equal(http_server_connections(f->server), N - half);
+	http_server_drain(f->server, f->loop, 0);
+	fixture_turns(f);
+	assert_int_equal(f->drained, N);
+	assert_int_equal(http_server_connections(f->server), 0);
+	for (int i = 0; i < N; i++)
+		close(fds[i]);
 }
 
 static void
@@ -876,6 +907,7 @@ main(void)
 		CASE(a_packed_request_is_unpacked_with_bounds),
 		CASE(headers_carry_no_second_line),
 		CASE(draining_ends_what_is_idle_and_asks_what_waits),
+		CASE(draining_ends_a_crowd_little_by_little),
 		CASE(aborting_tells_those_who_wait),
 		CASE(queries_and_credentials_are_decoded),
 		CASE(forgotten_credentials_are_in_memory_no_more),

@@ -374,7 +374,7 @@ draining_says_goaway_and_lets_what_is_open_end(void **state)
 	get(f, "/wait");
 	struct http_request *other = f->waiting;
 	(void)waiting;
-	http_server_drain(f->server, f->loop);
+	http_server_drain(f->server, f->loop, 0);
 	pump(f);
 	assert_true(client.has_goaway);
 	assert_int_equal(client.goaway, NGHTTP2_NO_ERROR);

@@ -210,7 +210,7 @@ drain_one(void *arg)
 {
 	struct imap_rig *r = arg;
 
-	imap_drain(r->imap, loops_at(r->loops, 0));
+	imap_drain(r->imap, loops_at(r->loops, 0), 0);
 }
 
 static void

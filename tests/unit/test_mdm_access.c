@@ -100,12 +100,12 @@ last_seen_is_written_now_and_then(void **state)
 	struct store_device d;
 	enum mdm_access access;
 	assert_int_equal(come(*state, "PHONE1", "", &d, &access), RC_OK);
-	clock_fake_advance(60 * 1000);
+	clock_fake_advance(3 * 3600 * 1000 - 1);
 	assert_int_equal(come(*state, "PHONE1", "", &d, &access), RC_OK);
 	assert_int_equal(d.last_seen_ms, 1000000000000);
-	clock_fake_advance(10 * 60 * 1000);
+	clock_fake_advance(3 * 3600 * 1000 + 1);
 	assert_int_equal(come(*state, "PHONE1", "", &d, &access), RC_OK);
-	assert_int_equal(d.last_seen_ms, 1000000000000 + 11 * 60 * 1000);
+	assert_int_equal(d.last_seen_ms, 1000000000000 + 6 * 3600 * 1000);
 }
 
 static void

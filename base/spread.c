@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * spread.c - keeps what begins together from ending together.
+ */
+#include "base/spread.h"
+
+#include "base/clock.h"
+#include "base/encode.h"
+
+/* How many have begun lately. Two threads that open a window at once may lose a count. */
+static uint64_t
+note_begin(struct spread *s)
+{
+	uint64_t now = clock_mono_ms() / SPREAD_WINDOW_MS + 1;
+	uint64_t window = atomic_load_explicit(&s->window, memory_order_relaxed);
+	uint64_t begun, before;
+
+	if (window != now && atomic_compare_exchange_strong(&s->window, &window, now)) {
+		begun = atomic_exchange(&s->begun, 0);
+		atomic_store(&s->before, window + 1 == now ? begun : 0);
+	}
+	begun = atomic_fetch_add_explicit(&s->begun, 1, memory_order_relaxed) + 1;
+	before = atomic_load_explicit(&s->before, memory_order_relaxed);
+	return begun > before ? begun : before;
+}
+
+uint64_t
+spread_wait(struct spread *s, uint64_t wait_ms)
+{
+	uint64_t crowd = note_begin(s);
+	uint64_t early = crowd * 1000 / SPREAD_RATE;
+
+	if (crowd <= SPREAD_FEW)
+		return wait_ms;
+	if (early > wait_ms / SPREAD_PART)
+		early = wait_ms / SPREAD_PART;
+	if (early > SPREAD_MAX_MS)
+		early = SPREAD_MAX_MS;
+	return wait_ms - random_below(early + 1);
+}
