@@ -17,6 +17,8 @@
 /* Where the clock is behind (it is wrong, or the last restore was just now). */
 #define MODSEQ_GAP (UINT64_C(1) << 20)
 #define UID_GAP 1024
+#define UIDS_A_SECOND 8
+#define UID_STEP 32 /* at least: what came in the second of the last restore */
 #define FOLDER_GAP 16
 #define KEY_GAP 64
 #define EPOCH_GAP 1000 /* UIDVALIDITY: seconds, and one more for each in the same */
@@ -267,7 +269,7 @@ change_collection(struct restore *r, const struct table *t, struct engine_arg *v
 	uint32_t id = (uint32_t)number(t, values, "id");
 	uint64_t next = number(t, values, "uid_next");
 	uint64_t gap;
-	uint64_t clock = seconds_since_2024(r);
+	uint64_t clock = seconds_since_2024(r) * UIDS_A_SECOND;
 
 	for (size_t i = 0; i < r->now.n_folders; i++) {
 		if (r->now.folders[i].id == id)
@@ -276,8 +278,8 @@ change_collection(struct restore *r, const struct table *t, struct engine_arg *v
 	if (next == 0 || next > UINT32_MAX)
 		return RC_INVALID;
 	gap = (UINT32_MAX - next) / 16;
-	next = go_on(next, clock < UINT32_MAX / 2 ? clock : 0,
-	             gap < UID_GAP ? gap : UID_GAP);
+	next = go_on(next + (gap < UID_STEP ? gap : UID_STEP),
+	             clock < UINT32_MAX / 2 ? clock : 0, gap < UID_GAP ? gap : UID_GAP);
 	set(t, values, "uid_next", next);
 	set(t, values, "modseq", r->modseq);
 	note_moved(r, id);
