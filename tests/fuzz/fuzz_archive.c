@@ -82,6 +82,8 @@ touch(const struct archive_view *v, enum archive_event ev)
 	return sum;
 }
 
+static volatile unsigned looked_at;
+
 static void
 read_all(struct codec *codec, struct span bytes)
 {
@@ -89,11 +91,10 @@ read_all(struct codec *codec, struct span bytes)
 	struct archive_reader *r = archive_reader_new(codec, from_span, &bytes);
 	enum archive_event ev = ARCHIVE_EV_HEAD;
 	struct err err = { "" };
-	volatile unsigned sum = 0;
 	enum rc rc;
 
 	while ((rc = archive_next(r, &ev, &err)) == RC_OK && ev != ARCHIVE_EV_END)
-		sum += touch(archive_view(r), ev);
+		looked_at = touch(archive_view(r), ev);
 	if (rc != RC_OK && !*err.text)
 		abort(); /* a refusal without a sentence */
 }
