@@ -80,8 +80,10 @@ bench_of(struct load *l)
 static void
 tell_crowd(struct bench *b, const char *what, bool done)
 {
-	printf("{\"%s\":{\"done\":%s,\"seconds\":%.3f,", what, done ? "true" : "false",
-	       (double)(clock_mono_us() - b->begin_us) / 1e6);
+	uint64_t now = clock_mono_us();
+	printf("{\"%s\":{\"done\":%s,\"seconds\":%.3f,\"most_s\":%.3f,", what,
+	       done ? "true" : "false", (double)(now - b->begin_us) / 1e6,
+	       (double)((b->most_us ? b->most_us : now) - b->begin_us) / 1e6);
 	load_crowd_print(&b->load);
 	printf("}}\n");
 	fflush(stdout);
@@ -100,6 +102,9 @@ static void
 on_change(struct load *l)
 {
 	struct bench *b = bench_of(l);
+	if (b->waits_for && !b->starting && !b->most_us &&
+	    (uint64_t)l->crowd.waiting * 100 >= (uint64_t)l->crowd.want * 99)
+		b->most_us = clock_mono_us();
 	/* A command that is being carried out may still begin with some of them. */
 	if (b->waits_for && !b->starting && l->crowd.waiting == l->crowd.want)
 		stop_waiting(b, true);
@@ -116,6 +121,7 @@ wait_for_crowd(struct bench *b, const char *what, unsigned patience_s)
 {
 	b->waits_for = what;
 	b->begin_us = clock_mono_us();
+	b->most_us = 0;
 	b->patience = (struct load_timer){ .fn = on_impatient, .arg = b };
 	load_timer_set(&b->load.loop, &b->patience, patience_s * 1000000ull);
 }

@@ -18,6 +18,7 @@ struct bench {
 	const char *waits_for; /* the command that waits for the crowd, or NULL */
 	bool starting;
 	uint64_t begin_us;
+	uint64_t most_us; /* when all but one of a hundred waited; 0: not yet */
 	struct load_timer patience;
 	struct bench_probe *probe;
 	struct bench_hands *hands;

@@ -107,7 +107,7 @@ class Crowd:
                     out[key] = dict(value) if isinstance(value, dict) else value
                 elif isinstance(value, bool):
                     out[key] = out[key] and value
-                elif key == "seconds":
+                elif key in ("seconds", "most_s"):
                     out[key] = max(out[key], value)
                 elif isinstance(value, dict):
                     for k, v in value.items():

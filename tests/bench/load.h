@@ -171,6 +171,7 @@ struct load_client {
 	char sync_key[40];
 	char inbox[64];
 	uint64_t asked_us;
+	uint64_t not_before_us; /* the server's Retry-After */
 };
 
 void load_phone_open(struct load_client *c);

@@ -126,13 +126,16 @@ load_client_lost(struct load_client *c, const char *why)
 	struct load *l = c->conn.load;
 	/* Doubling, with jitter, as clients do. */
 	uint64_t pause = (uint64_t)PAUSE_MIN_US << c->failures;
+	uint64_t now = clock_mono_us();
+	uint64_t wish = c->not_before_us > now ? c->not_before_us - now : 0;
 	l->crowd.lost++;
 	note(&l->crowd, why, c->waits);
 	load_conn_cut(&c->conn);
 	take_out(&l->crowd, c);
 	c->timer.fn = try_again;
 	c->timer.arg = c;
-	load_timer_set(&l->loop, &c->timer, pause / 2 + random_below(pause));
+	pause = pause / 2 + random_below(pause);
+	load_timer_set(&l->loop, &c->timer, pause > wish ? pause : wish);
 	if (c->failures < PAUSE_DOUBLINGS)
 		c->failures++;
 	start_some(l);
@@ -143,10 +146,12 @@ void
 load_client_put_off(struct load_client *c, unsigned s, load_timer_fn *again)
 {
 	struct load *l = c->conn.load;
+	uint64_t pause = s * 1000000ull + random_below(1000000);
 	l->crowd.put_off++;
+	c->not_before_us = clock_mono_us() + pause;
 	c->timer.fn = again;
 	c->timer.arg = c;
-	load_timer_set(&l->loop, &c->timer, s * 1000000ull + random_below(1000000));
+	load_timer_set(&l->loop, &c->timer, pause);
 	/* Its turn is another's meanwhile. */
 	if (c->trying) {
 		c->trying = false;
@@ -161,6 +166,7 @@ load_client_waits(struct load_client *c)
 	struct load *l = c->conn.load;
 	c->waits = true;
 	c->failures = 0;
+	c->not_before_us = 0;
 	if (c->probe) {
 		l->on_probe(l, c, 0);
 		return;

@@ -139,10 +139,13 @@ def latencies(mail):
 def measure(site, crowd, n, a, base):
     """All figures of a crowd of n that wait."""
     row = {"devices": n}
-    cpu, before = site.cpu_s(), time.monotonic()
-    row["lost"] = crowd.grow(n, parallel=a.parallel, patience=a.patience)["lost"]
+    cpu = site.cpu_s()
+    grown = crowd.grow(n, parallel=a.parallel, patience=a.patience)
     wait_for_server(site.front, n)
-    row["added_per_s"] = (n - base["n"]) / (time.monotonic() - before)
+    # Until 99 of 100 wait: who is told to come again in a minute would be all that is measured.
+    row["added_per_s"] = (n * 0.99 - base["n"]) / grown["most_s"]
+    row["added_s"] = grown["seconds"]
+    row["lost"], row["put_off"] = grown["lost"], grown["put_off"]
     row["added_cpu_ms"] = (site.cpu_s() - cpu) * 1000 / max(1, n - base["n"])
     base["n"] = n
     time.sleep(a.settle)
@@ -185,13 +188,14 @@ def storms(site, crowd, n, a):
     say("%d come back, %d at a time" % (n, a.parallel))
     cpu = site.cpu_s()
     even = crowd.cut(n, parallel=a.parallel, patience=a.patience)
-    out["setups_per_s"] = n / even["seconds"]
+    out["setups_per_s"] = n * 0.99 / even["most_s"]
     out["setup_cpu_ms"] = (site.cpu_s() - cpu) * 1000 / n
     out["setups_of_openssl_speed_percent"] = out["setups_per_s"] / out["openssl_speed"]["sign_per_s"] * 100
     say("%d come back at once" % n)
     storm = crowd.cut(n, patience=a.patience)
     wait_for_server(site.front, n)
     out["storm_s"] = storm["seconds"]
+    out["storm_99_s"] = storm["most_s"]
     out["storm_lost"] = storm["lost"] - even["lost"]
     out["storm_put_off"] = storm["put_off"] - even["put_off"]
     out["storm_over_handshakes"] = storm["seconds"] / hands["seconds"]
@@ -216,7 +220,7 @@ def restart(site, crowd, n, a):
     gathered = crowd.gather(a.patience)
     wait_for_server(site.front, n)
     end = time.monotonic()
-    return {"devices": n, "start_s": up - begin, "all_wait_s": end - up, "lost": gathered["lost"] - before["lost"],
+    return {"devices": n, "start_s": up - begin, "all_wait_s": end - up, "most_wait_s": gathered["most_s"], "lost": gathered["lost"] - before["lost"],
             "put_off": gathered["put_off"] - before["put_off"]}
 
 
