@@ -5,7 +5,6 @@
  */
 #include "server/node.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -13,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/store_node.h"
 
 #define HOST_MAX 256
@@ -85,9 +85,10 @@ node_start(struct store *s, const char *name, struct node **ret, struct err *err
 	n = xcalloc(1, sizeof(*n));
 	n->store = s;
 	init_wake(n);
-	if (pthread_create(&n->thread, NULL, run, n) != 0) {
+	rc = thread_start("node", THREAD_STACK, run, n, &n->thread);
+	if (rc != RC_OK) {
 		free(n);
-		return err_set(err, RC_IO, "no thread for the node");
+		return err_set(err, rc, "no thread for the node");
 	}
 	*ret = n;
 	return RC_OK;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metric.h"
@@ -103,15 +104,6 @@ is_committed(struct pg_conn *c, enum rc *ret_rc)
 	return committed;
 }
 
-static uint64_t
-mono_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void
 pause_for(unsigned ms)
 {
@@ -147,12 +139,12 @@ ask(struct engine_pg *e, uint64_t slot, uint64_t serial, bool *ret_done)
 static enum rc
 resolve(struct engine_pg *e, uint64_t slot, uint64_t serial, const char *db)
 {
-	uint64_t until = mono_ms() + e->resolve_ms;
+	uint64_t until = clock_kernel_ms() + e->resolve_ms;
 	unsigned pause = PAUSE_FIRST_MS;
 	bool done = false;
 
 	while (ask(e, slot, serial, &done) != RC_OK) {
-		if (mono_ms() >= until) {
+		if (clock_kernel_ms() >= until) {
 			log_error(NULL, "store.engine commit-unknown", "db=%s", db);
 			metric_add(&unknown, 1);
 			return RC_AGAIN;
