@@ -26,7 +26,7 @@ foreach(name engine store_tx store_change store_collection store_item store_curs
 		store_directory store_secret store_checked store_queue store_node store_deliver store_sweep store_failure store_lost
 		store_copy backup store_crash store_threads store_plan)
 	set(labels "")
-	if(name MATCHES "^(engine|store_tx|store_deliver|store_node|store_threads)$")
+	if(name MATCHES "^(engine|store_tx|store_deliver|store_node|store_threads|store_copy)$")
 		set(labels LABELS thread)
 	endif()
 	godwit_unit_test(test_${name} USES store_fixture ${labels})

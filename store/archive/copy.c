@@ -9,12 +9,15 @@
 #include "store/archive/copy.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "store/archive/digest.h"
 #include "store/archive/dump.h"
 #include "store/archive/fill.h"
@@ -23,6 +26,7 @@
 #include "store/store_private.h"
 
 #define TURNS_MAX 3 /* how often a user is copied who changes all the while */
+#define LANES 4     /* users at a time: a row to a distant database is mostly waiting */
 
 struct copy {
 	struct store *from;
@@ -34,7 +38,15 @@ struct copy {
 	struct arena *a;
 	struct dump_person *people;
 	size_t n_people;
-	struct span who; /* for sentences */
+	struct span who;     /* for sentences */
+	struct lanes *lanes; /* this is one of them; NULL: the whole */
+};
+
+/* What several copies of a struct copy share, a thread each. */
+struct lanes {
+	pthread_mutex_t mutex; /* for what is said */
+	atomic_size_t next;    /* of the people */
+	atomic_bool failed;
 };
 
 static void say(struct copy *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -50,7 +62,11 @@ say(struct copy *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (c->lanes)
+		pthread_mutex_lock(&c->lanes->mutex);
 	c->say(text, c->arg);
+	if (c->lanes)
+		pthread_mutex_unlock(&c->lanes->mutex);
 }
 
 static enum rc
@@ -131,22 +147,14 @@ copy_rows(struct copy *c, uint64_t user, bool *ret_has_rows)
 }
 
 static enum rc
-copy_users(struct copy *c)
+copy_user(struct copy *c, uint64_t user)
 {
-	enum rc rc = RC_OK;
+	bool done = false;
+	enum rc rc = fill_has_user(c->to, user, &done);
 
-	for (size_t i = 0; !rc && i < c->n_people; i++) {
-		bool done = false;
-
-		c->who = c->people[i].address;
-		rc = fill_has_user(c->to, c->people[i].id, &done);
-		if (!rc && !done)
-			rc = copy_rows(c, c->people[i].id, &done);
-		rc = fail(c, rc, "cannot be copied");
-		if ((i + 1) % 1000 == 0)
-			say(c, "%zu of %zu users", i + 1, c->n_people);
-	}
-	return rc;
+	if (!rc && !done)
+		rc = copy_rows(c, user, &done);
+	return fail(c, rc, "cannot be copied");
 }
 
 static enum rc
@@ -200,16 +208,86 @@ verify_user(struct copy *c, uint64_t user)
 	               SPAN_FMT(c->who), difference);
 }
 
+/* -- all of them, some at a time -- */
+
+typedef enum rc user_fn(struct copy *c, uint64_t user);
+
+struct lane {
+	pthread_t thread;
+	struct copy copy; /* its own report and sentence */
+	struct err err;
+	user_fn *fn;
+	bool started;
+	enum rc rc;
+};
+
+static void *
+run_lane(void *arg)
+{
+	struct lane *l = arg;
+	struct copy *c = &l->copy;
+	size_t i;
+
+	while (!l->rc && !atomic_load(&c->lanes->failed) &&
+	       (i = atomic_fetch_add(&c->lanes->next, 1)) < c->n_people) {
+		c->who = c->people[i].address;
+		l->rc = l->fn(c, c->people[i].id);
+		if ((i + 1) % 1000 == 0)
+			say(c, "%zu of %zu users", i + 1, c->n_people);
+	}
+	if (l->rc)
+		atomic_store(&c->lanes->failed, true);
+	return NULL;
+}
+
+static void
+add_report(struct copy_report *to, const struct copy_report *r)
+{
+	to->users += r->users;
+	to->rows += r->rows;
+	to->blobs += r->blobs;
+	to->blob_bytes += r->blob_bytes;
+	to->blobs_broken += r->blobs_broken;
+	to->users_again += r->users_again;
+}
+
+static enum rc
+each_user(struct copy *c, user_fn *fn)
+{
+	struct lanes shared = { .next = 0 };
+	struct lane list[LANES];
+	enum rc rc = RC_OK;
+
+	pthread_mutex_init(&shared.mutex, NULL);
+	for (size_t i = 0; i < LANES; i++) {
+		struct lane *l = &list[i];
+
+		*l = (struct lane){ .copy = *c, .fn = fn };
+		l->copy.lanes = &shared;
+		l->copy.err = &l->err;
+		l->copy.report = (struct copy_report){ 0 };
+		/* The first one has the caller's own thread: no machine is too full for
+		 * it. */
+		l->started = i && !thread_start("copy", 0, run_lane, l, &l->thread);
+	}
+	run_lane(&list[0]);
+	for (size_t i = 0; i < LANES; i++) {
+		if (list[i].started)
+			pthread_join(list[i].thread, NULL);
+		add_report(&c->report, &list[i].copy.report);
+		if (list[i].rc && !rc)
+			rc = err_set(c->err, list[i].rc, "%s", list[i].err.text);
+	}
+	pthread_mutex_destroy(&shared.mutex);
+	return rc;
+}
+
 static enum rc
 verify_users(struct copy *c)
 {
 	uint64_t found = 0;
-	enum rc rc = RC_OK;
+	enum rc rc = each_user(c, verify_user);
 
-	for (size_t i = 0; !rc && i < c->n_people; i++) {
-		c->who = c->people[i].address;
-		rc = verify_user(c, c->people[i].id);
-	}
 	c->who = SPAN("users");
 	if (!rc)
 		rc = fail(c, fill_count_users(c->to, &found), "cannot be counted");
@@ -294,7 +372,7 @@ static enum rc
 copy_all(struct copy *c)
 {
 	size_t n = c->n_people;
-	enum rc rc = copy_users(c);
+	enum rc rc = each_user(c, copy_user);
 
 	c->who = SPAN("the queue");
 	if (!rc)

@@ -171,14 +171,18 @@ a_copy_that_fails_at_any_point_goes_on(void **state)
 
 		engine_fail_after(n);
 		rc = copy_store(&f->conf, &o.conf, NULL, NULL, &report, &err);
-		if (engine_fail_pending()) {
+		if (rc == RC_OK) {
+			bool end = engine_fail_pending();
+
 			engine_fail_after(0);
-			assert_ok(rc);
-			break;
+			if (end)
+				break;
+			/* A blob that another user has as well did not come twice. */
+			other_remove(&o);
+			other_make(&o, f, true, 3);
+			continue;
 		}
-		engine_fail_after(0);
-		if (rc == RC_OK) /* it failed where it did no harm */
-			break;
+		assert_false(engine_fail_pending());
 		failures++;
 		assert_true(*err.text);
 		rc = store_open(&o.conf, &s, &err);
@@ -196,7 +200,7 @@ a_copy_that_fails_at_any_point_goes_on(void **state)
 			assert_non_null(strstr(err.text, "half filled"));
 		}
 	}
-	assert_true(failures > 3);
+	assert_true(failures > 2);
 	fixture_open(f);
 	other_open(&o);
 	assert_same_stores(f->s, o.s);
@@ -225,6 +229,9 @@ a_copy_that_is_killed_goes_on(void **state)
 
 	if (engine_fixture_is_pg())
 		skip(); /* a child has no connections of its own */
+#ifdef __SANITIZE_THREAD__
+	skip(); /* TSan lets no child have threads */
+#endif
 	fill_store(f, 20);
 	fixture_close(f);
 	other_make(&o, f, true, 3);
@@ -252,35 +259,38 @@ a_copy_that_is_killed_goes_on(void **state)
 	other_remove(&o);
 }
 
+/* As a copy from the source leaves its target when it is killed. */
+static void
+mark_unfinished(struct other *o, uint64_t source)
+{
+	struct engine_tx *etx = NULL;
+
+	other_open(o);
+	assert_ok(engine_begin(o->s->engine, ENGINE_DIRECTORY, 0, true, &etx));
+	assert_ok(sql_run(etx, "INSERT INTO meta (name, value) VALUES ('unfinished', $1)",
+	                  I(source | 1)));
+	assert_ok(engine_commit(&etx));
+	other_close(o);
+}
+
 static void
 a_user_who_changed_since_a_copy_was_killed_is_copied_again(void **state)
 {
 	struct fixture *f = *state;
 	struct copy_report report;
-	struct err err = { "" };
 	struct other o;
-	unsigned n = 150;
-	enum rc rc;
+	uint64_t id = f->s->id;
 
 	fill_store(f, 6);
 	other_make(&o, f, true, 3);
 	fixture_close(f);
-	/* Until the fixture's user, the first of them, is whole. */
-	for (bool done = false; !done; n += 75) {
-		struct store *s = NULL;
-
-		engine_fail_after(n);
-		rc = copy_store(&f->conf, &o.conf, NULL, NULL, &report, &err);
-		engine_fail_after(0);
-		assert_true(rc != RC_OK);
-		assert_ok(store_open_unfinished(&o.conf, &s, &err));
-		assert_ok(fill_has_user(s, f->user, &done));
-		store_close(s);
-	}
+	copy(&f->conf, &o.conf, &report);
+	mark_unfinished(&o, id);
 	fixture_open(f);
 	change_store(f);
 	fixture_close(f);
 	copy(&f->conf, &o.conf, &report);
+	assert_int_equal(report.users, 4);
 	assert_int_equal(report.users_again, 1);
 	fixture_open(f);
 	other_open(&o);
@@ -293,9 +303,9 @@ another_source_does_not_go_on_with_it(void **state)
 {
 	struct fixture *f = *state;
 	struct copy_report report;
-	struct err err = { "" };
 	struct other source;
 	struct other o;
+	uint64_t id = f->s->id;
 
 	fill_store(f, 2);
 	fixture_close(f);
@@ -304,9 +314,7 @@ another_source_does_not_go_on_with_it(void **state)
 	other_open(&source);
 	assert_ok(store_domain_add(source.s, SPAN("other.example")));
 	other_close(&source);
-	engine_fail_after(200);
-	assert_rc(copy_store(&f->conf, &o.conf, NULL, NULL, &report, &err), RC_IO);
-	engine_fail_after(0);
+	mark_unfinished(&o, id);
 	refuse(&source.conf, &o.conf, RC_EXISTS, "half filled with something else");
 	copy(&f->conf, &o.conf, &report);
 	other_remove(&source);
