@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "activesync/eas_beat.h"
 #include "activesync/eas_private.h"
 #include "base/mem.h"
 
@@ -27,6 +28,19 @@ static const struct conf_option options[] = {
 	  .max = 3540 * 1000,
 	  .help = "Longest wait that is granted. Proxies and firewalls on the way must let "
 	          "connections be silent for so long." },
+	{ .name = "heartbeat_learn",
+	  .type = CONF_BOOL,
+	  .offset = AT(heartbeat_learn),
+	  .def = "true",
+	  .help = "Learn for each device the longest wait after which an answer still reaches "
+	          "it, and grant no more than that: routers forget silent connections." },
+	{ .name = "heartbeat_floor",
+	  .type = CONF_TIME,
+	  .offset = AT(heartbeat_floor_ms),
+	  .def = "4m",
+	  .min = 1000,
+	  .max = 3540 * 1000,
+	  .help = "What was learned never shortens a wait below this." },
 	{ .name = "window_max",
 	  .type = CONF_INT,
 	  .offset = AT(window_max),
@@ -96,6 +110,7 @@ eas_new(const struct eas_conf *conf, const struct eas_deps *deps, struct eas **r
 	e->deps = *deps;
 	pthread_mutex_init(&e->lock, NULL);
 	htab_init(&e->waits);
+	e->beats = eas_beat_notes_new();
 	eas_request_register_metrics();
 	*ret = e;
 	return RC_OK;
@@ -116,6 +131,7 @@ eas_free(struct eas *e)
 	assert(e->waits.count == 0);
 	free(e->own.external_url);
 	htab_done(&e->waits);
+	eas_beat_notes_free(e->beats);
 	pthread_mutex_destroy(&e->lock);
 	free(e);
 }

@@ -20,6 +20,8 @@ extern const struct conf_section eas_conf_section; /* "activesync" */
 struct eas_conf {
 	uint64_t heartbeat_min_ms;
 	uint64_t heartbeat_max_ms;
+	bool heartbeat_learn;
+	uint64_t heartbeat_floor_ms;
 	int64_t window_max;    /* items in one Sync answer */
 	uint64_t response_max; /* bytes: no further item is begun beyond */
 	int64_t ping_folders_max;

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "activesync/eas_beat.h"
 #include "activesync/eas_private.h"
 #include "base/clock.h"
 #include "base/encode.h"
@@ -400,7 +401,10 @@ eas_command_run(struct eas_call *c)
 	}
 	if (!c->resumed)
 		metric_add(&command_metrics[c->command - commands], 1);
-	if (!parse_body(c) || !check_device(c) || !check_policy(c))
+	if (!parse_body(c) || !check_device(c))
+		return;
+	eas_beat_meet(c);
+	if (!check_policy(c))
 		return;
 	if (c->command->flags & EAS_COMMAND_UNSUPPORTED)
 		refuse(c, EAS_STATUS_NOT_SUPPORTED, 501);

@@ -50,6 +50,7 @@ struct eas_call {
 	struct span body;
 	struct span user_agent;
 	const char *peer;
+	uint32_t connection; /* http_connection_id() */
 	struct store_user user;
 	struct store_device device; /* set by eas_command_run(); number 0: "validate" */
 	struct mdm_policy policy;
@@ -71,7 +72,8 @@ struct eas_call {
 	bool waiting;
 	uint64_t moved_us;   /* resumed: when what woke it was published; 0: not known */
 	uint64_t wait_token; /* of what is waited for; given back when it is resumed */
-	uint64_t wait_ms;
+	uint64_t wait_ms;    /* granted */
+	uint32_t asked_s;    /* by the device, of which wait_ms was granted */
 	struct push_wait *wait;
 };
 

@@ -7,6 +7,7 @@
  * find something, by the same code that Sync itself asks. A folder that was never synced
  * (iOS pings those) is reported when it moves behind its watermark.
  */
+#include "activesync/eas_beat.h"
 #include "activesync/eas_cursor.h"
 #include "activesync/eas_folders.h"
 #include "activesync/eas_id.h"
@@ -32,6 +33,7 @@ struct folder {
 struct ping {
 	struct eas_call *c;
 	uint32_t heartbeat_s;
+	uint32_t granted_s;
 	struct folder *folders;
 	size_t n;
 	bool dirty; /* the row must be saved */
@@ -222,7 +224,7 @@ subscribe(struct ping *p)
 		ids[n++] = p->folders[i].id;
 	if (!p->c->resumed)
 		p->c->wait_ms =
-			spread_wait(&p->c->eas->spread, p->heartbeat_s * UINT64_C(1000));
+			spread_wait(&p->c->eas->spread, p->granted_s * UINT64_C(1000));
 	eas_call_subscribe(p->c, ids, n, p->c->wait_ms);
 }
 
@@ -367,6 +369,14 @@ run(struct ping *p, const struct store_cursor *row)
 	return RC_OK;
 }
 
+/* The device's network keeps no silence as long as that. */
+static void
+tell_limit(struct ping *p)
+{
+	eas_beat_told(p->c, p->granted_s);
+	answer(p, EAS_PING_HEARTBEAT, WBXML_PING_HEARTBEATINTERVAL, p->granted_s);
+}
+
 void
 eas_ping_start(struct eas_call *c)
 {
@@ -394,6 +404,8 @@ eas_ping_start(struct eas_call *c)
 	else if (ms > conf->heartbeat_max_ms)
 		answer(&p, EAS_PING_HEARTBEAT, WBXML_PING_HEARTBEATINTERVAL,
 		       conf->heartbeat_max_ms / 1000);
+	else if (!c->resumed && !eas_beat_grant(c, p.heartbeat_s, &p.granted_s))
+		tell_limit(&p);
 	else if ((rc = run(&p, &row)) != RC_OK)
 		eas_answer_rc(c, rc);
 }

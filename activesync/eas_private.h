@@ -16,6 +16,8 @@
 #define EAS_PATH "/Microsoft-Server-ActiveSync"
 #define EAS_VALIDATE "validate" /* pseudo device of account set-up (AOSP, Samsung) */
 
+struct eas_beat_notes;
+
 struct eas {
 	struct eas_conf own;         /* a copy: the configuration may be loaded anew */
 	const struct eas_conf *conf; /* &own */
@@ -24,6 +26,7 @@ struct eas {
 	struct htab waits;    /* (user, device) -> its one long poll */
 	size_t waiting;
 	struct spread spread; /* of the ends of long polls */
+	struct eas_beat_notes *beats;
 };
 
 /* A writer on c->out. */

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "activesync/eas_beat.h"
 #include "activesync/eas_sign_in.h"
 #include "activesync/eas_waits.h"
 #include "base/clock.h"
@@ -58,6 +59,47 @@ drop_call(struct eas_request *q)
 	arena_free(a);
 }
 
+/* How long the connection was silent tells something of the network, once the device
+ * comes again. Before q is answered or freed. */
+static void
+note_end(struct eas_request *q, enum eas_beat_end end)
+{
+	uint64_t now = clock_mono_ms();
+	uint64_t left_ms = q->deadline_ms > now ? q->deadline_ms - now : 0;
+	uint64_t all_ms = q->granted_s * UINT64_C(1000);
+	const struct eas_beat_note n = {
+		.user = q->user,
+		.device = q->device,
+		.connection = http_connection_id(q->r),
+		.network = eas_beat_network(q->r->peer),
+		.end = end,
+		.asked_s = q->asked_s,
+		.lasted_s = all_ms > left_ms ? (uint32_t)((all_ms - left_ms) / 1000) : 0,
+		.ended_ms = now,
+	};
+
+	if (q->asked_s > 0)
+		eas_beat_note(q->eas->beats, &n);
+}
+
+/* A client that hung up tells nothing: it had its reasons. */
+static void
+note_gone(struct eas_request *q)
+{
+	if (!q->wait)
+		return;
+	switch (http_gone_how(q->r)) {
+	case HTTP_GONE_RESET:
+		note_end(q, EAS_BEAT_RESET);
+		break;
+	case HTTP_GONE_SILENT:
+		note_end(q, EAS_BEAT_SILENT);
+		break;
+	case HTTP_GONE_LEFT:
+		break;
+	}
+}
+
 /* The end of q in its loop: the waiter goes with it. The HTTP request is not touched. */
 static void
 finish(struct eas_request *q)
@@ -82,10 +124,12 @@ on_gone(struct http_request *r)
 	/* While a job runs, its end finds out. */
 	if (q)
 		atomic_store(&q->gone, true);
-	if (q && q->sign_in)
+	if (q && q->sign_in) {
 		eas_sign_in_cancel(q->sign_in);
-	else if (q && !q->busy)
+	} else if (q && !q->busy) {
+		note_gone(q);
 		finish(q);
+	}
 }
 
 /* Takes a. */
@@ -100,6 +144,7 @@ new_call(struct eas_request *q, struct arena *a)
 	c->arena = a;
 	c->log = log;
 	c->peer = q->r->peer;
+	c->connection = http_connection_id(q->r);
 	c->http_status = 500;
 	c->loop = q->loop;
 	q->call = c;
@@ -121,6 +166,8 @@ respond(struct eas_request *q)
 	struct eas_call *c = q->call;
 	struct http_request *r = q->r;
 
+	if (c->resumed && c->http_status == 200)
+		note_end(q, EAS_BEAT_ANSWERED);
 	set_headers(r);
 	if (c->retry_after_s > 0)
 		http_set_headerf(r, "Retry-After", "%" PRIu64, c->retry_after_s);
@@ -198,6 +245,7 @@ on_wake(enum push_wake why, void *arg)
 		return;
 	}
 	if (why == PUSH_WAKE_DEADLINE) {
+		note_end(q, EAS_BEAT_ANSWERED);
 		eas_request_end(q);
 		return;
 	}
@@ -218,8 +266,11 @@ park(struct eas_request *q)
 	q->user = c->user.id;
 	q->device = c->device.number;
 	q->wait_token = c->wait_token;
-	if (!c->resumed)
+	if (!c->resumed) {
 		q->deadline_ms = clock_mono_ms() + c->wait_ms;
+		q->granted_s = (uint16_t)(c->wait_ms / 1000);
+		q->asked_s = c->asked_s < UINT16_MAX ? (uint16_t)c->asked_s : UINT16_MAX;
+	}
 	drop_call(q);
 	http_park(q->r);
 	http_on_drain(q->r, on_drain);

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 
+#include "activesync/eas_beat.h"
 #include "activesync/eas_folders.h"
 #include "activesync/eas_id.h"
 #include "base/clock.h"
@@ -494,7 +495,7 @@ subscribe(struct eas_sync *s)
 	}
 	if (!s->c->resumed)
 		s->c->wait_ms =
-			spread_wait(&s->c->eas->spread, s->wait_s * UINT64_C(1000));
+			spread_wait(&s->c->eas->spread, s->granted_s * UINT64_C(1000));
 	eas_call_subscribe(s->c, ids, n, s->c->wait_ms);
 }
 
@@ -616,6 +617,14 @@ start_once(struct eas_sync *s)
 		answer_limit(s, ms < c->eas->conf->heartbeat_min_ms
 		                        ? c->eas->conf->heartbeat_min_ms
 		                        : c->eas->conf->heartbeat_max_ms);
+		return RC_OK;
+	}
+	s->granted_s = s->wait_s;
+	if (may_wait(s) && !c->resumed && !eas_beat_grant(c, s->wait_s, &s->granted_s)) {
+		/* The device's network keeps no silence as long as that. */
+		end_look(s);
+		eas_beat_told(c, s->granted_s);
+		answer_limit(s, s->granted_s * UINT64_C(1000));
 		return RC_OK;
 	}
 	return run(s);

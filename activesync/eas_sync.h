@@ -75,6 +75,7 @@ struct eas_sync {
 	bool partial;
 	bool is_wait;
 	uint32_t wait_s;    /* of Wait or HeartbeatInterval; 0: none */
+	uint32_t granted_s; /* of it */
 	uint32_t window;    /* of all collections together */
 	uint64_t tree;      /* modseq of the tree when the cached request was made */
 	uint64_t tree_seen; /* the user's modseq when the tree was looked at last */

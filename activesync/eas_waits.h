@@ -29,6 +29,8 @@ struct eas_request {
 	uint64_t wait_token;
 	uint32_t device;
 	uint16_t version;
+	uint16_t asked_s;   /* the heartbeat that the device wants, */
+	uint16_t granted_s; /* and what it gets */
 	_Atomic unsigned refs;
 	atomic_bool gone; /* the client has: a job that has not begun is in vain */
 	bool busy;        /* a job is under way */

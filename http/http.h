@@ -121,6 +121,15 @@ void http_on_drain(struct http_request *r, http_gone_fn *fn);
 void http_hold(struct http_request *r);
 void http_release(struct http_request *r);
 bool http_is_gone(const struct http_request *r);
+/* How its client has gone, known when on_gone is called. */
+enum http_gone {
+	HTTP_GONE_LEFT,  /* it hung up, or gave up the request; or we closed */
+	HTTP_GONE_RESET, /* the connection was broken off: by the client, or on the way */
+	HTTP_GONE_SILENT, /* TCP had no word from it any more */
+};
+enum http_gone http_gone_how(const struct http_request *r);
+/* The same for all requests of one connection; 0 when that has gone. In the loop. */
+uint32_t http_connection_id(const struct http_request *r);
 /*
  * r waits for long from here on: its body, head, query and all that lies in its arena go.
  * What stays: log, peer, loop, user_data, the name of its path, and what is needed to

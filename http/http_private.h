@@ -113,6 +113,7 @@ struct http_conn {
 	bool is_posted : 1;    /* on_post is under way */
 	bool is_dead : 1;      /* freed when on_post comes */
 	bool is_drained : 1;   /* version->drain() was called */
+	uint8_t gone : 2;      /* enum http_gone */
 };
 
 /* The answer; made when the first header is set. */
@@ -151,6 +152,7 @@ struct http_exchange {
 	bool is_answered : 1;
 	bool is_over : 1; /* memory goes when nobody holds it */
 	bool is_gone : 1;
+	uint8_t gone : 2;   /* enum http_gone */
 	bool is_posted : 1; /* to be freed */
 	bool is_head : 1;   /* HEAD: no body */
 	bool is_http10 : 1;

@@ -275,6 +275,7 @@ void
 http_exchange_gone(struct http_exchange *x)
 {
 	list_remove(&x->link);
+	x->gone = x->conn ? x->conn->gone : HTTP_GONE_LEFT;
 	x->conn = NULL;
 	x->is_gone = true;
 	/* After its answer the handler has let go, but for a body that it still makes. */
@@ -323,6 +324,19 @@ bool
 http_is_gone(const struct http_request *r)
 {
 	return http_exchange_of(r)->is_gone;
+}
+
+enum http_gone
+http_gone_how(const struct http_request *r)
+{
+	return http_exchange_of(r)->gone;
+}
+
+uint32_t
+http_connection_id(const struct http_request *r)
+{
+	const struct http_exchange *e = http_exchange_of(r);
+	return e->conn ? e->conn->id : 0;
 }
 
 /* What the log says of a parked request's method. */

@@ -157,10 +157,27 @@ on_drain(void *owner)
 	c->version->on_drain(c);
 }
 
+static enum http_gone
+gone_how(enum stream_end why)
+{
+	switch (why) {
+	case STREAM_END_ERROR:
+		return HTTP_GONE_RESET;
+	case STREAM_END_TIMEOUT:
+		return HTTP_GONE_SILENT;
+	case STREAM_END_EOF:
+	case STREAM_END_TLS:
+	case STREAM_END_CLOSED:
+		break;
+	}
+	return HTTP_GONE_LEFT;
+}
+
 static void
 on_end(void *owner, enum stream_end why, const char *detail)
 {
 	struct http_conn *c = owner;
+	c->gone = gone_how(why);
 	log_debug(NULL, "http.end", "sess=h%x peer=%s why=%s requests=%u", c->id,
 	          stream_peer(c->stream),
 	          LOG_STR(span_str(detail ? detail : stream_end_str(why))),

@@ -317,6 +317,7 @@ static const struct command commands[] = {
 	{ "queue", "remove", 1, 1, queue_remove },
 	{ "queue", "flush", 0, 0, queue_flush },
 	{ "device", "list", 0, 1, control_device_list },
+	{ "device", "show", 2, 2, control_device_show },
 	{ "device", "allow", 2, 3, control_device_allow },
 	{ "device", "block", 2, 3, control_device_block },
 	{ "device", "wipe", 2, 3, control_device_wipe },

@@ -2,8 +2,13 @@
  *
  * control_device.c - what godwitctl can ask and say of devices.
  */
-#include "mdm/mdm_access.h"
+#include <inttypes.h>
+
+#include "mdm/mdm_policy.h"
+#include "push/push_list.h"
 #include "server/control_private.h"
+#include "store/store_collection.h"
+#include "store/store_cursor.h"
 #include "store/store_device.h"
 #include "store/store_directory.h"
 
@@ -57,30 +62,175 @@ control_device_list(struct control_request *r, const struct span *args, size_t n
 	return rc;
 }
 
+/* args: the user's address, the device's id. */
 static enum rc
-find_device(struct control_request *r, const struct span *args, uint64_t *ret_user,
-            uint32_t *ret_number)
+load_device(struct control_request *r, const struct span *args,
+            struct store_user *ret_user, struct store_device *ret)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = NULL;
-	struct store_user user;
 	struct store_device *devices = NULL;
 	size_t n = 0;
-	enum rc rc = store_user_find(control_store(r), args[0], r->arena, &user);
+	enum rc rc = store_user_find(control_store(r), args[0], r->arena, ret_user);
 	if (rc != RC_OK)
 		return control_explain(r, rc, args[0]);
-	rc = store_read(control_store(r), user.id, &tx);
+	rc = store_read(control_store(r), ret_user->id, &tx);
 	if (rc == RC_OK)
 		rc = store_device_list(tx, r->arena, &devices, &n);
 	for (size_t i = 0; rc == RC_OK && i < n; i++) {
 		if (!span_ieq(devices[i].id, args[1]))
 			continue;
-		*ret_user = user.id;
-		*ret_number = devices[i].number;
+		*ret = devices[i];
 		return RC_OK;
 	}
 	return control_explain(r, rc == RC_OK ? RC_NOT_FOUND : rc, args[1]);
 }
+
+static enum rc
+find_device(struct control_request *r, const struct span *args, uint64_t *ret_user,
+            uint32_t *ret_number)
+{
+	struct store_user user;
+	struct store_device d;
+	enum rc rc = load_device(r, args, &user, &d);
+	if (rc != RC_OK)
+		return rc;
+	*ret_user = user.id;
+	*ret_number = d.number;
+	return RC_OK;
+}
+
+/* -- one device, all that is known: rows of a name and a value -- */
+
+static void
+fact(struct control_request *r, const char *name, struct span value)
+{
+	buf_addf(&r->out, "%s\t", name);
+	control_cell(r, value.n ? value : SPAN("-"));
+	control_end_row(r);
+}
+
+static void
+time_fact(struct control_request *r, const char *name, int64_t ms)
+{
+	buf_addf(&r->out, "%s\t", name);
+	control_cell_time(r, ms);
+	control_end_row(r);
+}
+
+static void
+show_policy(struct control_request *r, const struct store_user *u,
+            const struct store_device *d)
+{
+	struct mdm *m = server_mdm(r->server);
+	struct mdm_policy policy;
+	const char *text = "accepted";
+	mdm_policy_get(m, u, &policy);
+	if (!policy.enforce)
+		text = "not demanded";
+	else if (d->policy_key == 0)
+		text = d->policy_key_pending ? "handed out, not accepted yet"
+		                             : "not accepted";
+	else if (!mdm_policy_is_current(m, u, d, d->policy_key))
+		text = "an older one is accepted";
+	fact(r, "policy", span_str(text));
+}
+
+static void
+show_heartbeat(struct control_request *r, const struct store_heartbeat *h)
+{
+	if (h->kept_s)
+		buf_addf(&r->out, "heartbeat kept\t%" PRIu32 " s\n", h->kept_s);
+	if (h->cut_s) {
+		buf_addf(&r->out, "heartbeat cut\t%" PRIu32 " s, ", h->cut_s);
+		control_cell_time(r, h->changed_ms);
+		control_end_row(r);
+	}
+	if (!h->kept_s && !h->cut_s)
+		fact(r, "heartbeat", SPAN("nothing learned yet"));
+	if (h->told_s)
+		buf_addf(&r->out, "heartbeat told\t%" PRIu32 " s\n", h->told_s);
+	if (h->misses)
+		buf_addf(&r->out, "heartbeat doubts\t%" PRIu32 "\n", h->misses);
+}
+
+static void
+show_wait(struct control_request *r, const struct store_user *u,
+          const struct store_device *d)
+{
+	struct push_waiter w;
+	if (!push_list_find(server_push(r->server), u->id, d->number, &w)) {
+		fact(r, "waiting", SPAN("not on this server"));
+		return;
+	}
+	buf_addf(&r->out, "waiting\t%s since %" PRIu64 " s, %" PRIu64 " s left\n",
+	         push_kind_str(w.kind), w.age_ms / 1000, w.left_ms / 1000);
+}
+
+/* "sync/12" is the cursor of collection 12 (activesync/eas_cursor.h). */
+static void
+show_collection(struct control_request *r, struct store_tx *tx,
+                const struct store_cursor_info *i)
+{
+	static const char prefix[] = "sync/";
+	struct store_collection c;
+	uint32_t id;
+	if (!span_starts(i->name, prefix) ||
+	    parse_u32(span_sub(i->name, sizeof(prefix) - 1, i->name.n), UINT32_MAX,
+	              &id) != RC_OK ||
+	    store_collection_load(tx, id, r->arena, &c) != RC_OK)
+		return;
+	buf_add_str(&r->out, "syncs\t");
+	control_cell(r, c.name);
+	buf_addf(&r->out, " (%s), last change fetched ", store_class_str(c.class));
+	control_cell_time(r, i->saved_ms);
+	control_end_row(r);
+}
+
+static enum rc
+show_collections(struct control_request *r, const struct store_user *u,
+                 const struct store_device *d)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_cursor_info *list = NULL;
+	size_t n = 0;
+	enum rc rc = store_read(control_store(r), u->id, &tx);
+	if (rc == RC_OK)
+		rc = store_cursor_list(tx, d->number, r->arena, &list, &n);
+	for (size_t i = 0; rc == RC_OK && i < n; i++)
+		show_collection(r, tx, &list[i]);
+	return rc;
+}
+
+enum rc
+control_device_show(struct control_request *r, const struct span *args, size_t n UNUSED)
+{
+	struct store_user u;
+	struct store_device d;
+	enum rc rc = load_device(r, args, &u, &d);
+	if (rc != RC_OK)
+		return rc;
+	fact(r, "user", u.address);
+	fact(r, "device", d.id);
+	fact(r, "protocol", d.protocol);
+	fact(r, "version", d.version);
+	fact(r, "type", d.type);
+	fact(r, "model", d.model);
+	fact(r, "system", d.os);
+	fact(r, "user agent", d.user_agent);
+	fact(r, "more", d.extra);
+	fact(r, "state", span_str(store_device_state_str(d.state)));
+	fact(r, "why", d.reason);
+	time_fact(r, "first seen", d.first_seen_ms);
+	time_fact(r, "last seen", d.last_seen_ms);
+	show_policy(r, &u, &d);
+	show_heartbeat(r, &d.heartbeat);
+	show_wait(r, &u, &d);
+	return show_collections(r, &u, &d);
+}
+
+/* -- orders -- */
 
 static enum rc
 set_device(struct control_request *r, const struct span *args, size_t n,

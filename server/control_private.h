@@ -22,6 +22,7 @@ enum rc control_explain(struct control_request *r, enum rc rc, struct span what)
 
 /* control_device.c */
 control_fn control_device_list;
+control_fn control_device_show;
 control_fn control_device_allow;
 control_fn control_device_block;
 control_fn control_device_wipe;

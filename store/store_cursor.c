@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/store_private.h"
 
@@ -43,11 +44,11 @@ store_cursor_load(struct store_tx *tx, uint32_t device, const char *name, struct
 #define ROW                                                                              \
 	I(tx->user), I(device), T(span_str(name)), I(c->key), B(c->state),               \
 		I(c->prev_key), B(c->prev_state), B(c->answer), I(c->key_floor),         \
-		I(c->twin_key), B(c->twin_state)
+		I(c->twin_key), B(c->twin_state), I(clock_wall_ms())
 #define INSERT                                                                           \
 	"INSERT INTO sync_cursor (owner, device, name, sync_key, state, prev_key,"       \
-	" prev_state, answer, key_floor, twin_key, twin_state, version)"                 \
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)"
+	" prev_state, answer, key_floor, twin_key, twin_state, saved_ms, version)"       \
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)"
 
 enum rc
 store_cursor_save(struct store_tx *tx, uint32_t device, const char *name,
@@ -62,6 +63,7 @@ store_cursor_save(struct store_tx *tx, uint32_t device, const char *name,
 	               " prev_key = excluded.prev_key, prev_state = excluded.prev_state,"
 	               " answer = excluded.answer, key_floor = excluded.key_floor,"
 	               " twin_key = excluded.twin_key, twin_state = excluded.twin_state,"
+	               " saved_ms = excluded.saved_ms,"
 	               " version = sync_cursor.version + 1",
 	               ROW);
 }
@@ -84,14 +86,47 @@ store_cursor_swap(struct store_tx *tx, uint32_t device, const char *name,
 			tx->etx, &rows,
 			"UPDATE sync_cursor SET sync_key = $4, state = $5, prev_key = $6,"
 			" prev_state = $7, answer = $8, key_floor = $9, twin_key = $10,"
-			" twin_state = $11, version = version + 1"
+			" twin_state = $11, saved_ms = $12, version = version + 1"
 			" WHERE owner = $1 AND device = $2 AND name = $3"
-			" AND version = $12",
+			" AND version = $13",
 			ROW, I(c->version));
 	if (!rc && rows == 0)
 		rc = RC_CONFLICT;
 	if (!rc)
 		c->version++;
+	return rc;
+}
+
+enum rc
+store_cursor_list(struct store_tx *tx, uint32_t device, struct arena *a,
+                  struct store_cursor_info **ret, size_t *ret_n)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	struct store_cursor_info *list = NULL;
+	size_t n = 0;
+	size_t cap = 0;
+	enum rc rc = sql_each(tx->etx, &st,
+	                      "SELECT name, sync_key, saved_ms FROM sync_cursor"
+	                      " WHERE owner = $1 AND device = $2 ORDER BY name",
+	                      I(tx->user), I(device));
+
+	while (!rc && (rc = engine_step(st)) == RC_OK) {
+		list = grow(list, n, &cap, sizeof(*list));
+		list[n++] = (struct store_cursor_info){
+			.name = arena_span(a, engine_bytes(st, 0)),
+			.key = col_u64(st, 1),
+			.saved_ms = engine_int(st, 2),
+		};
+	}
+	rc = sql_end(rc);
+	if (!rc) {
+		*ret = arena_array(a, n, struct store_cursor_info);
+		if (n > 0)
+			memcpy(*ret, list, n * sizeof(*list));
+		*ret_n = n;
+	}
+	free(list);
 	return rc;
 }
 

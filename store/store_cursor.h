@@ -45,6 +45,15 @@ uint64_t store_cursor_next_key(const struct store_cursor *c);
 void store_cursor_advance(struct store_cursor *c, enum store_cursor_match match,
                           struct span state);
 
+/* What a device has rows of, for an admin's eyes. */
+struct store_cursor_info {
+	struct span name;
+	uint64_t key;
+	int64_t saved_ms; /* 0: before that was noted */
+};
+/* By name; in a. */
+enum rc store_cursor_list(struct store_tx *tx, uint32_t device, struct arena *a,
+                          struct store_cursor_info **ret, size_t *ret_n) MUST_CHECK;
 /* name: "sync/12", "folders", ...; at most 200 bytes. Spans in a. */
 enum rc store_cursor_load(struct store_tx *tx, uint32_t device, const char *name,
                           struct arena *a, struct store_cursor *ret) MUST_CHECK;

@@ -14,7 +14,8 @@
 #define COLUMNS                                                                          \
 	"number, id, protocol, device_type, model, os, user_agent, version, state,"      \
 	" reason, policy_key, policy_key_pending, policy_version, first_seen_ms,"        \
-	" last_seen_ms, extra"
+	" last_seen_ms, extra, beat_kept, beat_cut, beat_told, beat_misses,"             \
+	" beat_changed_ms"
 
 static void
 from_row(struct engine_stmt *st, struct arena *a, struct store_device *ret)
@@ -36,6 +37,13 @@ from_row(struct engine_stmt *st, struct arena *a, struct store_device *ret)
 		.first_seen_ms = engine_int(st, 13),
 		.last_seen_ms = engine_int(st, 14),
 		.extra = arena_span(a, engine_bytes(st, 15)),
+		.heartbeat = {
+			.kept_s = col_u32(st, 16),
+			.cut_s = col_u32(st, 17),
+			.told_s = col_u32(st, 18),
+			.misses = col_u32(st, 19),
+			.changed_ms = engine_int(st, 20),
+		},
 	};
 }
 
@@ -113,7 +121,8 @@ store_device_save(struct store_tx *tx, const struct store_device *d, uint32_t *r
 	rc = sql_run(
 		tx->etx,
 		"INSERT INTO device (owner, " COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6,"
-		" $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+		" $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,"
+		" $22)"
 		" ON CONFLICT (owner, number) DO UPDATE SET id = excluded.id,"
 		" protocol = excluded.protocol, device_type = excluded.device_type,"
 		" model = excluded.model, os = excluded.os,"
@@ -123,14 +132,35 @@ store_device_save(struct store_tx *tx, const struct store_device *d, uint32_t *r
 		" policy_key_pending = excluded.policy_key_pending,"
 		" policy_version = excluded.policy_version,"
 		" first_seen_ms = excluded.first_seen_ms,"
-		" last_seen_ms = excluded.last_seen_ms, extra = excluded.extra",
+		" last_seen_ms = excluded.last_seen_ms, extra = excluded.extra,"
+		" beat_kept = excluded.beat_kept, beat_cut = excluded.beat_cut,"
+		" beat_told = excluded.beat_told, beat_misses = excluded.beat_misses,"
+		" beat_changed_ms = excluded.beat_changed_ms",
 		I(tx->user), I(number), B(d->id), T(d->protocol), B(d->type), B(d->model),
 		B(d->os), B(d->user_agent), B(d->version), I(d->state), B(d->reason),
 		I(d->policy_key), I(d->policy_key_pending), I(d->policy_version),
-		I(d->first_seen_ms), I(d->last_seen_ms), B(d->extra));
+		I(d->first_seen_ms), I(d->last_seen_ms), B(d->extra),
+		I(d->heartbeat.kept_s), I(d->heartbeat.cut_s), I(d->heartbeat.told_s),
+		I(d->heartbeat.misses), I(d->heartbeat.changed_ms));
 	if (!rc && ret_number)
 		*ret_number = number;
 	return rc;
+}
+
+enum rc
+store_device_set_heartbeat(struct store_tx *tx, uint32_t number,
+                           const struct store_heartbeat *h)
+{
+	uint64_t rows = 0;
+	enum rc rc = sql_run_rows(
+		tx->etx, &rows,
+		"UPDATE device SET beat_kept = $3, beat_cut = $4, beat_told = $5,"
+		" beat_misses = $6, beat_changed_ms = $7"
+		" WHERE owner = $1 AND number = $2",
+		I(tx->user), I(number), I(h->kept_s), I(h->cut_s), I(h->told_s),
+		I(h->misses), I(h->changed_ms));
+
+	return !rc && rows == 0 ? RC_NOT_FOUND : rc;
 }
 
 enum rc

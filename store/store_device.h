@@ -22,6 +22,19 @@ enum store_device_state {
 };
 const char *store_device_state_str(enum store_device_state s);
 
+/*
+ * How long a silent connection of the device lives on its way through networks, as far as
+ * it showed (activesync/eas_beat.h).
+ */
+struct store_heartbeat {
+	uint32_t kept_s; /* the longest silence after which an answer arrived; 0: none yet
+	                  */
+	uint32_t cut_s;  /* the shortest known after which none did; 0: none known */
+	uint32_t told_s; /* the limit that the device was told last; 0: none */
+	uint32_t misses; /* signs of a cut, since the last sign of the opposite */
+	int64_t changed_ms; /* cut_s was set */
+};
+
 struct store_device {
 	uint32_t number; /* within the user, from 1; never used again */
 	struct span id;  /* the protocol's own: DeviceId, SyncML's LocURI; 1-128 bytes */
@@ -38,6 +51,7 @@ struct store_device {
 	uint32_t policy_version;     /* of the policy that policy_key stands for */
 	int64_t first_seen_ms;
 	int64_t last_seen_ms;
+	struct store_heartbeat heartbeat;
 	struct span extra; /* JSON of further facts (IMEI, phone number, language) */
 };
 
@@ -49,6 +63,9 @@ enum rc store_device_load(struct store_tx *tx, uint32_t number, struct arena *a,
 /* Inserts (number 0; *ret_number is given) or replaces the row. */
 enum rc store_device_save(struct store_tx *tx, const struct store_device *d,
                           uint32_t *ret_number) MUST_CHECK;
+/* Only what was learned of its connections. RC_NOT_FOUND: no such device. */
+enum rc store_device_set_heartbeat(struct store_tx *tx, uint32_t number,
+                                   const struct store_heartbeat *h) MUST_CHECK;
 /* With its cursors. */
 enum rc store_device_delete(struct store_tx *tx, uint32_t number) MUST_CHECK;
 enum rc store_device_list(struct store_tx *tx, struct arena *a, struct store_device **ret,

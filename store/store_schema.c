@@ -211,6 +211,18 @@ static const char *const shard_5[] = {
 	NULL,
 };
 
+/* beat_*: what was learned of the device's way through networks (store_heartbeat), in
+ * seconds; saved_ms: when the row was written last. */
+static const char *const shard_6[] = {
+	"ALTER TABLE device ADD COLUMN beat_kept BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE device ADD COLUMN beat_cut BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE device ADD COLUMN beat_told BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE device ADD COLUMN beat_misses BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE device ADD COLUMN beat_changed_ms BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE sync_cursor ADD COLUMN saved_ms BIGINT NOT NULL DEFAULT 0",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -374,8 +386,8 @@ static const char *const blobs_1[] = {
 	NULL,
 };
 
-static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4,
-	                                          shard_5 };
+static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3,
+	                                          shard_4, shard_5, shard_6 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
 	                                              directory_3, directory_4 };
 static const char *const *const queue_steps[] = { queue_1, queue_2, queue_3 };

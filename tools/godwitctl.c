@@ -29,7 +29,7 @@ static const char usage[] =
 	"  queue list                   queue flush\n"
 	"  queue hold ID                queue release ID           queue remove ID\n"
 	"  device list [ADDRESS]        device allow|block|wipe ADDRESS DEVICE [WHY]\n"
-	"  device remove ADDRESS DEVICE\n"
+	"  device show ADDRESS DEVICE   device remove ADDRESS DEVICE\n"
 	"  node list                    the servers that share the database\n"
 	"  store check                  every file of the store, by the engine's own "
 	"check\n"

@@ -46,6 +46,26 @@ class Top(GodwitTest):
         self.assertEqual(len(self.rows(limit="1")), 1)
         desk.send(b"DONE\r\n")
 
+    def test_device_show_tells_all_that_is_known_of_it(self):
+        rows = [l.split("\t") for l in self.g.ctl("device", "show", self.user, "topphone1").splitlines()]
+        shown = {r[0]: r[1] for r in rows if r[0] != "syncs"}
+        self.assertEqual(shown["user"], self.user)
+        self.assertEqual(shown["device"], "TOPPHONE1")
+        self.assertEqual((shown["protocol"], shown["version"]), ("activesync", "16.1"))
+        self.assertEqual(shown["type"], "TestPhone")
+        self.assertEqual(shown["state"], "allowed")
+        for key in ("first seen", "last seen"):
+            self.assertRegex(shown[key], r"^20\d\d-\d\d-\d\dT")
+        self.assertEqual(shown["heartbeat"], "nothing learned yet")
+        self.assertRegex(shown["waiting"], r"^ping since \d+ s, [1-9]\d* s left$")
+        self.assertRegex(next(r[1] for r in rows if r[0] == "syncs"),
+                         r"^INBOX \(mail\), last change fetched 20\d\d-")
+        for args, says in ((("nobody@demo.test", "TOPPHONE1"), "nobody@demo.test"),
+                           ((self.user, "NOPHONE"), "NOPHONE")):
+            r = self.g.ctl("device", "show", *args, check=False)
+            self.assertEqual(r.returncode, 1)
+            self.assertIn(says + ": not found", r.stderr)
+
     def test_the_counters_move_with_what_happens(self):
         def values():
             lines = [l.split("\t") for l in self.g.ctl("top").splitlines()]

@@ -507,6 +507,39 @@ a_held_request_outlives_its_client(void **state)
 }
 
 static void
+a_handler_is_told_how_its_client_has_gone(void **state)
+{
+	struct http_fixture *f = *state;
+	char bytes[] = "POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+		       "Expect: 100-continue\r\n\r\n";
+	say(f, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+	struct http_request *r = f->waiting;
+	http_hold(r);
+	fixture_hang_up(f);
+	assert_int_equal(http_gone_how(r), HTTP_GONE_LEFT);
+	assert_int_equal(http_connection_id(r), 0);
+	http_release(r);
+	fixture_turns(f);
+
+	fixture_connect(f, false);
+	int fd = f->fd;
+	f->fd = -1; /* "100 Continue" is not read: closing then resets */
+	assert_int_equal(write(fd, bytes, sizeof(bytes) - 1), sizeof(bytes) - 1);
+	fixture_turns(f);
+	assert_int_equal(write(fd, "abc", 3), 3);
+	fixture_turns(f);
+	r = f->waiting;
+	assert_true(http_connection_id(r) != 0);
+	http_hold(r);
+	close(fd);
+	fixture_turns(f);
+	assert_true(http_is_gone(r));
+	assert_int_equal(http_gone_how(r), HTTP_GONE_RESET);
+	http_release(r);
+	fixture_turns(f);
+}
+
+static void
 an_answered_request_that_is_held_stays(void **state)
 {
 	struct http_fixture *f = *state;
@@ -897,6 +930,7 @@ main(void)
 		CASE(a_client_that_does_not_read_is_dropped),
 		CASE(a_waiting_request_whose_client_goes_is_cancelled_at_once),
 		CASE(a_held_request_outlives_its_client),
+		CASE(a_handler_is_told_how_its_client_has_gone),
 		CASE(an_answered_request_that_is_held_stays),
 		CASE(a_parked_request_keeps_what_it_needs_to_be_answered),
 		CASE(a_long_answer_comes_in_slices_as_the_client_reads),

@@ -2,6 +2,7 @@
  *
  * test_store_cursor.c - devices and what they have seen.
  */
+#include "base/clock.h"
 #include "store/store_cursor.h"
 #include "store/store_device.h"
 #include "tests/unit/store_fixture.h"
@@ -124,6 +125,61 @@ a_device_comes_back_whole(void **state)
 }
 
 static void
+what_was_learned_of_a_devices_network_is_kept_apart(void **state)
+{
+	struct fixture *f = *state;
+	struct store_device d = a_phone(SPAN("ABC"));
+	const struct store_heartbeat h = { .kept_s = 600,
+		                           .cut_s = 700,
+		                           .told_s = 650,
+		                           .misses = 1,
+		                           .changed_ms = 9000 };
+	struct store_tx *tx = fixture_write(f, 0);
+	uint32_t number;
+
+	assert_ok(store_device_save(tx, &d, &number));
+	assert_ok(store_device_set_heartbeat(tx, number, &h));
+	assert_rc(store_device_set_heartbeat(tx, number + 1, &h), RC_NOT_FOUND);
+	assert_ok(store_commit(&tx));
+	tx = fixture_write(f, 0);
+	assert_ok(store_device_load(tx, number, f->a, &d));
+	assert_int_equal(d.heartbeat.kept_s, 600);
+	assert_int_equal(d.heartbeat.cut_s, 700);
+	assert_int_equal(d.heartbeat.told_s, 650);
+	assert_int_equal(d.heartbeat.misses, 1);
+	assert_int_equal(d.heartbeat.changed_ms, 9000);
+	d.state = STORE_DEVICE_BLOCKED;
+	assert_ok(store_device_save(tx, &d, &number)); /* it stays with the row */
+	assert_ok(store_device_load(tx, number, f->a, &d));
+	assert_int_equal(d.heartbeat.cut_s, 700);
+	assert_ok(store_commit(&tx));
+}
+
+static void
+a_devices_cursors_are_listed_with_their_times(void **state)
+{
+	struct fixture *f = *state;
+	struct store_cursor c = { .key = 7 };
+	struct store_cursor_info *list;
+	struct store_tx *tx = fixture_write(f, 1);
+	int64_t before_ms = clock_wall_ms();
+	size_t n;
+
+	assert_ok(store_cursor_list(tx, 1, f->a, &list, &n));
+	assert_int_equal(n, 0);
+	assert_ok(store_cursor_save(tx, 1, "sync/2", &c));
+	assert_ok(store_cursor_save(tx, 1, "folders", &c));
+	assert_ok(store_cursor_save(tx, 2, "sync/9", &c));
+	assert_ok(store_cursor_list(tx, 1, f->a, &list, &n));
+	assert_int_equal(n, 2);
+	assert_true(span_is(list[0].name, "folders"));
+	assert_true(span_is(list[1].name, "sync/2"));
+	assert_int_equal(list[1].key, 7);
+	assert_true(list[1].saved_ms >= before_ms);
+	assert_ok(store_commit(&tx));
+}
+
+static void
 a_device_is_registered_once_and_checked(void **state)
 {
 	static char big[5000];
@@ -178,6 +234,8 @@ main(void)
 		TEST(a_cursor_comes_back_whole),
 		TEST(cursors_are_deleted_by_prefix),
 		TEST(a_device_comes_back_whole),
+		TEST(what_was_learned_of_a_devices_network_is_kept_apart),
+		TEST(a_devices_cursors_are_listed_with_their_times),
 		TEST(a_device_is_registered_once_and_checked),
 		TEST(a_deleted_device_takes_its_cursors_and_its_number_along),
 	};
