@@ -131,6 +131,7 @@ class Godwit:
         self.certs = certs or os.path.join(self.folder, "certs")
         self.ca = os.path.join(self.certs, "ca.pem")
         self.process = None
+        self.build = BUILD  # whose programs it runs
         self.user_name = server_user()
         self.owns_database = database is None
         self.database = database or (Database() if POSTGRESQL else None)
@@ -169,7 +170,7 @@ class Godwit:
 
     def start(self, wrapper=()):
         self.log_file = open(self.log_path, "ab")
-        binary = os.path.join(BUILD, "server", "godwitd")
+        binary = os.path.join(self.build, "server", "godwitd")
         # What ASan keeps of freed memory would hide what the server itself holds.
         env = dict(os.environ)
         env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=16"
@@ -311,6 +312,7 @@ class Cluster:
         self.certs = os.path.join(self.folder, "certs")
         make_certs(self.certs, "mail.demo.test", server_user())
         self.nodes = []
+        self.build = BUILD  # what they run
         try:
             self.conf = before_nodes and before_nodes(self) or conf
             for _ in range(n):
@@ -327,6 +329,7 @@ class Cluster:
         conf = dict((self.conf(i) if callable(self.conf) else self.conf) or {})
         conf["server"] = ['node = "node%d"' % i] + list(conf.get("server", []))  # all have one host's name
         node = Godwit(conf, folder=folder, database=self.database, certs=self.certs)
+        node.build = self.build
         self.nodes.append(node)
         return node
 
@@ -396,11 +399,16 @@ class ClusterTest(unittest.TestCase):
     before_nodes = None
 
     @classmethod
+    def before_start(cls, cluster):
+        """The nodes have their configuration."""
+
+    @classmethod
     def setUpClass(cls):
         if not POSTGRESQL:
             raise unittest.SkipTest("several nodes share a PostgreSQL: --engine postgresql")
         cls.c = Cluster(cls.NODES, cls.CONF, cls.before_nodes)
         try:
+            cls.before_start(cls.c)
             cls.c.start()
         except BaseException:
             cls.c.remove()
