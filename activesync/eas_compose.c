@@ -6,37 +6,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
-#include "format/mime.h"
-
-#define WORD_BYTES 42 /* of text in an encoded word of at most 75 characters */
-
-static bool
-is_plain(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		if ((unsigned char)s.p[i] < ' ' || (unsigned char)s.p[i] > '~')
-			return false;
-	}
-	return span_ifind(s, SPAN("=?")) == s.n;
-}
-
-/* RFC 2047: UTF-8 in base64, words cut between characters. */
-static void
-add_words(struct buf *out, struct span s)
-{
-	for (bool first = true; s.n > 0; first = false) {
-		struct span cut = utf8_prefix(s, WORD_BYTES);
-
-		if (cut.n == 0)
-			cut = span_sub(s, 0, WORD_BYTES);
-		if (!first)
-			buf_add_str(out, "\r\n ");
-		buf_add_str(out, "=?UTF-8?B?");
-		base64_encode(cut, out);
-		buf_add_str(out, "?=");
-		s = span_sub(s, cut.n, s.n);
-	}
-}
+#include "format/mime_text.h"
 
 void
 eas_compose_raw(struct buf *out, const char *name, struct span value)
@@ -52,19 +22,11 @@ eas_compose_raw(struct buf *out, const char *name, struct span value)
 void
 eas_compose_text(struct buf *out, const char *name, struct span utf8)
 {
-	AUTO_DONE(buf) struct buf clean = BUF_INIT(0);
-
 	utf8 = span_trim(utf8);
 	if (utf8.n == 0)
 		return;
-	for (size_t i = 0; i < utf8.n; i++) /* a line end would begin another field */
-		buf_add_char(&clean, (unsigned char)utf8.p[i] < ' ' ? ' ' : utf8.p[i]);
-	utf8 = buf_span(&clean);
 	buf_addf(out, "%s: ", name);
-	if (is_plain(utf8) && utf8.n < 900)
-		buf_add_span(out, utf8);
-	else
-		add_words(out, utf8);
+	mime_words_write(utf8, out);
 	buf_add_str(out, "\r\n");
 }
 
@@ -107,11 +69,11 @@ eas_compose_addresses(struct buf *out, const char *name, struct span list,
 		else
 			buf_add_str(out, ",\r\n ");
 		first = false;
-		if (i->name.n > 0 && is_plain(i->name)) {
+		if (i->name.n > 0 && mime_words_is_plain(i->name)) {
 			add_quoted(out, i->name);
 			buf_add_char(out, ' ');
 		} else if (i->name.n > 0) {
-			add_words(out, i->name);
+			mime_words_write(i->name, out);
 			buf_add_char(out, ' ');
 		}
 		buf_addf(out, "<%.*s@%.*s>", SPAN_FMT(i->mailbox), SPAN_FMT(i->host));
@@ -156,7 +118,7 @@ eas_compose_part_text(struct buf *out, const char *subtype, struct span utf8)
 static void
 add_parameter(struct buf *out, const char *name, struct span v)
 {
-	if (is_plain(v)) {
+	if (mime_words_is_plain(v)) {
 		buf_addf(out, ";\r\n %s=", name);
 		add_quoted(out, v);
 		return;

@@ -2,7 +2,7 @@
  *
  * eas_settings.c - Settings: [MS-ASCMD] 2.2.1.18, 2.2.3.177.15.
  */
-#include "activesync/eas_private.h"
+#include "activesync/eas_settings.h"
 #include "store/store_device.h"
 
 static void
@@ -94,38 +94,6 @@ write_user(struct eas_call *c, struct wbxml_writer *w)
 	wbxml_end(w);
 }
 
-/* 2.2.3.116: there is no vacation answer here yet, and the server says so. */
-static void
-write_oof(const struct wbxml_node *oof, struct wbxml_writer *w)
-{
-	static const wbxml_tag audience[] = {
-		WBXML_SETTINGS_APPLIESTOINTERNAL,
-		WBXML_SETTINGS_APPLIESTOEXTERNALKNOWN,
-		WBXML_SETTINGS_APPLIESTOEXTERNALUNKNOWN,
-	};
-	const struct wbxml_node *get = wbxml_child(oof, WBXML_SETTINGS_GET);
-	struct span type = wbxml_child_text(get, WBXML_SETTINGS_BODYTYPE);
-
-	wbxml_start(w, WBXML_SETTINGS_OOF);
-	if (!get) {
-		wbxml_u64(w, WBXML_SETTINGS_STATUS, EAS_SETTINGS_DENIED);
-		wbxml_end(w);
-		return;
-	}
-	wbxml_u64(w, WBXML_SETTINGS_STATUS, EAS_STATUS_OK);
-	wbxml_start(w, WBXML_SETTINGS_GET);
-	wbxml_u64(w, WBXML_SETTINGS_OOFSTATE, 0);
-	for (size_t i = 0; i < ARRAY_LEN(audience); i++) {
-		wbxml_start(w, WBXML_SETTINGS_OOFMESSAGE);
-		wbxml_empty(w, audience[i]);
-		wbxml_u64(w, WBXML_SETTINGS_ENABLED, 0);
-		wbxml_text(w, WBXML_SETTINGS_BODYTYPE, type.n > 0 ? type : SPAN("Text"));
-		wbxml_end(w);
-	}
-	wbxml_end(w);
-	wbxml_end(w);
-}
-
 static void
 write_status(struct wbxml_writer *w, wbxml_tag tag, unsigned status)
 {
@@ -160,8 +128,14 @@ eas_settings_start(struct eas_call *c)
 	eas_answer_begin(c, &w);
 	wbxml_start(&w, WBXML_SETTINGS_SETTINGS);
 	wbxml_u64(&w, WBXML_SETTINGS_STATUS, EAS_STATUS_OK);
-	if (oof)
-		write_oof(oof, &w);
+	if (oof) {
+		enum rc rc = eas_settings_oof(c, oof, &w);
+
+		if (rc != RC_OK) {
+			eas_answer_rc(c, rc);
+			return;
+		}
+	}
 	if (info)
 		write_status(&w, WBXML_SETTINGS_DEVICEINFORMATION, status);
 	/* Recovery passwords are not kept: the policy says so as well. */

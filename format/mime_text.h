@@ -14,6 +14,11 @@ void mime_text_init(void);
 
 /* A raw header value with RFC 2047 words decoded (and bare 8-bit guessed), in a. */
 struct span mime_decode_header(struct span raw, struct arena *a);
+/* The other way: a phrase or unstructured text as a header can carry it, as it is or in
+ * encoded words (UTF-8, base64), folded between them. Controls become spaces. */
+void mime_words_write(struct span utf8, struct buf *out);
+/* Can it stand in a header as it is: printable ASCII, nothing like an encoded word? */
+bool mime_words_is_plain(struct span s);
 /* "Name <a@b>" list with decoded names, separated by ", ", for ActiveSync and the
  * terminal. */
 struct span mime_addresses_str(const struct mime_address *list, struct arena *a);

@@ -308,6 +308,7 @@ static const struct command commands[] = {
 	{ "user", "remove", 1, 1, user_remove },
 	{ "user", "password", 2, 2, user_password },
 	{ "user", "list", 0, 1, user_list },
+	{ "user", "oof", 1, 5, control_user_oof },
 	{ "alias", "add", 2, 2, alias_add },
 	{ "alias", "remove", 2, 2, alias_remove },
 	{ "alias", "list", 0, 1, alias_list },

@@ -27,6 +27,8 @@ control_fn control_device_allow;
 control_fn control_device_block;
 control_fn control_device_wipe;
 control_fn control_device_remove;
+/* control_oof.c */
+control_fn control_user_oof;
 /* control_top.c */
 control_fn control_top;
 

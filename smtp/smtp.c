@@ -31,6 +31,8 @@ struct metric smtp_metric_deferred =
                        "Attempts after which an entry waits for the next.");
 struct metric smtp_metric_bounced = METRIC_COUNTER(
 	"godwit_smtp_notices_total", "Delivery status notices sent to senders.");
+struct metric smtp_metric_oof = METRIC_COUNTER(
+	"godwit_smtp_oof_total", "Automatic replies sent for users who are away.");
 struct metric smtp_metric_duration =
 	METRIC_HISTOGRAM("godwit_smtp_message_duration_seconds",
                          "From DATA to the reply to the end of the message.");
@@ -81,6 +83,7 @@ register_metrics(void)
 	metric_register(&smtp_metric_sent);
 	metric_register(&smtp_metric_deferred);
 	metric_register(&smtp_metric_bounced);
+	metric_register(&smtp_metric_oof);
 	metric_register(&smtp_metric_duration);
 }
 

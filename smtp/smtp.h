@@ -35,12 +35,14 @@ struct smtp_conf {
 	char *relay;                  /* smart host "host:port", empty: MX */
 	int64_t relay_port;           /* port for MX delivery; 25 but for tests */
 	char *dns_server;             /* "127.0.0.1@5353", empty: the system's */
-	int64_t direct_max;     /* users that a message is written to before its 250 */
-	int64_t queue_parallel; /* outgoing connections at once */
-	uint64_t retry_min_ms;  /* doubles from here ... */
-	uint64_t retry_max_ms;  /* ... to here */
-	uint64_t queue_life_ms; /* then it bounces */
-	uint64_t delay_warn_ms; /* the sender is told; 0: never */
+	int64_t direct_max;      /* users that a message is written to before its 250 */
+	int64_t queue_parallel;  /* outgoing connections at once */
+	uint64_t retry_min_ms;   /* doubles from here ... */
+	uint64_t retry_max_ms;   /* ... to here */
+	uint64_t queue_life_ms;  /* then it bounces */
+	uint64_t delay_warn_ms;  /* the sender is told; 0: never */
+	uint64_t reply_again_ms; /* an automatic reply is not sent twice within */
+	int64_t replies_max;     /* automatic replies of a user, a day */
 	char *tls_ca; /* for verifying next hops that must be; empty: the system's */
 	struct conf_list filters; /* the chain, by name, in order */
 };

@@ -75,6 +75,11 @@ static const struct conf_option options[] = {
 	      "How long is tried; then the sender gets the mail back."),
 	TIMED(delay_warn_ms, "delay_warn", "4h", 0, 365 * DAY,
 	      "When the sender is told that a mail is late; 0: never."),
+	TIMED(reply_again_ms, "reply_again", "7d", 10, 90 * DAY,
+	      "Whoever got the automatic reply of a user who is away gets it again after so "
+	      "long, or when its text has changed."),
+	OPTION(replies_max, CONF_INT, "500", 0, 1000000,
+	       "Automatic replies that a mailbox sends in 24 hours; 0: none at all."),
 	OPTION(tls_ca, CONF_STRING, "", 0, 0,
 	       "Certificates (PEM) that a \"tls:\" relay is checked against; empty: the "
 	       "system's."),

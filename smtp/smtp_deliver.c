@@ -11,6 +11,7 @@
 #include "smtp/smtp_bounce.h"
 #include "smtp/smtp_group.h"
 #include "smtp/smtp_message.h"
+#include "smtp/smtp_oof.h"
 #include "smtp/smtp_private.h"
 #include "smtp/smtp_reply.h"
 #include "store/store_deliver.h"
@@ -25,6 +26,7 @@ struct target {
 	struct span address;
 	size_t rcpt; /* the first that leads here */
 	enum rc rc;
+	bool oof; /* the user has got it, and is away */
 };
 
 struct plan {
@@ -263,6 +265,7 @@ write_folders(struct plan *p)
 		if (goes_to_queue(p, t))
 			continue;
 		t->rc = tried ? to[k].rc : rc;
+		t->oof = tried && to[k].oof;
 		p->mail->n_local += t->rc == RC_OK;
 		k++;
 	}
@@ -420,6 +423,26 @@ deliver(struct plan *p)
 	return RC_OK;
 }
 
+/* After all is durable: what fails here takes nothing of it back. */
+static void
+answer_for_the_absent(struct plan *p)
+{
+	struct smtp_mail *m = p->mail;
+	for (size_t i = 0; i < p->n; i++) {
+		const struct target *t = p->targets[i];
+		if (!t->oof)
+			continue;
+		const struct smtp_oof_request q = {
+			.user = t->user,
+			.sender = m->env->sender,
+			.rcpt = with_domain(p, m->env->rcpts[t->rcpt].address),
+			.message = span_sub(m->content, m->return_path_len, m->content.n),
+			.id = m->id,
+		};
+		smtp_oof_answer(p->smtp, &q);
+	}
+}
+
 enum rc
 smtp_deliver(struct smtp *s, struct smtp_mail *m)
 {
@@ -430,6 +453,7 @@ smtp_deliver(struct smtp *s, struct smtp_mail *m)
 	htab_init(&p.found);
 	m->n_local = m->n_queued = 0;
 	enum rc rc = deliver(&p);
+	answer_for_the_absent(&p);
 	htab_done(&p.found);
 	return rc;
 }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "smtp/smtp_bounce.h"
 #include "smtp/smtp_message.h"
+#include "smtp/smtp_oof.h"
 #include "smtp/smtp_private.h"
 #include "smtp/smtp_queue.h"
 #include "smtp/smtp_reply.h"
@@ -182,21 +183,35 @@ sort_out(struct outcome *k)
 	}
 }
 
+/* The message as it came, in w->content, without our Return-Path. */
+static enum rc
+load_message(struct smtp_settle *w, struct span *ret)
+{
+	struct span all;
+	enum rc rc = buf_len(&w->content) ? RC_OK
+	                                  : store_queue_content(w->smtp->deps.store,
+	                                                        w->entry.id, &w->content);
+	if (rc)
+		return rc;
+	all = buf_span(&w->content);
+	*ret = span_sub(
+		all, span_starts(all, "Return-Path:") ? span_find(all, 0, '\n') + 1 : 0,
+		all.n);
+	return RC_OK;
+}
+
 /* The sender is told before the entry goes, as by smtp_settle_write(). */
 static enum rc
 tell_failed(struct outcome *k)
 {
 	struct smtp_settle *w = k->w;
 	struct store_queue_entry *e = &w->entry;
+	struct span message;
 	if (!k->n_failed)
 		return RC_OK;
-	enum rc rc = store_queue_content(w->smtp->deps.store, e->id, &w->content);
+	enum rc rc = load_message(w, &message);
 	if (rc)
 		return rc;
-	struct span message = buf_span(&w->content);
-	size_t skip = span_starts(message, "Return-Path:")
-	                      ? span_find(message, 0, '\n') + 1
-	                      : 0;
 	int64_t now = clock_wall_ms();
 	struct smtp_bounce b = {
 		.action = SMTP_BOUNCE_ACTION_FAILED,
@@ -208,7 +223,7 @@ tell_failed(struct outcome *k)
 		.hostname = w->smtp->conf.hostname,
 		.rcpts = k->failed,
 		.n_rcpts = k->n_failed,
-		.message = span_sub(message, skip, message.n),
+		.message = message,
 	};
 	return smtp_bounce_send(w->smtp, &b, arena_printf(w->arena, "q%" PRIu64, e->id));
 }
@@ -253,6 +268,21 @@ smtp_group_run_init(struct smtp_group_run *g, struct smtp_settle *w,
 	return RC_OK;
 }
 
+/* Members who are away; a group's own address is nobody's, so they must be named. */
+static void
+answer_for_the_absent(struct smtp_group_run *g, size_t n)
+{
+	struct smtp_settle *w = g->settle;
+	for (size_t i = 0; i < n; i++) {
+		const struct store_delivery *d = &g->to[g->at + i];
+		struct smtp_oof_request q = { .user = d->user,
+			                      .sender = w->entry.sender,
+			                      .id = "group" };
+		if (d->oof && load_message(w, &q.message) == RC_OK)
+			smtp_oof_answer(w->smtp, &q);
+	}
+}
+
 bool
 smtp_group_run_step(struct smtp_group_run *g)
 {
@@ -268,6 +298,7 @@ smtp_group_run_step(struct smtp_group_run *g)
 	if (rc)
 		log_info(g->log, "smtp.group not all", "rc=%s",
 		         LOG_STR(span_str(rc_str(rc))));
+	answer_for_the_absent(g, n);
 	g->at += n;
 	return g->at < e->n_members;
 }

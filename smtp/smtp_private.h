@@ -64,6 +64,7 @@ extern struct metric smtp_metric_queued;
 extern struct metric smtp_metric_sent;
 extern struct metric smtp_metric_deferred;
 extern struct metric smtp_metric_bounced;
+extern struct metric smtp_metric_oof;
 extern struct metric smtp_metric_duration;
 
 const char *smtp_door_str(enum smtp_door d);

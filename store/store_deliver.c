@@ -24,6 +24,7 @@ struct deliver {
 	const struct store_content *content;
 	const struct store_actor *who;
 	int64_t received_ms;
+	int64_t now_ms;
 	struct store_delivery *all;
 	struct place {
 		unsigned shard;
@@ -113,6 +114,8 @@ deliver_one(struct deliver *d, struct batch *b, struct store_delivery *one)
 	if (rc)
 		return engine_rollback_to(b->etx);
 	one->uid = uid;
+	one->oof = uid != 0 && one->folder == STORE_ROLE_INBOX &&
+	           store_tx_oof_is_on(tx, d->now_ms);
 	keep_moved(b, tx);
 	return RC_OK;
 }
@@ -125,6 +128,7 @@ fail_batch(struct deliver *d, struct batch *b, enum rc rc)
 
 		if (one->rc == RC_OK)
 			one->rc = rc;
+		one->oof = false;
 	}
 	b->n_moved = 0;
 }
@@ -179,6 +183,7 @@ store_deliver(struct store *s, const struct store_content *content,
 		.content = content,
 		.who = who,
 		.received_ms = received_ms,
+		.now_ms = clock_wall_ms(),
 		.all = deliveries,
 		.order = xcalloc(n + 1, sizeof(*d.order)),
 	};
@@ -191,6 +196,7 @@ store_deliver(struct store *s, const struct store_content *content,
 			                     deliveries[i].user, i };
 		deliveries[i].rc = RC_OK;
 		deliveries[i].uid = 0;
+		deliveries[i].oof = false;
 	}
 	if (n > 0)
 		qsort(d.order, n, sizeof(*d.order), compare);

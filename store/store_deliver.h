@@ -14,6 +14,9 @@ struct store_delivery {
 	uint64_t token; /* not 0: of the message; a user who had it gets it no more */
 	enum rc rc;     /* out: how it went for this user */
 	uint32_t uid;   /* out; 0 with RC_OK: had it before */
+	/* Out: it came into the INBOX, anew, and the user's automatic replies are on now
+	 * (store_oof.h). */
+	bool oof;
 };
 
 /*

@@ -145,6 +145,12 @@ struct store_tx {
 	uint64_t swept;
 	struct lost_span lost[LOST_MAX];
 	size_t n_lost;
+	struct tx_oof { /* store_oof.c writes it */
+		int64_t state;
+		int64_t from_ms;
+		int64_t until_ms;
+		uint64_t version;
+	} oof;
 	bool account_dirty;
 
 	struct tx_counters *counters;
@@ -174,6 +180,9 @@ store_tx_moved(struct store_tx *tx, uint32_t collection, uint64_t modseq, bool a
 enum rc store_tx_counters(struct store_tx *tx, uint32_t collection,
                           struct tx_counters **ret) MUST_CHECK;
 void store_tx_forget_counters(struct store_tx *tx);
+
+/* store_oof.c: are the user's automatic replies on? Asks nothing of the database. */
+bool store_tx_oof_is_on(const struct store_tx *tx, int64_t now_ms);
 
 /* store_collection.c */
 enum rc store_collection_make_defaults(struct store_tx *tx) MUST_CHECK;

@@ -223,6 +223,33 @@ static const char *const shard_6[] = {
 	NULL,
 };
 
+/* oof_*: automatic replies (store_oof.h); state 0: off. */
+static const char *const shard_7[] = {
+	"ALTER TABLE account ADD COLUMN oof_state BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE account ADD COLUMN oof_from_ms BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE account ADD COLUMN oof_until_ms BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE account ADD COLUMN oof_version BIGINT NOT NULL DEFAULT 0",
+	/* What is said to whom: enum store_oof_audience. */
+	"CREATE TABLE oof ("
+	" owner BIGINT NOT NULL,"
+	" audience BIGINT NOT NULL,"
+	" enabled BIGINT NOT NULL,"
+	" html BIGINT NOT NULL,"
+	" reply BYTEA NOT NULL,"
+	" PRIMARY KEY (owner, audience)"
+	") /* clustered */",
+	/* Who has had the reply of that version. */
+	"CREATE TABLE oof_told ("
+	" owner BIGINT NOT NULL,"
+	" sender BYTEA NOT NULL,"
+	" version BIGINT NOT NULL,"
+	" told_ms BIGINT NOT NULL,"
+	" PRIMARY KEY (owner, sender)"
+	") /* clustered */",
+	"CREATE INDEX oof_told_told ON oof_told (owner, told_ms)",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -386,8 +413,8 @@ static const char *const blobs_1[] = {
 	NULL,
 };
 
-static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3,
-	                                          shard_4, shard_5, shard_6 };
+static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4,
+	                                          shard_5, shard_6, shard_7 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
 	                                              directory_3, directory_4 };
 static const char *const *const queue_steps[] = { queue_1, queue_2, queue_3 };

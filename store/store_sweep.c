@@ -12,6 +12,7 @@
 #include "store/blobs.h"
 #include "store/store_checked.h"
 #include "store/store_directory_private.h"
+#include "store/store_oof.h"
 
 #define BATCH 200
 #define GRACE_MS UINT64_C(86400000)
@@ -242,6 +243,8 @@ look_at_user(struct sweep *w, uint64_t user, bool *ret)
 	struct engine_stmt *adds = NULL;
 	AUTO(engine_stmt)
 	struct engine_stmt *tokens = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *told = NULL;
 	enum rc rc = store_read(w->s, user, &tx);
 
 	if (rc)
@@ -262,6 +265,12 @@ look_at_user(struct sweep *w, uint64_t user, bool *ret)
 			"SELECT token FROM delivered WHERE owner = $1 AND done_ms < $2"
 			" LIMIT 1",
 			I(user), I(w->tokens_before_ms));
+	if (rc == RC_NOT_FOUND)
+		rc = sql_one(
+			tx->etx, &told,
+			"SELECT version FROM oof_told WHERE owner = $1 AND told_ms < $2"
+			" LIMIT 1",
+			I(user), I(clock_wall_ms() - STORE_OOF_KEPT_MS));
 	if (rc && rc != RC_NOT_FOUND)
 		return rc;
 	*ret = rc == RC_OK;
@@ -283,6 +292,10 @@ sweep_notes(struct sweep *w, uint64_t user)
 		rc = sql_run(tx->etx,
 		             "DELETE FROM delivered WHERE owner = $1 AND done_ms < $2",
 		             I(user), I(w->tokens_before_ms));
+	if (!rc)
+		rc = sql_run(tx->etx,
+		             "DELETE FROM oof_told WHERE owner = $1 AND told_ms < $2",
+		             I(user), I(clock_wall_ms() - STORE_OOF_KEPT_MS));
 	return rc ? rc : store_commit(&tx);
 }
 
@@ -303,6 +316,8 @@ sweep_living(struct sweep *w, uint64_t user)
 static const char *const account_rows[] = {
 	"DELETE FROM client_add WHERE owner = $1",
 	"DELETE FROM delivered WHERE owner = $1",
+	"DELETE FROM oof WHERE owner = $1",
+	"DELETE FROM oof_told WHERE owner = $1",
 	"DELETE FROM sync_cursor WHERE owner = $1",
 	"DELETE FROM device WHERE owner = $1",
 	"DELETE FROM collection_gone WHERE owner = $1",

@@ -24,6 +24,8 @@ static const char usage[] =
 	"standard input\n"
 	"  user password ADDRESS        (passwords are asked for, or read from standard "
 	"input)\n"
+	"  user oof ADDRESS             the automatic replies of a user who is away\n"
+	"  user oof ADDRESS off | on TEXT [OTHERS] | FROM UNTIL TEXT [OTHERS]\n"
 	"  alias add ADDRESS TARGET     alias remove ADDRESS TARGET\n"
 	"  alias list [DOMAIN]          an ADDRESS of @domain is its catch-all\n"
 	"  queue list                   queue flush\n"
@@ -53,6 +55,7 @@ static const struct {
 	const char *head;
 } heads[] = {
 	{ "user", "list", "ADDRESS\tNAME\tSTATE" },
+	{ "user", "oof", "WHAT\tVALUE" },
 	{ "alias", "list", "ADDRESS\tTARGET" },
 	{ "queue", "list", "ID\tQUEUED\tSTATE\tTRIES\tNEXT\tFROM\tTO\tLAST ERROR" },
 	{ "node", "list", "NAME\tSTATE\tVERSION\tHOST\tSINCE\tSEEN\tWHICH" },
