@@ -277,6 +277,17 @@ is_still_allowed(struct eas_call *c)
 	return d.state == STORE_DEVICE_ALLOWED && !c->user.disabled;
 }
 
+static bool
+has_been_removed(struct eas_call *c)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_device d;
+
+	return eas_read(c, &tx) == RC_OK &&
+	       store_device_load(tx, c->device.number, c->arena, &d) == RC_NOT_FOUND;
+}
+
 /* A remembered pair of id and password is not enough: is this device let in? */
 static bool
 check_device(struct eas_call *c)
@@ -302,6 +313,13 @@ check_device(struct eas_call *c)
 	}
 	if (is_still_allowed(c))
 		return true;
+	if (c->resumed && has_been_removed(c)) {
+		/* Nothing of what the request told is known any more: it says it again.
+		 */
+		eas_command_timeout(c->command, &c->out);
+		c->http_status = 200;
+		return false;
+	}
 	rc = mdm_access(c->eas->deps.mdm, &c->user, &facts, c->arena, &c->device, &access,
 	                &reason);
 	if (rc == RC_TOO_BIG) {
@@ -401,6 +419,7 @@ eas_command_run(struct eas_call *c)
 	}
 	if (!c->resumed)
 		metric_add(&command_metrics[c->command - commands], 1);
+	c->access_moves = push_access_moves(c->eas->deps.push);
 	if (!parse_body(c) || !check_device(c))
 		return;
 	eas_beat_meet(c);

@@ -70,6 +70,7 @@ struct eas_call {
 	/* Or: nothing yet. wait is the caller's from now on (also when waiting is false:
 	 * then it only has to be freed, in the loop). */
 	bool waiting;
+	uint32_t access_moves; /* push_access_moves() before access was looked at */
 	uint64_t moved_us;   /* resumed: when what woke it was published; 0: not known */
 	uint64_t wait_token; /* of what is waited for; given back when it is resumed */
 	uint64_t wait_ms;    /* granted */

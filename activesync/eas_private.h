@@ -14,6 +14,7 @@
 #include "base/spread.h"
 
 #define EAS_PATH "/Microsoft-Server-ActiveSync"
+#define EAS_CHALLENGE "Basic realm=\"Godwit\", charset=\"UTF-8\""
 #define EAS_VALIDATE "validate" /* pseudo device of account set-up (AOSP, Samsung) */
 
 struct eas_beat_notes;

@@ -169,13 +169,15 @@ respond(struct eas_request *q)
 	if (c->resumed && c->http_status == 200)
 		note_end(q, EAS_BEAT_ANSWERED);
 	set_headers(r);
+	if (c->http_status == 401)
+		http_set_header(r, "WWW-Authenticate", EAS_CHALLENGE);
 	if (c->retry_after_s > 0)
 		http_set_headerf(r, "Retry-After", "%" PRIu64, c->retry_after_s);
 	if (buf_len(&c->out) > 0)
 		http_set_header(r, "Content-Type",
 		                c->content_type ? c->content_type : WBXML_TYPE);
 	http_respond(r, c->http_status, &c->out);
-	if (c->moved_us != 0)
+	if (c->moved_us != 0 && c->command)
 		push_answered(c->command->start == eas_ping_start ? PUSH_KIND_PING
 		                                                  : PUSH_KIND_SYNC,
 		              c->moved_us);
@@ -264,8 +266,11 @@ park(struct eas_request *q)
 	q->command = c->command;
 	q->version = c->query.version;
 	q->user = c->user.id;
+	q->password_version = c->user.password_version;
 	q->device = c->device.number;
 	q->wait_token = c->wait_token;
+	/* Who was shut out between the look at that and the subscription is not woken. */
+	q->fired |= c->access_moves != push_access_moves(q->eas->deps.push);
 	if (!c->resumed) {
 		q->deadline_ms = clock_mono_ms() + c->wait_ms;
 		q->granted_s = (uint16_t)(c->wait_ms / 1000);
@@ -300,9 +305,12 @@ work_command(void *arg)
 		enum rc rc = store_user_load(q->eas->deps.store, c->user.id, c->arena,
 		                             &c->user);
 
-		if (rc == RC_OK && c->user.disabled)
+		if (rc == RC_OK &&
+		    (c->user.disabled || c->user.password_version != q->password_version))
 			rc = RC_NOT_FOUND;
 		if (rc != RC_OK) {
+			if (rc == RC_NOT_FOUND)
+				log_info(c->log, "eas.wait ended", "why=\"signed out\"");
 			c->http_status = rc == RC_NOT_FOUND ? 401 : 503;
 			c->retry_after_s = rc == RC_NOT_FOUND ? 0 : eas_retry_after_s();
 			return;

@@ -96,8 +96,7 @@ eas_sign_in_refuse(struct eas_sign_in *s)
 	case RC_NOT_FOUND:
 	case RC_INVALID:
 	case RC_DENIED:
-		http_set_header(r, "WWW-Authenticate",
-		                "Basic realm=\"Godwit\", charset=\"UTF-8\"");
+		http_set_header(r, "WWW-Authenticate", EAS_CHALLENGE);
 		http_respond_text(r, 401, "Sign in with your mail address and password.");
 		break;
 	case RC_OK:

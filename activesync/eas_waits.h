@@ -27,6 +27,7 @@ struct eas_request {
 	uint64_t user;
 	uint64_t deadline_ms; /* of clock_mono_ms() */
 	uint64_t wait_token;
+	uint64_t password_version; /* the one that was signed in with */
 	uint32_t device;
 	uint16_t version;
 	uint16_t asked_s;   /* the heartbeat that the device wants, */

@@ -2,6 +2,7 @@
  *
  * imap_auth.c - STARTTLS, LOGIN and AUTHENTICATE PLAIN (RFC 9051 6.2, RFC 4616).
  */
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/mem.h"
 #include "imap/imap_private.h"
@@ -9,11 +10,13 @@
 #define SASL_MAX 4096
 #define FAILURES_MAX 4
 #define DELAY_MAX_MS 15000
+#define LOOK_AGAIN_S 60
 
 struct auth {
 	struct imap_run *run;
 	struct mdm_sign_in ask;
 	struct loop_timer timer;
+	uint32_t access_moves; /* before it was asked */
 };
 
 void
@@ -171,6 +174,7 @@ imap_login_work(struct imap_run *r)
 	struct auth *auth = r->state;
 	const struct imap_deps *deps = &r->s->im->deps;
 
+	auth->access_moves = push_access_moves(deps->push);
 	mdm_sign_in_start(deps->mdm, &auth->ask, deps->jobs, r->s->loop, on_checked);
 	return false;
 }
@@ -181,6 +185,42 @@ imap_auth_cancel(struct imap_run *r)
 	struct auth *auth = r->state;
 
 	mdm_sign_in_cancel(&auth->ask);
+}
+
+/* --- afterwards --- */
+
+static void
+note_look(struct imap_session *s, uint32_t moves)
+{
+	s->access_moves = moves;
+	s->access_s = (uint32_t)(clock_mono_ms() / 1000);
+}
+
+bool
+imap_auth_holds(struct imap_run *r)
+{
+	struct imap_session *s = r->s;
+	uint32_t moves = push_access_moves(s->im->deps.push);
+	struct store_user u;
+	enum rc rc;
+
+	/* What moves on another node is told here while a device of the user waits here;
+	 * otherwise time finds out. */
+	if (s->state < IMAP_STATE_READY ||
+	    (moves == s->access_moves &&
+	     (uint32_t)(clock_mono_ms() / 1000) - s->access_s < LOOK_AGAIN_S))
+		return true;
+	rc = store_user_load(s->im->deps.store, s->user, r->arena, &u);
+	if (rc == RC_OK && !u.disabled && u.password_version == s->password_version) {
+		note_look(s, moves);
+		return true;
+	}
+	if (rc != RC_OK && rc != RC_NOT_FOUND) /* asked again by the next command */
+		return true;
+	log_info(&s->log, "imap.login void", "disabled=%d", rc == RC_OK && u.disabled);
+	r->bye = true;
+	r->text = "Signed out: the password or the access has changed";
+	return false;
 }
 
 static void
@@ -210,6 +250,8 @@ welcome(struct imap_run *r)
 	struct imap_session *s = r->s;
 
 	s->user = auth->ask.user.id;
+	s->password_version = auth->ask.user.password_version;
+	note_look(s, auth->access_moves);
 	s->address = xstrndup(auth->ask.user.address.p, auth->ask.user.address.n);
 	imap_session_welcome(s);
 	imap_session_move(s, IMAP_STATE_READY);

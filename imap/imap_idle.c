@@ -57,12 +57,13 @@ static struct push_wait *
 subscribe(struct imap_idle *idle)
 {
 	struct imap_session *s = idle->s;
-	/* The tree too: the mailbox may be deleted. */
-	uint32_t collections[] = { s->view->collection, 0 };
+	/* The tree too: the mailbox may be deleted. And without a mailbox: the user may
+	 * be shut out. */
+	uint32_t collections[] = { 0, s->view ? s->view->collection : 0 };
 	struct push_wait_spec spec = {
 		.user = s->user,
 		.collections = collections,
-		.n_collections = ARRAY_LEN(collections),
+		.n_collections = s->view ? 2 : 1,
 		.kind = PUSH_KIND_IDLE,
 		.repeat = true,
 		.loop = s->loop,
@@ -88,10 +89,7 @@ imap_idle_parse(struct imap_run *r)
 		loop_timer_set(&idle->keepalive, s->im->conf.keepalive_ms);
 	s->idle = idle;
 	metric_add(&imap_metric_idling, 1);
-	if (s->view)
-		idle->wait = subscribe(idle);
-	else
-		r->phase = IMAP_PHASE_END;
+	idle->wait = subscribe(idle);
 	buf_add_str(&r->out, "+ idling\r\n");
 	imap_session_write(s, &r->out);
 	r->silent = true;

@@ -89,7 +89,10 @@ struct imap_session {
 	uint32_t commands;
 
 	/* [run] */
-	bool condstore; /* the client knows modseqs (RFC 7162 3.1) */
+	uint64_t password_version; /* the one that was signed in with */
+	uint32_t access_moves; /* push_access_moves() before access was looked at last */
+	uint32_t access_s;     /* when that was, of the monotonic clock */
+	bool condstore;        /* the client knows modseqs (RFC 7162 3.1) */
 	bool qresync;
 	bool utf8;
 	bool rev2;
@@ -236,6 +239,8 @@ imap_finish_fn imap_login_finish, imap_delete_finish, imap_select_finish,
 void imap_auth_cancel(struct imap_run *r);
 /* A line of the SASL exchange, without its end. */
 void imap_auth_line(struct imap_run *r, struct span line);
+/* In a worker: may the user go on? False: r says BYE. */
+bool imap_auth_holds(struct imap_run *r);
 /* imap_idle.c: a line while idling. */
 void imap_idle_line(struct imap_session *s, struct span line);
 /* Looks at the change log if there was a wake and no command runs. */

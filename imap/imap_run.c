@@ -27,6 +27,10 @@ step(void *arg)
 		r->phase = IMAP_PHASE_END;
 		return;
 	}
+	if (!imap_auth_holds(r)) {
+		r->phase = IMAP_PHASE_END;
+		return;
+	}
 	if (r->phase == IMAP_PHASE_WORK) {
 		if (!r->cmd->work(r))
 			return;

@@ -224,8 +224,10 @@ mdm_device_set_state(struct mdm *m, uint64_t user, uint32_t device,
 	d.state = state;
 	d.reason = utf8_prefix(reason, FACT_MAX);
 	rc = store_device_save(tx, &d, &d.number);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
+		store_tx_access_moved(tx); /* what it waits for ends */
 		rc = store_commit(&tx);
+	}
 	if (rc == RC_OK)
 		log_info(NULL, "mdm.device_state",
 		         "user=%llu dev=%u id=%s from=%s to=%s reason=%s actor=%s",

@@ -45,7 +45,8 @@ enum rc mdm_access(struct mdm *m, const struct store_user *user,
                    struct store_device *ret_device, enum mdm_access *ret_access,
                    struct span *ret_reason) MUST_CHECK;
 
-/* An admin's word on a device: allow, block, quarantine, wipe; noted in the log. */
+/* An admin's word on a device: allow, block, quarantine, wipe; noted in the log. What it
+ * waits for ends at once, on whichever node. */
 enum rc
 mdm_device_set_state(struct mdm *m, uint64_t user, uint32_t device,
                      enum store_device_state state, struct span reason) MUST_CHECK;

@@ -65,6 +65,12 @@ push_waiting(const struct push *p)
 	return atomic_load_explicit(&p->waiting, memory_order_relaxed);
 }
 
+uint32_t
+push_access_moves(const struct push *p)
+{
+	return atomic_load(&p->access_moves);
+}
+
 void
 push_lane_unref(struct push_lane *lane)
 {
@@ -192,6 +198,11 @@ wake_user(struct push *p, const struct store_moved *moved, size_t n)
 	struct push_stripe *stripe = push_stripe_of(p, hash);
 	struct push_lane *posts = NULL;
 
+	for (size_t i = 0; i < n; i++) {
+		/* Before who waits is woken, and looks. */
+		if (moved[i].collection == STORE_MOVED_ACCESS)
+			atomic_fetch_add(&p->access_moves, 1);
+	}
 	pthread_mutex_lock(&stripe->lock);
 	for (struct hnode *h = htab_find(&stripe->waiters, hash); h; h = htab_next(h)) {
 		struct push_wait *w = container_of(h, struct push_wait, node);
@@ -210,6 +221,7 @@ push_wake_behind(struct push *p, uint64_t user, uint64_t modseq)
 	struct push_lane *posts = NULL;
 	size_t woken = 0;
 
+	atomic_fetch_add(&p->access_moves, 1); /* nobody knows what it was */
 	pthread_mutex_lock(&stripe->lock);
 	for (struct hnode *h = htab_find(&stripe->waiters, hash); h; h = htab_next(h)) {
 		struct push_wait *w = container_of(h, struct push_wait, node);

@@ -29,6 +29,10 @@ void push_publish(const struct store_moved *moved, size_t n, void *push);
 /* The same for what another node has published. */
 void push_wake(struct push *p, const struct store_moved *moved, size_t n);
 
+/* Another number after STORE_MOVED_ACCESS of whomever was published or may have been
+ * missed: who keeps a session looks again whether it may go on. Any thread. */
+uint32_t push_access_moves(const struct push *p);
+
 /* Waiters now, for metrics. */
 size_t push_waiting(const struct push *p);
 

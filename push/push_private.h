@@ -50,6 +50,7 @@ struct push {
 	struct push_lane *lanes;
 	struct push_bus *bus; /* or NULL */
 	_Atomic size_t waiting;
+	_Atomic uint32_t access_moves;
 };
 
 enum push_todo {

@@ -135,6 +135,8 @@ push_wait_matches(const struct push_wait *w, const struct store_moved *moved, si
 	for (size_t i = 0; i < n; i++) {
 		if (saw > 0 && moved[i].modseq <= saw) /* late, or doubled */
 			continue;
+		if (moved[i].collection == STORE_MOVED_ACCESS)
+			return true;
 		if (w->not_by_device && moved[i].device == w->not_by_device)
 			continue;
 		if (w->n_collections == 0)

@@ -35,7 +35,8 @@ enum push_kind {
 #define PUSH_KINDS 4
 const char *push_kind_str(enum push_kind k);
 
-/* In the loop's thread, never from inside push_wait_new(). A repeating waiter may be
+/* In the loop's thread, never from inside push_wait_new(). Besides what is waited for,
+ * STORE_MOVED_ACCESS of the user wakes it: may it go on? A repeating waiter may be
  * called many times; the waiter may be freed from inside. */
 typedef void push_wait_fn(enum push_wake why, void *arg);
 

@@ -114,6 +114,20 @@ user_remove(struct control_request *r, const struct span *args, size_t n UNUSED)
 }
 
 static enum rc
+user_enable(struct control_request *r, const struct span *args, size_t n UNUSED)
+{
+	return control_explain(
+		r, store_user_set_disabled(control_store(r), args[0], false), args[0]);
+}
+
+static enum rc
+user_disable(struct control_request *r, const struct span *args, size_t n UNUSED)
+{
+	return control_explain(
+		r, store_user_set_disabled(control_store(r), args[0], true), args[0]);
+}
+
+static enum rc
 user_password(struct control_request *r, const struct span *args, size_t n UNUSED)
 {
 	if (args[1].n < 6)
@@ -307,6 +321,8 @@ static const struct command commands[] = {
 	{ "user", "import", 2, 3, user_import },
 	{ "user", "remove", 1, 1, user_remove },
 	{ "user", "password", 2, 2, user_password },
+	{ "user", "disable", 1, 1, user_disable },
+	{ "user", "enable", 1, 1, user_enable },
 	{ "user", "list", 0, 1, user_list },
 	{ "user", "oof", 1, 5, control_user_oof },
 	{ "alias", "add", 2, 2, alias_add },

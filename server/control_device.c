@@ -280,7 +280,9 @@ control_device_remove(struct control_request *r, const struct span *args, size_t
 	rc = store_write(control_store(r), user, &who, &tx);
 	if (rc == RC_OK)
 		rc = store_device_delete(tx, number);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
+		store_tx_access_moved(tx);
 		rc = store_commit(&tx);
+	}
 	return control_explain(r, rc, args[1]);
 }

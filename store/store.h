@@ -102,7 +102,10 @@ unsigned store_shard_number(uint64_t user);
 enum rc
 store_modseqs(struct store *s, const uint64_t *users, size_t n, uint64_t *ret) MUST_CHECK;
 
-/* What a commit moved. collection 0 means the folder tree. */
+/* What a commit moved. collection 0 means the folder tree, STORE_MOVED_ACCESS that who
+ * may come in may have changed: it concerns all that the user and his devices wait for.
+ */
+#define STORE_MOVED_ACCESS UINT32_MAX
 struct store_moved {
 	uint64_t user;
 	uint32_t collection;
@@ -115,6 +118,9 @@ struct store_moved {
  * with all that it moved. Set once, before the first transaction. */
 typedef void store_commit_fn(const struct store_moved *moved, size_t n, void *arg);
 void store_on_commit(struct store *s, store_commit_fn *fn, void *arg);
+/* In a write: its commit moves STORE_MOVED_ACCESS. What changes users in the directory
+ * does so by itself. */
+void store_tx_access_moved(struct store_tx *tx);
 
 /* Removes tombstones, contents and blobs that nothing names and retention has passed;
  * called by the server now and then, in a worker. *ret_removed counts. */

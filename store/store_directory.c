@@ -4,9 +4,11 @@
  */
 #include "store/store_directory.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/store_directory_private.h"
 
@@ -256,6 +258,24 @@ store_user_add(struct store *s, struct span address, struct span name,
 	return rc;
 }
 
+/* The directory has no change log, the user's shard has. What cannot be said is found out
+ * when the device comes next. */
+static void
+tell_access(struct store *s, uint64_t user)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	enum rc rc = store_write(s, user, NULL, &tx);
+
+	if (!rc) {
+		store_tx_access_moved(tx);
+		rc = store_commit(&tx);
+	}
+	if (rc)
+		log_warn(NULL, "store.access not told", "user=%" PRIu64 " rc=%s", user,
+		         LOG_STR(span_str(rc_str(rc))));
+}
+
 /* One change of one living user's row: $1 is its address. */
 static enum rc
 change_user(struct store *s, struct span address, const char *sql, struct engine_arg arg)
@@ -264,7 +284,7 @@ change_user(struct store *s, struct span address, const char *sql, struct engine
 	struct arena *a = arena_new();
 	AUTO(engine_tx)
 	struct engine_tx *etx = NULL;
-	uint64_t rows = 0;
+	uint64_t user = 0;
 	struct span whole;
 	struct span local;
 	struct span domain;
@@ -273,10 +293,14 @@ change_user(struct store *s, struct span address, const char *sql, struct engine
 	if (!rc)
 		rc = directory_begin(s, true, &etx);
 	if (!rc)
-		rc = sql_run_rows(etx, &rows, sql, T(whole), arg);
-	if (!rc && rows == 0)
-		rc = RC_NOT_FOUND;
-	return rc ? rc : engine_commit(&etx);
+		rc = directory_find_user(etx, whole, &user);
+	if (!rc)
+		rc = sql_run(etx, sql, T(whole), arg);
+	if (!rc)
+		rc = engine_commit(&etx);
+	if (!rc)
+		tell_access(s, user);
+	return rc;
 }
 
 enum rc

@@ -272,6 +272,13 @@ store_tx_moved(struct store_tx *tx, uint32_t collection, uint64_t modseq, bool a
 	m->added = m->added || added;
 }
 
+void
+store_tx_access_moved(struct store_tx *tx)
+{
+	/* A number of its own: who misses the news finds out that he is behind. */
+	store_tx_moved(tx, STORE_MOVED_ACCESS, store_tx_next_modseq(tx), false);
+}
+
 enum rc
 store_tx_counters(struct store_tx *tx, uint32_t collection, struct tx_counters **ret)
 {

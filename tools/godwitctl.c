@@ -22,6 +22,7 @@ static const char usage[] =
 	"  user add ADDRESS [NAME]      user remove ADDRESS        user list [DOMAIN]\n"
 	"  user import                  many: \"ADDRESS tab PASSWORD [tab NAME]\" a line of "
 	"standard input\n"
+	"  user disable ADDRESS         user enable ADDRESS\n"
 	"  user password ADDRESS        (passwords are asked for, or read from standard "
 	"input)\n"
 	"  user oof ADDRESS             the automatic replies of a user who is away\n"

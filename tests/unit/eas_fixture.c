@@ -203,6 +203,7 @@ run(struct eas_fixture *f, const char *command, struct span body, bool resumed)
 		.resumed = resumed,
 		.wait_ms = f->wait_ms,
 		.wait_token = resumed ? f->wait_token : 0,
+		.device.number = resumed ? f->wait_device : 0,
 	};
 
 	eas_stop_waiting(f);
@@ -223,12 +224,13 @@ run(struct eas_fixture *f, const char *command, struct span body, bool resumed)
 	f->http_status = c.http_status;
 	f->waiting = c.waiting;
 	f->wait_ms = c.wait_ms;
-	if (c.waiting)
+	if (c.waiting) {
 		f->wait_token = c.wait_token;
-	if (c.waiting)
+		f->wait_device = c.device.number;
 		f->wait = c.wait;
-	else
+	} else {
 		push_wait_free(c.wait);
+	}
 	buf_done(&f->body);
 	f->body = c.out;
 	set_xml(f, c.waiting ? SPAN("") : buf_span(&f->body));

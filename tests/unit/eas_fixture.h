@@ -60,6 +60,7 @@ struct eas_fixture {
 	bool waiting;
 	uint64_t wait_ms;
 	uint64_t wait_token;
+	uint32_t wait_device;
 	struct push_wait *wait;
 	int woken; /* how often a wait fired with CHANGED */
 

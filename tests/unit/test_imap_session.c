@@ -228,6 +228,32 @@ draining_says_bye_to_idle_sessions(void **state)
 	assert_null(imap_client_line(&f->b));
 }
 
+static void
+who_is_shut_out_is_told_bye(void **state)
+{
+	struct imap_fixture *f = *state;
+	struct imap_client c;
+
+	imap_client_login(&c, &f->rig);
+	imap_client_do(&f->b, "SELECT INBOX");
+	imap_client_send(&f->b, "b IDLE\r\n");
+	expect(imap_client_line(&f->b), "+ ");
+	imap_client_send(&c, "c IDLE\r\n"); /* without a mailbox */
+	expect(imap_client_line(&c), "+ ");
+	assert_int_equal(
+		mdm_set_password(f->rig.mdm, SPAN("alice@example.org"), SPAN("other")),
+		RC_OK);
+	/* At once; then the one that is between commands. */
+	expect(imap_client_line(&f->b), "* BYE Signed out");
+	assert_null(imap_client_line(&f->b));
+	expect(imap_client_line(&c), "* BYE Signed out");
+	assert_null(imap_client_line(&c));
+	imap_client_send(&f->a, "a SELECT INBOX\r\n");
+	expect(imap_client_line(&f->a), "* BYE Signed out");
+	assert_null(imap_client_line(&f->a));
+	imap_client_close(&c);
+}
+
 /* What a comparison with the store would wake: nobody, once the sessions have looked. */
 static void
 wait_until_all_is_seen(struct imap_fixture *f)
@@ -429,6 +455,7 @@ main(void)
 		T(many_bad_commands_end_the_session),
 		cmocka_unit_test(one_user_has_so_many_connections_and_no_more),
 		T(draining_says_bye_to_idle_sessions),
+		T(who_is_shut_out_is_told_bye),
 		T(an_idle_session_says_how_far_it_has_seen),
 		T(an_idle_session_is_small),
 		T(a_busy_server_turns_newcomers_away),

@@ -115,6 +115,38 @@ only_what_is_waited_for_wakes(void **state)
 }
 
 static void
+access_that_moves_wakes_whatever_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct seen seen = { 0 };
+	uint32_t collections[] = { 4 };
+	struct push_wait_spec spec = spec_for(f, &seen);
+	uint32_t moves = push_access_moves(f->push);
+	spec.collections = collections;
+	spec.n_collections = 1;
+	spec.not_by_device = 3;
+	spec.repeat = true;
+	struct push_wait *w = push_wait_new(f->push, &spec);
+
+	publish(f, 7, 5, 0);
+	publish(f, 8, STORE_MOVED_ACCESS, 0);
+	turns(f);
+	assert_int_equal(seen.changed, 0);
+	assert_true(push_access_moves(f->push) != moves); /* somebody's */
+	moves = push_access_moves(f->push);
+	publish(f, 7, STORE_MOVED_ACCESS, 3);
+	turns(f);
+	assert_int_equal(seen.changed, 1);
+	assert_true(push_access_moves(f->push) != moves);
+	moves = push_access_moves(f->push);
+	publish(f, 7, 4, 0);
+	turns(f);
+	assert_int_equal(seen.changed, 2);
+	assert_int_equal(push_access_moves(f->push), moves);
+	push_wait_free(w);
+}
+
+static void
 no_collections_mean_everything_of_the_user(void **state)
 {
 	struct fixture *f = *state;
@@ -493,6 +525,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(only_what_is_waited_for_wakes),
+		CASE(access_that_moves_wakes_whatever_is_waited_for),
 		CASE(no_collections_mean_everything_of_the_user),
 		CASE(a_device_is_not_woken_by_itself),
 		CASE(what_a_waiter_has_seen_does_not_wake_it),

@@ -91,6 +91,35 @@ domains_come_and_go(void **state)
 	assert_ok(store_domain_remove(f->s, SPAN("example.org")));
 }
 
+static uint64_t
+modseq_of(struct fixture *f, uint64_t user)
+{
+	uint64_t modseq;
+
+	assert_ok(store_modseqs(f->s, &user, 1, &modseq));
+	return modseq;
+}
+
+/* Also who misses the news of it finds that he is behind (push_bus.h). */
+static void
+a_change_of_who_may_come_in_moves_the_user(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id, before;
+
+	assert_ok(store_user_add(f->s, SPAN("bob@example.org"), SPAN(""), SPAN("$y$hash"),
+	                         &id));
+	before = modseq_of(f, id);
+	assert_ok(store_user_set_password(f->s, SPAN("bob@example.org"), SPAN("$y$new")));
+	assert_true(modseq_of(f, id) > before);
+	before = modseq_of(f, id);
+	assert_ok(store_user_set_disabled(f->s, SPAN("bob@example.org"), true));
+	assert_true(modseq_of(f, id) > before);
+	before = modseq_of(f, id);
+	assert_ok(store_user_remove(f->s, SPAN("bob@example.org")));
+	assert_true(modseq_of(f, id) > before);
+}
+
 static void
 a_user_is_found_and_changed(void **state)
 {
@@ -314,6 +343,7 @@ main(void)
 		TEST(addresses_get_one_form),
 		TEST(domains_come_and_go),
 		TEST(a_user_is_found_and_changed),
+		TEST(a_change_of_who_may_come_in_moves_the_user),
 		TEST(a_removed_user_is_gone_and_the_address_free),
 		TEST(mail_finds_its_way),
 		TEST(loops_of_aliases_end),
