@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * eas_id.c - ServerId and FileReference: [MS-ASCMD] 2.2.3.166, [MS-ASAIRS] 2.2.2.24.
+ * eas_id.c - ServerId, LongId and FileReference: [MS-ASCMD] 2.2.3.166, 2.2.3.100,
+ * [MS-ASAIRS] 2.2.2.24.
  */
 #include "activesync/eas_id.h"
 
@@ -36,5 +37,30 @@ eas_id_parse(struct span s, int depth, struct eas_id *ret)
 	if (i != depth || n[0] == 0 || (depth > 1 && n[1] == 0))
 		return RC_INVALID;
 	*ret = (struct eas_id){ .collection = n[0], .uid = n[1], .part = n[2] };
+	return RC_OK;
+}
+
+const char *
+eas_long_id_str(struct eas_id id, char ret[EAS_ID_SIZE])
+{
+	snprintf(ret, EAS_ID_SIZE, "S%u-%u", id.collection, id.uid);
+	return ret;
+}
+
+enum rc
+eas_long_id_parse(struct span s, struct eas_id *ret)
+{
+	uint32_t collection, uid;
+	struct span head;
+
+	s = span_trim(s);
+	if (!span_starts(s, "S"))
+		return RC_INVALID;
+	s = span_sub(s, 1, s.n);
+	if (!span_cut(&s, '-', &head) ||
+	    parse_u32(head, UINT32_MAX, &collection) != RC_OK ||
+	    parse_u32(s, UINT32_MAX, &uid) != RC_OK || collection == 0 || uid == 0)
+		return RC_INVALID;
+	*ret = (struct eas_id){ .collection = collection, .uid = uid };
 	return RC_OK;
 }

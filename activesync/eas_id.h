@@ -24,4 +24,10 @@ const char *eas_id_str(struct eas_id id, int depth, char ret[EAS_ID_SIZE]);
 /* Exactly depth numbers, none of them 0 but the last of three: RC_INVALID. */
 enum rc eas_id_parse(struct span s, int depth, struct eas_id *ret) MUST_CHECK;
 
+/* The LongId of an item, which Search names what it found by, and which ItemOperations,
+ * SmartReply, SmartForward and MeetingResponse take in place of a ServerId: "S12-345"
+ * (MS-ASCMD 2.2.3.100: at most 256 characters, opaque to the client). */
+const char *eas_long_id_str(struct eas_id id, char ret[EAS_ID_SIZE]);
+enum rc eas_long_id_parse(struct span s, struct eas_id *ret) MUST_CHECK;
+
 #endif

@@ -250,6 +250,30 @@ static const char *const shard_7[] = {
 	NULL,
 };
 
+static const char *const shard_8[] = {
+	/* How far the search index has come; search_private.h tells of the columns. */
+	"CREATE TABLE search_state ("
+	" owner BIGINT NOT NULL PRIMARY KEY,"
+	" version BIGINT NOT NULL,"
+	" upto BIGINT NOT NULL,"
+	" claim BIGINT NOT NULL,"
+	" restored BIGINT NOT NULL,"
+	" swept BIGINT NOT NULL,"
+	" fills BIGINT NOT NULL,"
+	" tidy BYTEA NOT NULL"
+	") /* clustered */",
+	/* postings: the contents that have the word, from number "first" on, and where.
+	 */
+	"CREATE TABLE search_word ("
+	" owner BIGINT NOT NULL,"
+	" word BYTEA NOT NULL,"
+	" first BIGINT NOT NULL,"
+	" postings BYTEA NOT NULL,"
+	" PRIMARY KEY (owner, word, first)"
+	") /* clustered */",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -414,7 +438,7 @@ static const char *const blobs_1[] = {
 };
 
 static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4,
-	                                          shard_5, shard_6, shard_7 };
+	                                          shard_5, shard_6, shard_7, shard_8 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
 	                                              directory_3, directory_4 };
 static const char *const *const queue_steps[] = { queue_1, queue_2, queue_3 };

@@ -314,6 +314,8 @@ sweep_living(struct sweep *w, uint64_t user)
 }
 
 static const char *const account_rows[] = {
+	"DELETE FROM search_word WHERE owner = $1",
+	"DELETE FROM search_state WHERE owner = $1",
 	"DELETE FROM client_add WHERE owner = $1",
 	"DELETE FROM delivered WHERE owner = $1",
 	"DELETE FROM oof WHERE owner = $1",

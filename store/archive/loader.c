@@ -107,8 +107,12 @@ clear_batch(struct loader *l, const struct table *t, bool *ret_more)
 	struct engine_arg args[TABLE_KEY_MAX + 1] = { I(l->owner) };
 	size_t first = l->db == ENGINE_SHARD;
 	AUTO_DONE(buf) struct buf bytes = BUF_INIT(0);
-	enum rc rc = engine_prepare(l->etx, t->sql_far, args, first, &st);
+	enum rc rc;
 
+	*ret_more = false;
+	if (t->n_key == 0) /* a row a user */
+		return engine_run(l->etx, t->sql_clear, args, first, NULL);
+	rc = engine_prepare(l->etx, t->sql_far, args, first, &st);
 	if (!rc)
 		rc = engine_step(st);
 	*ret_more = rc == RC_OK;

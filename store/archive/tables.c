@@ -32,8 +32,9 @@ static const struct {
 	{ "content", "id", "refs" }, /* numbers rise, bytes never change */
 };
 
-/* Of a store's life, not of its contents. */
-static const char *const own[] = { "server_secret", "node", "checked_password" };
+/* Of a store's life, not of its contents, or made anew of them. */
+static const char *const own[] = { "server_secret", "node", "checked_password",
+	                           "search_state", "search_word" };
 
 const char *
 table_type_str(enum engine_type type)
