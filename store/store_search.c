@@ -359,7 +359,7 @@ find_text(struct store_tx *tx, struct store_search_node *node, size_t *n_words,
 
 	while (!rc && piece.n > 0) {
 		struct docs d = { 0 };
-		bool has_words;
+		bool has_words = false;
 
 		rc = find_piece(tx, node, piece, n_words, a, &has_words, &d);
 		if (!rc && has_words && !any) {
