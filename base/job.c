@@ -9,6 +9,9 @@
  * Bulk jobs have a queue of their own, and are held back while the others have to wait:
  * how long a ready job waits for a worker, and a finished one for its loop, tells whether
  * the machine is through with what the last bulk job has set off.
+ *
+ * Of the idle workers the one that worked last is woken: at low load a few of them do
+ * all, with warm stacks and heaps, and the others' are not touched.
  */
 #include "base/job.h"
 
@@ -56,9 +59,17 @@ struct strand {
 	uint64_t ready_us; /* since when */
 };
 
+struct worker {
+	struct jobs *jobs;
+	pthread_t thread;
+	pthread_cond_t wake;
+	bool woken;       /* and no longer in jobs.idle */
+	struct list idle; /* in jobs.idle, while it waits */
+};
+
 struct jobs {
 	pthread_mutex_t lock; /* over all below */
-	pthread_cond_t work;
+	struct list idle;     /* of workers, who came last in front */
 	struct htab strands;
 	struct list ready;
 	struct list bulk; /* of jobs */
@@ -71,7 +82,7 @@ struct jobs {
 	bool stop;
 	_Atomic uint64_t calm_us; /* no bulk before */
 	size_t n;
-	pthread_t threads[];
+	struct worker workers[];
 };
 
 static struct metric wait_time = METRIC_HISTOGRAM(
@@ -99,15 +110,35 @@ make_ready(struct jobs *j, struct strand *s)
 	list_push_back(&j->ready, &s->ready);
 }
 
-/* Puts job at the end of its strand, which is made if need be and then ready. */
+/* The one to be signalled, with or without the lock; NULL: all of them work. */
+static struct worker *
+take_idle(struct jobs *j)
+{
+	if (list_is_empty(&j->idle))
+		return NULL;
+	struct worker *w = list_first(&j->idle, struct worker, idle);
+	list_remove(&w->idle);
+	w->woken = true;
+	return w;
+}
+
 static void
+wake(struct worker *w)
+{
+	if (w)
+		pthread_cond_signal(&w->wake);
+}
+
+/* Puts job at the end of its strand, which is made if need be and then ready. Returns who
+ * is to be woken for it. */
+static struct worker *
 enqueue(struct jobs *j, uint64_t id, struct job *job)
 {
 	struct strand *s = id != 0 ? find_strand(j, id) : NULL;
 
 	if (s != NULL) {
 		list_push_back(&s->queue, &job->link);
-		return;
+		return NULL;
 	}
 	s = xcalloc(1, sizeof(*s));
 	s->id = id;
@@ -116,7 +147,7 @@ enqueue(struct jobs *j, uint64_t id, struct job *job)
 	if (id != 0)
 		htab_add(&j->strands, &s->node, hash_u64(id));
 	make_ready(j, s);
-	pthread_cond_signal(&j->work);
+	return take_idle(j);
 }
 
 /* After a job of s has run. */
@@ -217,9 +248,28 @@ run_next_bulk(struct jobs *j, uint64_t now)
 	j->bulk_running--;
 }
 
+/* Until somebody has work for it; or, with until, so long. */
+static void
+be_idle(struct worker *w, const struct timespec *until)
+{
+	struct jobs *j = w->jobs;
+	int late = 0;
+
+	list_push_front(&j->idle, &w->idle);
+	while (!w->woken && !late) {
+		if (until)
+			late = pthread_cond_timedwait(&w->wake, &j->lock, until);
+		else
+			pthread_cond_wait(&w->wake, &j->lock);
+	}
+	if (!w->woken)
+		list_remove(&w->idle);
+	w->woken = false;
+}
+
 /* One idle worker looks after the bulk job that may not run yet. */
 static void
-watch_bulk(struct jobs *j)
+watch_bulk(struct worker *w)
 {
 	struct timespec until;
 
@@ -229,41 +279,43 @@ watch_bulk(struct jobs *j)
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
 	}
-	j->watched = true;
-	pthread_cond_timedwait(&j->work, &j->lock, &until);
-	j->watched = false;
+	w->jobs->watched = true;
+	be_idle(w, &until);
+	w->jobs->watched = false;
 }
 
 /* Until there is something to do: the time of now. */
 static uint64_t
-wait_for_work(struct jobs *j)
+wait_for_work(struct worker *w)
 {
+	struct jobs *j = w->jobs;
 	uint64_t now = clock_mono_us();
 	bool has_watched = false;
 
 	while (list_is_empty(&j->ready) && !is_turn_of_bulk(j, now) && !j->stop) {
 		if (bulk_is_free(j) && !j->watched) {
-			watch_bulk(j);
+			watch_bulk(w);
 			has_watched = true;
 		} else {
-			pthread_cond_wait(&j->work, &j->lock);
+			be_idle(w, NULL);
 		}
 		now = clock_mono_us();
 	}
 	/* Somebody else looks after the bulk now. */
 	if (has_watched && bulk_is_free(j))
-		pthread_cond_signal(&j->work);
+		wake(take_idle(j));
 	return now;
 }
 
 static void *
 worker(void *arg)
 {
-	struct jobs *j = arg;
+	struct worker *w = arg;
+	struct jobs *j = w->jobs;
 
 	pthread_mutex_lock(&j->lock);
 	for (;;) {
-		uint64_t now = wait_for_work(j);
+		uint64_t now = wait_for_work(w);
 
 		if (is_turn_of_bulk(j, now))
 			run_next_bulk(j, now);
@@ -277,18 +329,24 @@ worker(void *arg)
 	return NULL;
 }
 
+static void
+init_wake(struct worker *w)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 enum rc
 jobs_new(size_t n, struct jobs **ret)
 {
-	struct jobs *j = xcalloc(1, sizeof(*j) + n * sizeof(j->threads[0]));
-
-	pthread_condattr_t attr;
+	struct jobs *j = xcalloc(1, sizeof(*j) + n * sizeof(j->workers[0]));
 
 	pthread_mutex_init(&j->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&j->work, &attr);
-	pthread_condattr_destroy(&attr);
+	list_init(&j->idle);
 	metric_register(&wait_time);
 	metric_register(&bulk_ran);
 	htab_init(&j->strands);
@@ -296,15 +354,19 @@ jobs_new(size_t n, struct jobs **ret)
 	list_init(&j->bulk);
 	j->bulk_max = n / BULK_SHARE > 0 ? n / BULK_SHARE : 1;
 	for (size_t i = 0; i < n; i++) {
+		struct worker *w = &j->workers[i];
 		char name[32];
 
+		w->jobs = j;
+		init_wake(w);
+		j->n++;
 		snprintf(name, sizeof(name), "worker-%zu", i);
-		if (thread_start(name, THREAD_STACK, worker, j, &j->threads[i]) !=
-		    RC_OK) {
+		if (thread_start(name, THREAD_STACK, worker, w, &w->thread) != RC_OK) {
+			pthread_cond_destroy(&w->wake);
+			j->n--;
 			jobs_free(j);
 			return RC_IO;
 		}
-		j->n++;
 	}
 	*ret = j;
 	return RC_OK;
@@ -317,12 +379,14 @@ jobs_free(struct jobs *j)
 		return;
 	pthread_mutex_lock(&j->lock);
 	j->stop = true;
-	pthread_cond_broadcast(&j->work);
+	while (!list_is_empty(&j->idle))
+		wake(take_idle(j));
 	pthread_mutex_unlock(&j->lock);
-	for (size_t i = 0; i < j->n; i++)
-		pthread_join(j->threads[i], NULL);
+	for (size_t i = 0; i < j->n; i++) {
+		pthread_join(j->workers[i].thread, NULL);
+		pthread_cond_destroy(&j->workers[i].wake);
+	}
 	htab_done(&j->strands);
-	pthread_cond_destroy(&j->work);
 	pthread_mutex_destroy(&j->lock);
 	free(j);
 }
@@ -338,8 +402,9 @@ job_run(struct jobs *j, uint64_t strand, struct loop *l, job_fn *work, job_fn *d
 	};
 	pthread_mutex_lock(&j->lock);
 	j->pending++;
-	enqueue(j, strand, job);
+	struct worker *w = enqueue(j, strand, job);
 	pthread_mutex_unlock(&j->lock);
+	wake(w); /* now it finds the lock free */
 }
 
 void
@@ -355,8 +420,9 @@ job_run_bulk(struct jobs *j, struct loop *l, job_fn *work, job_fn *done, void *a
 	if (list_is_empty(&j->bulk) && j->bulk_running == 0)
 		j->bulk_last_us = clock_mono_us();
 	list_push_back(&j->bulk, &job->link);
-	pthread_cond_signal(&j->work);
+	struct worker *w = take_idle(j);
 	pthread_mutex_unlock(&j->lock);
+	wake(w);
 }
 
 void
