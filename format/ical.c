@@ -128,31 +128,51 @@ compare_items(const void *a, const void *b)
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
-/* The VTIMEZONEs that o's times name, added to cal. */
+/* The calendar's VTIMEZONEs by name; at most ZONES_MAX of them. */
+struct zones {
+	const char *tzid[ZONES_MAX];
+	const struct vobj *obj[ZONES_MAX];
+	size_t n;
+};
+
 static void
-add_used_zones(struct vobj *cal, const struct vobj *from, const struct vobj *o,
+collect_zones(struct zones *z, const struct vobj *cal, struct arena *a)
+{
+	for (const struct vobj *c = vobj_child(cal, "VTIMEZONE"); c && z->n < ZONES_MAX;
+	     c = vobj_next_child(c, "VTIMEZONE")) {
+		const struct vobj_prop *id = vobj_find(c, "TZID");
+		if (!id)
+			continue;
+		z->tzid[z->n] = vobj_text(id, a);
+		z->obj[z->n++] = c;
+	}
+}
+
+/* Those that o's times name, added to cal where they are not yet. */
+static void
+add_used_zones(struct vobj *cal, const struct zones *z, const struct vobj *o,
                struct arena *a)
 {
 	for (const struct vobj_prop *p = o->props; p; p = p->next) {
-		const char *tzid = vobj_param(p, "TZID", a);
-		for (struct vobj *c = tzid ? from->first : NULL; c; c = c->next) {
-			const struct vobj_prop *id = strcmp(c->name, "VTIMEZONE") == 0
-			                                     ? vobj_find(c, "TZID")
-			                                     : NULL;
-			if (!id || strcmp(vobj_text(id, a), tzid) != 0)
-				continue;
-			bool is_there = false;
-			for (struct vobj *z = vobj_child(cal, "VTIMEZONE"); z;
-			     z = vobj_next_child(z, "VTIMEZONE"))
-				is_there |= strcmp(vobj_text(vobj_find(z, "TZID"), a),
-				                   tzid) == 0;
-			if (!is_there)
-				vobj_add_child(cal, vobj_copy(c, a));
-			break;
+		const char *tzid = z->n > 0 ? vobj_param(p, "TZID", a) : NULL;
+		size_t i = 0;
+		while (tzid && i < z->n && strcmp(z->tzid[i], tzid) != 0)
+			i++;
+		if (!tzid || i == z->n)
+			continue;
+		struct vobj *c = vobj_child(cal, "VTIMEZONE");
+		while (c && strcmp(vobj_text(vobj_find(c, "TZID"), a), tzid) != 0)
+			c = vobj_next_child(c, "VTIMEZONE");
+		if (!c) {
+			/* In front, so that an item's many components need not be walked.
+			 */
+			c = vobj_copy(z->obj[i], a);
+			c->next = cal->first;
+			cal->first = c;
 		}
 	}
 	for (const struct vobj *c = o->first; c; c = c->next)
-		add_used_zones(cal, from, c, a);
+		add_used_zones(cal, z, c, a);
 }
 
 static struct vobj *
@@ -177,6 +197,10 @@ ical_split(const struct vobj *cal, struct arena *a)
 		n += ical_is_item(c);
 	struct member *members = arena_array(a, n, struct member);
 	struct item *items = arena_array(a, n, struct item);
+	struct zones *zones = arena_new_of(a, struct zones);
+	struct vobj **tail = NULL;
+
+	collect_zones(zones, cal, a);
 	n = 0;
 	for (const struct vobj *c = cal->first; c; c = c->next) {
 		const struct vobj_prop *uid =
@@ -195,10 +219,16 @@ ical_split(const struct vobj *cal, struct arena *a)
 		    !span_eq(members[i].uid, members[i - 1].uid)) {
 			items[n_items].cal = new_item(cal, a);
 			items[n_items++].place = members[i].place;
+			tail = NULL;
 		}
 		struct vobj *item = items[n_items - 1].cal;
-		add_used_zones(item, cal, members[i].obj, a);
-		vobj_add_child(item, vobj_copy(members[i].obj, a));
+		struct vobj *copy = vobj_copy(members[i].obj, a);
+		if (tail)
+			*tail = copy;
+		else
+			vobj_add_child(item, copy);
+		tail = &copy->next;
+		add_used_zones(item, zones, copy, a);
 	}
 	if (n_items == 0)
 		return NULL;

@@ -34,6 +34,8 @@ static const struct vobj_cap every_phone[] = {
 	{ .name = "CATEGORIES" },
 };
 
+#define PAIRS_MAX 4000000
+
 struct merge {
 	struct arena *a;
 	const struct tzone *zone;
@@ -346,26 +348,30 @@ ical_merge(const struct vobj *stored, const struct vobj *incoming,
 		           .zone = zone,
 		           .stored = { .cal = stored, .a = a },
 		           .incoming = { .cal = incoming, .a = a } };
-	struct vobj *first = NULL;
-	size_t n = 0;
+	size_t n = 0, n_stored = 1;
 
-	for (const struct vobj *c = cal->first; c; c = c->next)
+	for (const struct vobj *c = incoming->first; c; c = c->next)
 		n++;
+	for (const struct vobj *c = cal->first; c; c = c->next)
+		n_stored++;
+	/* Each is compared with each; what goes beyond that no device holds. */
+	size_t left = PAIRS_MAX / n_stored;
 	struct vobj **found = arena_array(a, n, struct vobj *);
 	n = 0;
-	for (const struct vobj *c = incoming->first; c; c = c->next) {
+	for (const struct vobj *c = incoming->first; c && left > 0; c = c->next, left--) {
 		struct vobj *o = ical_is_item(c) ? find_like(cal, c, &m) : NULL;
 		if (o) {
 			merge_item(&m, o, c, cal, caps ? caps : &all);
 			found[n++] = o;
 		} else if (ical_is_item(c)) {
 			struct vobj *new = vobj_copy(c, a);
-			const struct vobj_prop *uid = NULL;
-			first = vobj_child(cal, c->name);
-			uid = first ? vobj_find(first, "UID") : NULL;
+			const struct vobj *first = vobj_child(cal, c->name);
+			const struct vobj_prop *uid =
+				first ? vobj_find(first, "UID") : NULL;
 			if (uid)
 				pim_set_raw(new, "UID", arena_strndup(a, uid->value), a);
 			vobj_add_child(cal, new);
+			found[n++] = new;
 		}
 	}
 	/* Exceptions that a device which knows them took back. */
@@ -375,8 +381,7 @@ ical_merge(const struct vobj *stored, const struct vobj *incoming,
 			size_t i = 0;
 			while (i < n && found[i] != c)
 				i++;
-			if (i == n && ical_is_item(c) && vobj_find(c, "RECURRENCE-ID") &&
-			    !find_like((struct vobj *)(uintptr_t)incoming, c, &m))
+			if (i == n && ical_is_item(c) && vobj_find(c, "RECURRENCE-ID"))
 				vobj_remove_child(cal, c);
 		}
 	}

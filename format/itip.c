@@ -14,6 +14,9 @@
 #define ORIGINAL_START "X-MS-OLK-ORIGINALSTART"
 #define ORIGINAL_END "X-MS-OLK-ORIGINALEND"
 
+#define TEXT_MAX (5u << 20)
+#define COMPONENTS_MAX 1000
+
 static const char *const names[] = {
 #define X(name) #name,
 	ITIP_METHOD_LIST(X)
@@ -278,11 +281,18 @@ itip_parse(struct span text, struct arena *a, struct itip *ret)
 {
 	struct itip in = { .method = ITIP_PUBLISH };
 	struct vobj *cal;
-	size_t m = 0;
+	size_t m = 0, n = 0;
 
+	/* It comes from anybody, who may have made it to cost us time. */
+	if (text.n > TEXT_MAX)
+		return RC_TOO_BIG;
 	enum rc rc = ical_parse(text, a, &cal, NULL);
 	if (rc != RC_OK)
 		return rc;
+	for (const struct vobj *c = cal->first; c; c = c->next) {
+		if (++n > COMPONENTS_MAX)
+			return RC_TOO_BIG;
+	}
 	const struct vobj_prop *method = vobj_find(cal, "METHOD");
 	while (method && m < ARRAY_LEN(names) &&
 	       !span_iis(span_trim(method->value), names[m]))

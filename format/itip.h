@@ -60,7 +60,10 @@ struct itip {
 	const char *comment;
 };
 
-/* RC_INVALID: no VEVENT with a UID; no METHOD is PUBLISH. */
+/*
+ * No METHOD is PUBLISH. RC_INVALID: no VEVENT with a UID; RC_UNSUPPORTED: another METHOD;
+ * RC_TOO_BIG: more than 5 MB or 1,000 components.
+ */
 enum rc itip_parse(struct span text, struct arena *a, struct itip *ret) MUST_CHECK;
 
 /*

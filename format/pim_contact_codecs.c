@@ -247,8 +247,10 @@ photo_type_of(struct span photo)
 void
 pim_photo_read(const struct vobj *card, struct pim_contact *c, struct arena *a)
 {
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789+/";
 	const struct vobj_prop *p = vobj_find(card, "PHOTO");
-	AUTO_DONE(buf) struct buf clean = BUF_INIT(0);
 	AUTO_DONE(buf) struct buf bytes = BUF_INIT(PHOTO_MAX);
 
 	if (!p || p->value.n == 0)
@@ -262,13 +264,24 @@ pim_photo_read(const struct vobj *card, struct pim_contact *c, struct arena *a)
 	size_t semicolon = span_find(head, 0, ';');
 	if (span_ifind(head, SPAN("base64")) == head.n)
 		return;
-	for (size_t i = comma + 1; i < p->value.n; i++) {
-		if (!strchr(" \t\r\n\\", p->value.p[i]))
-			buf_add_char(&clean, p->value.p[i]);
+	/* Broken lines and missing padding are put right. */
+	struct span raw = span_sub(p->value, comma + 1, p->value.n);
+	char *clean = arena_alloc(a, raw.n + 4);
+	size_t n = 0;
+	for (size_t i = 0; i < raw.n; i++) {
+		char b = raw.p[i];
+		if (b > ' ' && b != '\\')
+			clean[n++] = b;
 	}
-	while (clean.len % 4 != 0)
-		buf_add_char(&clean, '=');
-	if (base64_decode(buf_span(&clean), &bytes) != RC_OK)
+	while (n > 0 && clean[n - 1] == '=')
+		n--;
+	/* Bits of the last character that stand for nothing; some phones set them. */
+	const char *last = n % 4 > 1 ? strchr(alphabet, clean[n - 1]) : NULL;
+	if (last)
+		clean[n - 1] = alphabet[(last - alphabet) & (n % 4 == 2 ? 0x30 : 0x3c)];
+	while (n % 4 != 0)
+		clean[n++] = '=';
+	if (base64_decode(span_of(clean, n), &bytes) != RC_OK)
 		return;
 	c->photo = arena_span(a, buf_span(&bytes));
 	c->photo_type = arena_strndup(a, span_sub(head, 0, semicolon));

@@ -230,14 +230,18 @@ write_attendees(struct vobj *o, const struct pim_event *was UNUSED,
 			left[n++] = p;
 		}
 	}
+	size_t next = 0; /* mostly they come in their order */
 	for (const struct pim_attendee *t = is->attendees; t; t = t->next) {
 		const char *email = t->email ? t->email : "";
-		size_t i = 0;
-		while (i < n && (!left[i] || strcasecmp(address[i], email) != 0))
-			i++;
-		if (i < n) {
+		size_t k = 0, i = n ? next % n : 0;
+		while (k < n && (!left[i] || strcasecmp(address[i], email) != 0)) {
+			i = (i + 1) % n;
+			k++;
+		}
+		if (k < n) {
 			set_attendee(left[i], t, a);
 			left[i] = NULL;
+			next = i + 1;
 			continue;
 		}
 		struct vobj_prop *p = vobj_add(o, a, "ATTENDEE", span_str(""));

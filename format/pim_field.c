@@ -9,6 +9,7 @@
 #include "format/mime_text.h"
 
 #define STRINGS_MAX 1000
+#define ZONES_MAX 100
 
 struct pim_zone {
 	const char *tzid;
@@ -404,6 +405,9 @@ zone_of(struct pim_reader *r, const char *tzid)
 		z = z->next;
 	if (z)
 		return z->zone;
+	/* Nobody names so many; each costs a look through the calendar. */
+	if (++r->n_zones > ZONES_MAX)
+		return NULL;
 	z = arena_new_of(r->a, struct pim_zone);
 	*z = (struct pim_zone){ .tzid = tzid, .next = r->zones };
 	r->zones = z;

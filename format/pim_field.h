@@ -15,6 +15,7 @@ struct pim_reader {
 	const struct vobj *cal; /* NULL: there are no VTIMEZONEs */
 	struct arena *a;
 	struct pim_zone *zones;
+	size_t n_zones;
 };
 
 struct pim_field {

@@ -270,6 +270,9 @@ to_4_0(struct vobj_prop *p, enum vcard_version version, struct arena *a)
 	if (version == VCARD_4_0)
 		return;
 	take_pref(p, a);
+	/* Apple escapes "http\\://"; no URI has a backslash of its own. */
+	if (vcard_is_uri(p, a) && !span_istarts(p->value, "data:"))
+		p->value = span_str(vobj_text(p, a));
 	if (vobj_prop_is(p, "X-ANNIVERSARY"))
 		p->name = "ANNIVERSARY";
 	if (vobj_prop_is(p, "BDAY") || vobj_prop_is(p, "ANNIVERSARY"))

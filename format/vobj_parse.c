@@ -418,7 +418,10 @@ note_stray(struct reader *r)
 	if (!f->last_prop || span_trim(line).n == 0 || is_base64(f->last_prop->params))
 		return;
 	buf_add_str(&r->stray, f->is_old ? "\n" : "\\n");
-	buf_add_span(&r->stray, keep_value(r, span_str(""), line, f->is_old));
+	if (utf8_is_valid(line) && !memchr(line.p, '\0', line.n))
+		buf_add_span(&r->stray, line);
+	else
+		buf_add_span(&r->stray, keep_value(r, span_str(""), line, f->is_old));
 }
 
 static void

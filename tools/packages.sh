@@ -7,7 +7,8 @@ packages_build="build-essential cmake ninja-build pkg-config libevent-dev libssl
 	libical-dev libicu-dev tzdata"
 packages_demo="libnet-ssleay-perl openssl python3 swaks curl ca-certificates"
 packages_test="libcmocka-dev clang-format-14 libwbxml2-dev clang libclang-rt-14-dev isync swaks curl strace
-	nsd openssl python3 postfix mutt nghttp2-client procps mandoc postgresql-15 nats-server"
+	nsd openssl python3 postfix mutt nghttp2-client procps mandoc python3-icalendar
+	python3-vobject postgresql-15 nats-server"
 # Beside these the benches measure (tests/bench).
 packages_bench="postfix dovecot-core dovecot-imapd dovecot-lmtpd"
 

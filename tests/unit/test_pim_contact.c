@@ -298,6 +298,10 @@ a_linked_photo_stays_and_can_be_replaced(void **state UNUSED)
 	c = parse(a, text);
 	c->photo_uri = NULL;
 	assert_null(strstr(written(a, c), "PHOTO"));
+	/* Broken lines, no padding, bits that stand for nothing. */
+	c = parse(a, "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:x\r\n"
+	             "PHOTO;ENCODING=b:QUJD\r\n  RB\r\nEND:VCARD\r\n");
+	assert_true(span_is(c->photo, "ABCD"));
 }
 
 static void

@@ -2,6 +2,7 @@
  *
  * test_tzone.c - zones of the system, of Windows, of phones and of calendars.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -393,10 +394,37 @@ foreign_vtimezones_are_understood(void **state UNUSED)
 	assert_int_equal(tzone_offset(z, utc(2025, 7, 1, 0), NULL), 7 * 60);
 }
 
+static void *
+find_all(void *arg)
+{
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		if (!tzone_find(places[i]) || !tzone_resolve("Tokyo Standard Time") ||
+		    tzone_find("Nowhere/At_all"))
+			*(bool *)arg = false;
+	}
+	return NULL;
+}
+
+static void
+zones_are_found_by_many_threads_at_once(void **state UNUSED)
+{
+	pthread_t threads[4];
+	bool is_good[4] = { true, true, true, true };
+
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, find_all, &is_good[i]),
+		                 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_true(is_good[i]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(zones_are_found_by_many_threads_at_once),
 		cmocka_unit_test(local_times_are_those_of_the_c_library),
 		cmocka_unit_test(skipped_and_doubled_hours_are_read_as_rfc_5545_says),
 		cmocka_unit_test(names_of_all_kinds_are_understood),
