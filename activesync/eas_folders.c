@@ -84,21 +84,29 @@ eas_folder_is_shown(const struct store_collection *col)
 	return eas_class_find(col->class) != NULL;
 }
 
-static bool
-is_own(const struct eas_folders *f, const struct store_tree_change *ch)
+/* The device's own last change of the folder; 0: none, so that it may not know it. */
+static uint64_t
+own_change(const struct eas_folders *f, const struct store_tree_change *ch)
 {
 	for (size_t i = 0; i < f->n_mine; i++) {
 		if (f->mine[i].id == ch->collection.id)
-			return f->mine[i].modseq >= ch->modseq;
+			return f->mine[i].modseq;
 	}
-	return false;
+	return 0;
 }
 
-/* Changes that matter to a device: not its own, and of folders that it is shown. */
+/* Changes that matter to a device: not its own, and of folders that it is shown or has
+ * made itself. */
 static bool
 is_news(const struct eas_folders *f, const struct store_tree_change *ch)
 {
-	return !is_own(f, ch) && (ch->deleted || eas_folder_is_shown(&ch->collection));
+	uint64_t own = own_change(f, ch);
+
+	if (own >= ch->modseq)
+		return false;
+	if (ch->deleted)
+		return own > 0 || !ch->is_new;
+	return eas_folder_is_shown(&ch->collection);
 }
 
 static enum rc
@@ -319,7 +327,8 @@ order(struct store_tree_change **list, size_t n)
 }
 
 static void
-write_changes(struct eas_call *c, struct store_tree_change **list, size_t n, uint64_t key)
+write_changes(struct eas_call *c, const struct eas_folders *f,
+              struct store_tree_change **list, size_t n, uint64_t key)
 {
 	struct wbxml_writer w;
 
@@ -329,8 +338,9 @@ write_changes(struct eas_call *c, struct store_tree_change **list, size_t n, uin
 			write_deleted(&w, list[i]->collection.id);
 		else
 			write_folder(&w,
-			             list[i]->is_new ? WBXML_FOLDERHIERARCHY_ADD
-			                             : WBXML_FOLDERHIERARCHY_UPDATE,
+			             list[i]->is_new && own_change(f, list[i]) == 0
+			                     ? WBXML_FOLDERHIERARCHY_ADD
+			                     : WBXML_FOLDERHIERARCHY_UPDATE,
 			             &list[i]->collection);
 	}
 	end_answer(&w);
@@ -371,18 +381,17 @@ sync_more(struct eas_call *c, struct span key)
 	}
 	if (n_news > 0 || replay || row.twin_key != 0) {
 		/* A lost answer: the client still holds prev_key and its state. */
-		f.modseq = modseq;
-		f.n_mine = 0;
 		store_cursor_advance(
 			&row, replay ? STORE_CURSOR_PREVIOUS : STORE_CURSOR_CURRENT,
-			eas_folders_write(&f, c->arena));
+			eas_folders_write(&(struct eas_folders){ .modseq = modseq },
+		                          c->arena));
 		row.answer = SPAN("");
 		rc = save(c, &row, gone, n_gone);
 		if (rc != RC_OK)
 			return rc;
 	}
 	order(news, n_news);
-	write_changes(c, news, n_news, row.key);
+	write_changes(c, &f, news, n_news, row.key);
 	return RC_OK;
 }
 

@@ -95,11 +95,11 @@ enum rc store_collection_subscribe(struct store_tx *tx, uint32_t id, bool on) MU
 struct store_tree_change {
 	uint64_t modseq;
 	bool deleted; /* only collection.id is meaningful then */
-	bool is_new;  /* created after since */
+	bool is_new;  /* created after since; if deleted as well, only its maker knows it */
 	struct store_collection collection;
 };
 
-/* In the order of modseq. A collection created and deleted since is not shown.
+/* In the order of modseq.
  * RC_CONFLICT: since lies before what the log still knows (retention): start afresh. */
 enum rc store_tree_changes(struct store_tx *tx, uint64_t since, struct arena *a,
                            struct store_tree_change **ret, size_t *ret_n) MUST_CHECK;

@@ -52,8 +52,7 @@ read_gone(struct store_tx *tx, uint64_t since, struct tree_list *l)
 	struct engine_stmt *st = NULL;
 	enum rc rc = sql_each(tx->etx, &st,
 	                      "SELECT id, expunged, created FROM collection_gone"
-	                      " WHERE owner = $1 AND expunged > $2 AND created <= $2"
-	                      " ORDER BY expunged",
+	                      " WHERE owner = $1 AND expunged > $2 ORDER BY expunged",
 	                      I(tx->user), I(since));
 
 	if (rc)
@@ -65,6 +64,7 @@ read_gone(struct store_tx *tx, uint64_t since, struct tree_list *l)
 		c->deleted = true;
 		c->collection.id = col_u32(st, 0);
 		c->collection.created = col_u64(st, 2);
+		c->is_new = c->collection.created > since;
 	}
 	return sql_end(rc);
 }

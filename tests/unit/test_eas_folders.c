@@ -132,6 +132,34 @@ create(struct eas_fixture *f, const char *key, const char *parent, const char *n
 		key, parent, name, type);
 }
 
+/* Before the device asked again. */
+static void
+what_others_do_to_a_folder_is_told_to_its_maker(void **state)
+{
+	struct eas_fixture *f = *state;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_actor who = { .protocol = "imap" };
+	char *one, *two;
+
+	foldersync(f, "0");
+	create(f, eas_key(f), "0", "one", 12);
+	one = arena_strdup(f->a, eas_value(f, "ServerId", 0));
+	create(f, eas_key(f), "0", "two", 12);
+	two = arena_strdup(f->a, eas_value(f, "ServerId", 0));
+	assert_ok(store_write(f->store, f->user, &who, &tx));
+	assert_ok(store_collection_rename(tx, (uint32_t)atol(one), 0, SPAN("eins")));
+	assert_ok(store_collection_delete(tx, (uint32_t)atol(two)));
+	assert_ok(store_commit(&tx));
+	foldersync(f, eas_key(f));
+	assert_has(f, "<Count>2</Count>");
+	assert_has(f, arena_printf(f->a, "<Update><ServerId>%s</ServerId>", one));
+	assert_has(f, "<DisplayName>eins</DisplayName>");
+	assert_has(f, arena_printf(f->a, "<Delete><ServerId>%s</ServerId>", two));
+	foldersync(f, eas_key(f));
+	assert_has(f, "<Count>0</Count>");
+}
+
 static void
 folder_is_made_once_and_not_told_to_its_maker(void **state)
 {
@@ -357,6 +385,7 @@ main(void)
 		T(first_key_again_and_again_changes_nothing),
 		T(changes_of_the_tree_come_once_and_again_when_the_answer_was_lost),
 		T(folder_is_made_once_and_not_told_to_its_maker),
+		T(what_others_do_to_a_folder_is_told_to_its_maker),
 		T(folder_edits_get_their_status),
 		T(moved_item_has_a_new_id_and_is_not_added_again),
 		T(moves_that_cannot_be_get_their_status),

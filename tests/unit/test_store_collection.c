@@ -267,25 +267,27 @@ the_trees_log_tells_each_change_once(void **state)
 
 	tx = fixture_read(f);
 	assert_ok(store_tree_changes(tx, since, f->a, &list, &n));
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 5);
 	assert_int_equal(list[0].collection.id, fresh);
 	assert_true(list[0].is_new);
 	assert_int_equal(list[0].collection.parent, renamed);
 	assert_int_equal(list[1].collection.id, old);
-	assert_true(list[1].deleted);
+	assert_true(list[1].deleted && !list[1].is_new);
 	assert_int_equal(list[2].collection.id, renamed);
 	assert_false(list[2].is_new);
 	assert_true(span_is(list[2].collection.name, "called so now"));
 	assert_int_equal(list[3].collection.id, f->trash);
 	assert_false(list[3].collection.subscribed);
+	assert_int_equal(list[4].collection.id, brief);
+	assert_true(list[4].deleted && list[4].is_new);
 	for (size_t i = 1; i < n; i++)
 		assert_true(list[i].modseq > list[i - 1].modseq);
 	assert_ok(store_tree_modseq(tx, &now));
-	assert_true(now > list[3].modseq); /* brief's end, which is not shown */
+	assert_int_equal(now, list[4].modseq);
 	assert_ok(store_tree_changes(tx, now, f->a, &list, &n));
 	assert_int_equal(n, 0);
 	assert_ok(store_tree_changes(tx, 0, f->a, &list, &n));
-	assert_int_equal(n, 12);
+	assert_int_equal(n, 14);
 	assert_ok(store_commit(&tx));
 }
 
