@@ -14,7 +14,7 @@ import queue
 import subprocess
 import threading
 
-from bench_server import BUILD, PASSWORD, raise_file_limit
+from bench_server import BUILD, PASSWORD, cpu_s, raise_file_limit
 
 SPARE_FILES = 1200  # of a process, besides its devices: handshakes, senders, Syncs
 DEVICES_A_PROCESS = 25000
@@ -74,6 +74,9 @@ class Crowd:
             p.reader.join()
             p.stdout.close()
         self.processes = []
+
+    def cpu_s(self):
+        return sum(cpu_s(p.pid) for p in self.processes)
 
     # -- commands --
 

@@ -125,6 +125,23 @@ def wait_for_server(g, n, patience=120):
         time.sleep(0.2)
 
 
+class Busy:
+    """How much of all cores' time was worked, by anybody, since it was made."""
+
+    def __init__(self):
+        self.idle, self.all = self.read()
+
+    @staticmethod
+    def read():
+        with open("/proc/stat") as f:
+            ticks = [int(v) for v in f.readline().split()[1:9]]
+        return ticks[3] + ticks[4], sum(ticks)
+
+    def percent(self):
+        idle, total = self.read()
+        return 100 - (idle - self.idle) * 100 / max(1, total - self.all)
+
+
 def latencies(mail):
     out = {}
     for name in [k + s for k in KINDS for s in ("_after_250", "_after_dot")] + ["accept"]:
@@ -161,10 +178,12 @@ def measure(site, crowd, n, a, base):
     row["beats_per_s"] = (crowd.status()["beats"] - beats) / (time.monotonic() - begin)
 
     row["sync"] = probe(crowd, a)
-    cpu = site.cpu_s()
+    cpu, clients, busy = site.cpu_s(), crowd.cpu_s(), Busy()
     mail = crowd.mail(a.rate * a.seconds, a.rate)
     row["mail"] = latencies(mail)
     row["mail"]["cpu_ms"] = (site.cpu_s() - cpu) * 1000 / mail["sent"]
+    row["mail"]["clients_cpu_ms"] = (crowd.cpu_s() - clients) * 1000 / mail["sent"]
+    row["mail"]["machine_busy_percent"] = busy.percent()
     if mail["missing"] or mail["twice"]:
         raise BenchError("%d wake-ups are missing, %d came twice" % (mail["missing"], mail["twice"]))
     row["lost"] = crowd.status()["lost"]

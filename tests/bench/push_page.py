@@ -39,12 +39,15 @@ def latency(row, kind):
 
 def engine_table(result):
     out = ["| devices | server KB each | kernel KB each | idle CPU, % of a core | Ping p50 / p99, ms | Sync | IDLE "
-           "| 250, p50 / p99 | plain Sync, p50 / p99 |", "|---|---|---|---|---|---|---|---|---|"]
+           "| 250, p50 / p99 | plain Sync, p50 / p99 | CPU a mail: server, clients, ms | both cores busy, % |",
+           "|---|---|---|---|---|---|---|---|---|---|---|"]
     for row in result["rows"]:
-        accept, sync = row["mail"]["accept"], row["sync"]
-        out.append("| {:,} | {:.1f} | {:.1f} | {:.1f} | {} | {} | {} | {:.2f} / {:.1f} | {:.2f} / {:.1f} |".format(
+        accept, sync, mail = row["mail"]["accept"], row["sync"], row["mail"]
+        out.append("| {:,} | {:.1f} | {:.1f} | {:.1f} | {} | {} | {} | {:.2f} / {:.1f} | {:.2f} / {:.1f} | {}, {} | {} |".format(
             row["devices"], row["pss_each_kb"], row["kernel_each_kb"], row["idle_cpu_percent"], latency(row, "ping"),
-            latency(row, "sync"), latency(row, "idle"), accept["p50"], accept["p99"], sync["p50"], sync["p99"]))
+            latency(row, "sync"), latency(row, "idle"), accept["p50"], accept["p99"], sync["p50"], sync["p99"],
+            cell(mail.get("cpu_ms"), "{:.2f}"), cell(mail.get("clients_cpu_ms"), "{:.2f}"),
+            cell(mail.get("machine_busy_percent"), "{:.0f}")))
     return out
 
 
@@ -52,10 +55,11 @@ def engine_text(result):
     last = result["rows"][-1]
     mail = last["mail"]
     out = ["", "{:,.0f} deliveries a second at each size; none of {:,} wake-ups at the last size was missing, none came "
-           "twice. Before the crowd came a plain Sync took {:.2f} ms (p50) and {:.1f} ms (p99). The server without devices "
-           "holds {:.0f} MB.".format(mail["sent"] / mail["seconds"],
+           "twice. {:,} users: each mail wakes {:.1f} devices at the last size. Before the crowd came a plain Sync took "
+           "{:.2f} ms (p50) and {:.1f} ms (p99). The server without devices holds {:.0f} MB.".format(mail["sent"] / mail["seconds"],
                                      sum(mail[k + "_after_250"]["n"] for k in ("ping", "sync", "idle")
                                          if k + "_after_250" in mail),
+                                     result["users"]["n"], max(1, last["devices"] / result["users"]["n"]),
                                      result["sync_alone"]["p50"], result["sync_alone"]["p99"],
                                      result["base_pss_kb"] / 1024)]
     return out
