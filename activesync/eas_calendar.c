@@ -13,7 +13,6 @@
 #include "activesync/eas_recur.h"
 
 #define EXCEPTIONS_MAX 256 /* 2.2.2.21 */
-#define NEVER_MS INT64_C(253402300799000)
 
 struct view {
 	struct eas_call *c;
@@ -44,9 +43,7 @@ const struct eas_text_field eas_location_fields[EAS_LOCATION_FIELDS] = {
 const struct tzone *
 eas_calendar_zone(const struct pim_event *e)
 {
-	if (e->start.kind == PIM_TIME_ZONED)
-		return e->start.zone;
-	return e->zone ? e->zone : tzone_utc();
+	return pim_event_zone(e);
 }
 
 bool
@@ -81,10 +78,7 @@ eas_calendar_time(const struct pim_event *e, const struct pim_time *t, uint16_t 
 int64_t
 eas_calendar_received_ms(const struct pim_event *e)
 {
-	int64_t start, end;
-
-	pim_event_range(e, eas_calendar_zone(e), &start, &end);
-	return end > NEVER_MS / 1000 ? NEVER_MS : end * 1000;
+	return pim_event_last_ms(e);
 }
 
 static void

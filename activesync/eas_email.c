@@ -7,6 +7,7 @@
 #include "activesync/eas_class.h"
 
 #include "activesync/eas_id.h"
+#include "activesync/eas_invite.h"
 #include "activesync/eas_props.h"
 #include "base/clock.h"
 #include "base/encode.h"
@@ -88,13 +89,32 @@ without_angles(struct span id)
 	return id;
 }
 
+/* The calendar of an invitation is shown as the meeting that it is. */
+static const struct mime_part *
+hidden_part(const struct eas_message *m)
+{
+	static const enum itip_method shown[] = { ITIP_REQUEST, ITIP_CANCEL, ITIP_REPLY,
+		                                  ITIP_COUNTER };
+	const struct mime_part *p = itip_part(m->root);
+	struct span method = p ? mime_param_get(p->params, "method") : SPAN("");
+
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
+		if (span_iis(method, itip_method_str(shown[i])) &&
+		    !span_is(p->disposition, "attachment"))
+			return p;
+	}
+	return NULL;
+}
+
 void
 eas_email_write_attachments(struct eas_call *c, const struct eas_message *m,
                             struct arena *a, struct wbxml_writer *w)
 {
+	const struct mime_part *hidden = hidden_part(m);
 	char ref[EAS_ID_SIZE];
 
-	if (m->view.n_attachments == 0)
+	if (m->view.n_attachments == 0 ||
+	    (m->view.n_attachments == 1 && m->view.attachments[0] == hidden))
 		return;
 	wbxml_start(w, WBXML_AIRSYNCBASE_ATTACHMENTS);
 	for (size_t i = 0; i < m->view.n_attachments; i++) {
@@ -103,6 +123,8 @@ eas_email_write_attachments(struct eas_call *c, const struct eas_message *m,
 			             part_number(m->root, p) };
 		bool b64 = span_is(p->encoding, "base64");
 
+		if (p == hidden)
+			continue;
 		wbxml_start(w, WBXML_AIRSYNCBASE_ATTACHMENT);
 		wbxml_text(w, WBXML_AIRSYNCBASE_DISPLAYNAME,
 		           eas_email_part_name(p, id.part, a));
@@ -342,6 +364,8 @@ eas_email_write_message(struct eas_call *c, const struct eas_message *m,
 	const struct store_item *item = m->item;
 	struct span subject = mime_decode_header(e->subject, a);
 	struct span topic = thread_topic(subject);
+	struct itip invite;
+	bool is_meeting = eas_invite_load(m, a, &invite) == RC_OK;
 	char time[32];
 
 	write_addresses(e, a, w);
@@ -354,10 +378,15 @@ eas_email_write_message(struct eas_call *c, const struct eas_message *m,
 	wbxml_u64(w, WBXML_EMAIL_READ, (item->flags & STORE_FLAG_SEEN) != 0);
 	eas_email_write_attachments(c, m, a, w);
 	eas_body_write(w, body, part);
-	wbxml_str(w, WBXML_EMAIL_MESSAGECLASS, message_class(m));
+	wbxml_str(w, WBXML_EMAIL_MESSAGECLASS,
+	          is_meeting ? eas_invite_class(&invite) : message_class(m));
+	if (is_meeting)
+		eas_invite_write(c, m->tx, &invite, a, w);
 	wbxml_u64(w, WBXML_EMAIL_INTERNETCPID, 65001); /* texts are UTF-8 here */
 	write_flag(item, a, w);
-	wbxml_str(w, WBXML_EMAIL_CONTENTCLASS, "urn:content-classes:message");
+	wbxml_str(w, WBXML_EMAIL_CONTENTCLASS,
+	          is_meeting ? "urn:content-classes:calendarmessage"
+	                     : "urn:content-classes:message");
 	wbxml_u64(w, WBXML_AIRSYNCBASE_NATIVEBODYTYPE, eas_body_native(m));
 	if (c->query.version >= 140) {
 		write_conversation(m, topic, w);

@@ -120,9 +120,10 @@ static enum rc
 add_mail(struct eas_call *c, const struct pim_event *e, const struct pim_event *except,
          enum itip_method method, struct eas_edit_mail **mail)
 {
+	struct pim_event about = *e;
 	struct itip_spec spec = {
 		.method = method,
-		.event = e,
+		.event = &about,
 		.instance = INT64_MIN,
 		.zone = eas_calendar_zone(e),
 		.now = clock_wall_ms() / 1000,
@@ -136,8 +137,10 @@ add_mail(struct eas_call *c, const struct pim_event *e, const struct pim_event *
 	if (n == 0)
 		return RC_OK;
 	m = arena_new_of(c->arena, struct eas_edit_mail);
-	if (method == ITIP_CANCEL)
+	if (method == ITIP_CANCEL) {
+		about.sequence++; /* RFC 5546 3.2.5 */
 		subject = arena_printf(c->arena, "Canceled: %s", subject);
+	}
 	rc = eas_meeting_message(c, &spec, to, span_str(subject), &m->message);
 	if (rc != RC_OK)
 		return rc;
@@ -182,13 +185,22 @@ enum rc
 eas_meeting_tell(struct eas_call *c, const struct pim_event *before,
                  struct pim_event *after, struct eas_edit_mail **mail)
 {
+	bool was_off = before && (before->meeting & PIM_MEETING_CANCELLED);
 	enum rc rc = RC_OK;
 
 	if (after && !eas_calendar_is_own(after, c->user.address))
 		return RC_OK;
 	if (before && !eas_calendar_is_own(before, c->user.address))
 		return RC_OK;
-	if (before && before->attendees)
+	/* MS-ASCAL 2.2.2.28: called off, and kept to be seen. */
+	if (after && (after->meeting & PIM_MEETING_CANCELLED)) {
+		if (!before || was_off)
+			return RC_OK;
+		rc = add_mail(c, before, NULL, ITIP_CANCEL, mail);
+		after->sequence = before->sequence + 1;
+		return rc;
+	}
+	if (before && before->attendees && !was_off)
 		rc = add_mail(c, before, after, ITIP_CANCEL, mail);
 	if (rc != RC_OK || !after || !after->attendees)
 		return rc;

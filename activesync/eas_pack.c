@@ -79,3 +79,13 @@ eas_unpack_span(struct eas_unpack *u)
 	u->rest = span_sub(u->rest, n, u->rest.n);
 	return s;
 }
+
+void
+eas_pack_node(const struct wbxml_node *n, struct buf *b)
+{
+	eas_pack_u64(b, n->tag);
+	eas_pack_span(b, n->text);
+	for (const struct wbxml_node *i = n->first; i; i = i->next)
+		eas_pack_node(i, b);
+	eas_pack_u64(b, 0);
+}

@@ -380,12 +380,5 @@ eas_pim_load(struct store_tx *tx, const struct store_item *item, struct arena *a
 struct span
 eas_pim_object(const char *uid, struct arena *a)
 {
-	AUTO_DONE(buf) struct buf hex = BUF_INIT(128);
-	struct sha256 h;
-
-	if (!uid || strlen(uid) <= STORE_OBJECT_MAX)
-		return span_str(uid);
-	sha256_of(span_str(uid), &h);
-	hex_encode(span_of((const char *)h.b, sizeof(h.b)), &hex);
-	return span_str(arena_printf(a, "sha256:%.*s", SPAN_FMT(buf_span(&hex))));
+	return store_object_name(uid, a);
 }

@@ -75,6 +75,7 @@ eas_start_fn eas_move_start;
 eas_start_fn eas_estimate_start;
 eas_start_fn eas_ping_start;
 eas_start_fn eas_items_start;
+eas_start_fn eas_respond_start;
 eas_start_fn eas_provision_start;
 eas_start_fn eas_settings_start;
 

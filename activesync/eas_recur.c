@@ -18,6 +18,20 @@
 	.first_day_of_week = WBXML_##page##_FIRSTDAYOFWEEK
 
 const struct eas_recur_tags eas_recur_calendar = { TAGS(CALENDAR) };
+/* MS-ASEMAIL 2.2.2.60: some of its children are of another namespace. */
+const struct eas_recur_tags eas_recur_email = {
+	.type = WBXML_EMAIL_TYPE,
+	.until = WBXML_EMAIL_UNTIL,
+	.occurrences = WBXML_EMAIL_OCCURRENCES,
+	.interval = WBXML_EMAIL_INTERVAL,
+	.day_of_week = WBXML_EMAIL_DAYOFWEEK,
+	.day_of_month = WBXML_EMAIL_DAYOFMONTH,
+	.week_of_month = WBXML_EMAIL_WEEKOFMONTH,
+	.month_of_year = WBXML_EMAIL_MONTHOFYEAR,
+	.calendar_type = WBXML_EMAIL2_CALENDARTYPE,
+	.is_leap_month = WBXML_EMAIL2_ISLEAPMONTH,
+	.first_day_of_week = WBXML_EMAIL2_FIRSTDAYOFWEEK,
+};
 const struct eas_recur_tags eas_recur_task = { TAGS(TASKS), .is_until_iso = true };
 
 static uint32_t

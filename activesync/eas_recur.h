@@ -25,6 +25,7 @@ struct eas_recur_tags {
 	bool is_until_iso; /* "2026-11-22T..." instead of "20261122T..." */
 };
 extern const struct eas_recur_tags eas_recur_calendar;
+extern const struct eas_recur_tags eas_recur_email;
 extern const struct eas_recur_tags eas_recur_task;
 
 /* The children of n. RC_INVALID: not MS-ASCAL's. */

@@ -152,6 +152,10 @@ eas_status_from_rc(const struct eas_command *cmd, enum rc rc)
 		return move_status(rc);
 	case WBXML_GETITEMESTIMATE_GETITEMESTIMATE:
 		return estimate_status(rc);
+	case WBXML_MEETINGRESPONSE_MEETINGRESPONSE:
+		return rc == RC_OK   ? EAS_STATUS_OK
+		       : rc == RC_IO ? EAS_MEETING_SERVER
+		                     : EAS_MEETING_MAILBOX;
 	case WBXML_PING_PING:
 		return rc == RC_INVALID ? EAS_PING_SYNTAX : EAS_PING_SERVER;
 	case WBXML_PROVISION_PROVISION:

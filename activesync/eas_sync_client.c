@@ -16,16 +16,6 @@
 #include "base/clock.h"
 #include "base/encode.h"
 
-static void
-pack_node(const struct wbxml_node *n, struct buf *b)
-{
-	eas_pack_u64(b, n->tag);
-	eas_pack_span(b, n->text);
-	for (const struct wbxml_node *i = n->first; i; i = i->next)
-		pack_node(i, b);
-	eas_pack_u64(b, 0);
-}
-
 static uint64_t
 node_hash(const struct wbxml_node *n)
 {
@@ -33,7 +23,7 @@ node_hash(const struct wbxml_node *n)
 	struct sha256 h;
 	uint64_t v;
 
-	pack_node(n, &b);
+	eas_pack_node(n, &b);
 	sha256_of(buf_span(&b), &h);
 	memcpy(&v, h.b, sizeof(v));
 	return v;
@@ -100,7 +90,7 @@ send_draft(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync_s
 	struct eas_send q = { .message = message, .save = true };
 	enum rc rc;
 
-	pack_node(st->result->node, &print);
+	eas_pack_node(st->result->node, &print);
 	q.fingerprint = buf_span(&print);
 	q.client_id = client_id_of(co, st, s->c->arena);
 	if (st->uid != 0) {

@@ -276,6 +276,45 @@ itip_write(const struct itip_spec *spec, struct buf *out)
 
 /* Reading */
 
+/* Some leave the parameter out, and only the calendar itself says it. */
+static struct mime_part *
+find_part(struct mime_part *root, bool with_method)
+{
+	bool has_method = mime_param_get(root->params, "method").n > 0;
+
+	if (mime_is(root, "text", "calendar") &&
+	    (has_method || (!with_method && !span_is(root->disposition, "attachment"))))
+		return root;
+	if (!span_is(root->type, "multipart"))
+		return NULL;
+	for (struct mime_part *p = root->first; p; p = p->next) {
+		struct mime_part *found = find_part(p, with_method);
+
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+struct mime_part *
+itip_part(struct mime_part *root)
+{
+	struct mime_part *p = find_part(root, true);
+
+	return p ? p : find_part(root, false);
+}
+
+static const char *
+sent_by(const struct itip *in, struct arena *a)
+{
+	bool is_answer = in->method == ITIP_REPLY || in->method == ITIP_COUNTER;
+	const struct vobj_prop *p =
+		vobj_find(in->event->obj, is_answer ? "ATTENDEE" : "ORGANIZER");
+	const char *s = p ? vobj_param(p, "SENT-BY", a) : NULL;
+
+	return s && strncasecmp(s, "mailto:", 7) == 0 ? s + 7 : s;
+}
+
 enum rc
 itip_parse(struct span text, struct arena *a, struct itip *ret)
 {
@@ -312,6 +351,7 @@ itip_parse(struct span text, struct arena *a, struct itip *ret)
 	if (in.method == ITIP_REPLY || in.method == ITIP_COUNTER ||
 	    in.method == ITIP_REFRESH)
 		in.sender = in.event->attendees;
+	in.sent_by = sent_by(&in, a);
 	*ret = in;
 	return RC_OK;
 }

@@ -2,11 +2,13 @@
  *
  * itip.h - meetings by mail: RFC 5546's messages as iCalendar for text/calendar.
  *
- * Only the calendar text is made and read here; mail around it is others' (RFC 6047).
+ * Only the calendar text is made and read here; of the mail around it (RFC 6047) only
+ * which part it is.
  */
 #ifndef FORMAT_ITIP_H
 #define FORMAT_ITIP_H
 
+#include "format/mime.h"
 #include "format/pim_event.h"
 
 #define ITIP_METHOD_LIST(X)                                                              \
@@ -24,6 +26,10 @@ enum itip_method {
 	ITIP_METHOD_LIST(X)
 #undef X
 };
+
+/* The part of a message that carries it (RFC 6047 2.4): text/calendar, not inside of an
+ * attached message; one with a method goes first. NULL: there is none. */
+struct mime_part *itip_part(struct mime_part *root);
 
 /* "REQUEST"; static. */
 const char *itip_method_str(enum itip_method m);
@@ -58,6 +64,9 @@ struct itip {
 	/* REPLY, COUNTER, REFRESH: who sent it (its first attendee), else NULL. */
 	const struct pim_attendee *sender;
 	const char *comment;
+	/* Who sends it for the organizer (REQUEST, CANCEL) or for the attendee (REPLY,
+	 * COUNTER): SENT-BY, without mailto:; NULL without. */
+	const char *sent_by;
 };
 
 /*

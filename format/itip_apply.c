@@ -81,6 +81,15 @@ set_received(struct pim_event *e, const struct pim_event *stored)
 		e->busy = PIM_BUSY_TENTATIVE;
 }
 
+/* The exception as it was, with its answer. */
+static const struct pim_event *
+answered_before(const struct pim_event *stored, const struct pim_event *x)
+{
+	if (!stored || x->recurrence_id.kind == PIM_TIME_NONE)
+		return NULL;
+	return pim_event_exception(stored, pim_time_utc(&x->recurrence_id, NULL), NULL);
+}
+
 /* A whole series or a single event. */
 static enum rc
 request_all(const struct pim_event *stored, const struct itip *in, struct arena *a,
@@ -104,7 +113,7 @@ request_all(const struct pim_event *stored, const struct itip *in, struct arena 
 	if (in->method != ITIP_PUBLISH) {
 		set_received(e, stored);
 		for (struct pim_event *x = e->exceptions; x; x = x->next)
-			set_received(x, NULL);
+			set_received(x, answered_before(stored, x));
 	}
 	*ret = e;
 	if (!stored || !is_same_time(e, stored))

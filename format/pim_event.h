@@ -204,4 +204,10 @@ void pim_event_range(const struct pim_event *e, const struct tzone *zone,
 
 struct pim_attendee *pim_event_attendee(const struct pim_event *e, const char *email);
 
+/* The zone that its local times are in, never NULL. */
+const struct tzone *pim_event_zone(const struct pim_event *e);
+/* The end of its last instance, ms: the time by which a filter judges it; the end of the
+ * year 9999 when it never ends. */
+int64_t pim_event_last_ms(const struct pim_event *e);
+
 #endif

@@ -9,6 +9,7 @@
 
 #define DAY 86400
 #define INSTANCES_MAX 100000
+#define NEVER_MS INT64_C(253402300799000)
 #define LONGEST (3660LL * DAY)
 
 /* Exceptions and deletions */
@@ -486,4 +487,21 @@ pim_event_attendee(const struct pim_event *e, const char *email)
 			return t;
 	}
 	return NULL;
+}
+
+const struct tzone *
+pim_event_zone(const struct pim_event *e)
+{
+	if (e->start.kind == PIM_TIME_ZONED)
+		return e->start.zone;
+	return e->zone ? e->zone : tzone_utc();
+}
+
+int64_t
+pim_event_last_ms(const struct pim_event *e)
+{
+	int64_t start, end;
+
+	pim_event_range(e, pim_event_zone(e), &start, &end);
+	return end > NEVER_MS / 1000 ? NEVER_MS : end * 1000;
 }

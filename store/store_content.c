@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "store/blobs.h"
+#include "store/store_invite.h"
 #include "store/store_private.h"
 
 #define PACK_MIN 256          /* below, a frame's head eats the gain */
@@ -28,6 +29,38 @@ store_content_new(struct store *s, struct span raw, struct span meta,
 	return store_content_new_copies(s, raw, meta, 1, ret);
 }
 
+static struct store_content *
+new_content(struct span raw, struct span meta)
+{
+	struct store_content *c = xcalloc(1, sizeof(*c));
+
+	sha256_of(raw, &c->hash);
+	c->size = raw.n;
+	buf_add_span(&c->meta, meta);
+	return c;
+}
+
+static void
+lie_in_row(struct store *s, struct span raw, struct store_content *c)
+{
+	if (raw.n >= PACK_MIN && codec_pack(s->codec, raw, &c->stored)) {
+		c->form = CONTENT_INLINE_ZSTD;
+		return;
+	}
+	c->form = CONTENT_INLINE;
+	buf_clear(&c->stored);
+	buf_add_span(&c->stored, raw);
+}
+
+struct store_content *
+content_new_inline(struct store *s, struct span raw)
+{
+	struct store_content *c = new_content(raw, SPAN(""));
+
+	lie_in_row(s, raw, c);
+	return c;
+}
+
 enum rc
 store_content_new_copies(struct store *s, struct span raw, struct span meta,
                          size_t copies, struct store_content **ret)
@@ -38,19 +71,12 @@ store_content_new_copies(struct store *s, struct span raw, struct span meta,
 
 	if (raw.n > s->conf.message_max)
 		return RC_TOO_BIG;
-	c = xcalloc(1, sizeof(*c));
-	sha256_of(raw, &c->hash);
-	c->size = raw.n;
-	buf_add_span(&c->meta, meta);
+	c = new_content(raw, meta);
 	if (lies_apart(s, raw.n, copies)) {
 		c->form = CONTENT_BLOB;
 		rc = blobs_put(s->blobs, &c->hash, raw);
-	} else if (raw.n >= PACK_MIN && codec_pack(s->codec, raw, &c->stored)) {
-		c->form = CONTENT_INLINE_ZSTD;
 	} else {
-		c->form = CONTENT_INLINE;
-		buf_clear(&c->stored);
-		buf_add_span(&c->stored, raw);
+		lie_in_row(s, raw, c);
 	}
 	if (rc)
 		return rc;
@@ -65,6 +91,7 @@ store_content_free(struct store_content *c)
 		return;
 	buf_done(&c->stored);
 	buf_done(&c->meta);
+	store_invite_free(c->invite);
 	free(c);
 }
 

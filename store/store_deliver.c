@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/store_directory.h"
+#include "store/store_invite.h"
 #include "store/store_private.h"
 
 /* The deliveries of one shard. */
@@ -26,6 +28,9 @@ struct deliver {
 	int64_t received_ms;
 	int64_t now_ms;
 	struct store_delivery *all;
+	struct arena *a;
+	/* Of a mail about a meeting: who each user is; empty: gone. */
+	struct span *addresses;
 	struct place {
 		unsigned shard;
 		uint64_t user;
@@ -80,6 +85,10 @@ add_to_folder(struct deliver *d, struct store_tx *tx, struct store_delivery *one
 		rc = store_collection_find_role(tx, one->folder, a, &c);
 	if (!rc)
 		rc = store_item_add(tx, c.id, d->content, &item, ret_uid, NULL);
+	/* What looks like junk stays out of the calendar. */
+	if (!rc && d->addresses && one->folder == STORE_ROLE_INBOX)
+		rc = store_invite_apply(tx, d->content->invite,
+		                        d->addresses[one - d->all]);
 	return rc ? rc : store_tx_flush(tx);
 }
 
@@ -167,6 +176,23 @@ finish_batch(struct deliver *d, struct batch *b)
 		d->s->on_commit(b->moved, b->n_moved, d->s->on_commit_arg);
 }
 
+/* Outside of the transactions: the directory is another database. */
+static enum rc
+look_up_addresses(struct deliver *d, size_t n)
+{
+	struct store_user user;
+	enum rc rc = RC_OK;
+
+	d->addresses = arena_array(d->a, n, struct span);
+	for (size_t i = 0; i < n && !rc; i++) {
+		rc = store_user_load(d->s, d->all[i].user, d->a, &user);
+		d->addresses[i] = rc ? SPAN("") : user.address;
+		if (rc == RC_NOT_FOUND)
+			rc = RC_OK;
+	}
+	return rc;
+}
+
 unsigned
 store_deliver_group(const struct store *s, uint64_t user)
 {
@@ -178,8 +204,11 @@ store_deliver(struct store *s, const struct store_content *content,
               const struct store_actor *who, int64_t received_ms,
               struct store_delivery *deliveries, size_t n)
 {
+	AUTO(arena)
+	struct arena *a = arena_new();
 	struct deliver d = {
 		.s = s,
+		.a = a,
 		.content = content,
 		.who = who,
 		.received_ms = received_ms,
@@ -198,6 +227,12 @@ store_deliver(struct store *s, const struct store_content *content,
 		deliveries[i].uid = 0;
 		deliveries[i].oof = false;
 	}
+	if (content->invite)
+		rc = look_up_addresses(&d, n);
+	for (size_t i = 0; rc && i < n; i++)
+		deliveries[i].rc = rc;
+	if (rc)
+		n = 0;
 	if (n > 0)
 		qsort(d.order, n, sizeof(*d.order), compare);
 	for (size_t i = 0; i < n; i = batches[n_batches++].to) {

@@ -19,6 +19,19 @@ keep(struct arena *a, struct span s)
 	return a ? arena_span(a, s) : s;
 }
 
+struct span
+store_object_name(const char *uid, struct arena *a)
+{
+	AUTO_DONE(buf) struct buf hex = BUF_INIT(128);
+	struct sha256 h;
+
+	if (!uid || strlen(uid) <= STORE_OBJECT_MAX)
+		return span_str(uid);
+	sha256_of(span_str(uid), &h);
+	hex_encode(span_of((const char *)h.b, sizeof(h.b)), &hex);
+	return span_str(arena_printf(a, "sha256:%.*s", SPAN_FMT(buf_span(&hex))));
+}
+
 void
 store_item_from_row(struct engine_stmt *st, struct arena *a, struct store_item *ret)
 {

@@ -45,6 +45,8 @@ struct store_item {
 };
 
 #define STORE_OBJECT_MAX 255 /* bytes of an object name: UTF-8 without NUL */
+/* The object name for a UID: itself, or its hash when it is too long; in a or uid's. */
+struct span store_object_name(const char *uid, struct arena *a);
 
 struct store_item_new {
 	uint32_t flags;

@@ -200,9 +200,16 @@ struct store_content {
 	uint64_t size;      /* raw */
 	struct buf stored;  /* inline bytes */
 	struct buf meta;
+	struct store_invite *invite; /* of a mail about a meeting, else NULL */
 };
 
-/* store_content.c: the caller counts. RC_OK and *ret_id with one reference. */
+/* store_content.c: without touching anything, for bytes that are made inside of a
+ * transaction; they lie in the row. */
+struct store_content *content_new_inline(struct store *s, struct span raw);
+/* Of a mail that comes out of the queue: what it says of a meeting, if its meta tells of a
+ * calendar in it. */
+enum rc content_find_invite(struct store *s, struct store_content *c) MUST_CHECK;
+/* The caller counts. RC_OK and *ret_id with one reference. */
 enum rc content_insert(struct store_tx *tx, const struct store_content *c,
                        uint64_t *ret_id) MUST_CHECK;
 enum rc content_ref(struct store_tx *tx, uint64_t id) MUST_CHECK;

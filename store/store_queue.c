@@ -281,6 +281,13 @@ store_queue_content_get(struct store *s, uint64_t id, struct store_content **ret
 	memcpy(c->hash.b, hash.p, hash.n);
 	buf_add_span(&c->stored, engine_bytes(st, 3));
 	buf_add_span(&c->meta, engine_bytes(st, 4));
+	engine_stmt_free(TAKE(st));
+	engine_tx_free(TAKE(etx));
+	rc = content_find_invite(s, c);
+	if (rc) {
+		store_content_free(c);
+		return rc;
+	}
 	*ret = c;
 	return RC_OK;
 }

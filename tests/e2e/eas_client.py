@@ -51,8 +51,14 @@ PAGES = {
     2: ("Email", {
         0x0F: "DateReceived", 0x11: "DisplayTo", 0x12: "Importance", 0x13: "MessageClass",
         0x14: "Subject", 0x15: "Read", 0x16: "To", 0x17: "Cc", 0x18: "From", 0x19: "ReplyTo",
-        0x1B: "Categories", 0x1C: "Category", 0x35: "ThreadTopic", 0x39: "InternetCPID",
-        0x3A: "Flag", 0x3B: "Status", 0x3C: "ContentClass", 0x3D: "FlagType", 0x3E: "CompleteTime"}),
+        0x1A: "AllDayEvent", 0x1B: "Categories", 0x1C: "Category", 0x1D: "DtStamp", 0x1E: "EndTime",
+        0x1F: "InstanceType", 0x20: "BusyStatus", 0x21: "Location", 0x22: "MeetingRequest", 0x23: "Organizer",
+        0x24: "RecurrenceId", 0x25: "Reminder", 0x26: "ResponseRequested", 0x27: "Recurrences", 0x28: "Recurrence",
+        0x29: "Type", 0x2A: "Until", 0x2B: "Occurrences", 0x2C: "Interval", 0x2D: "DayOfWeek", 0x2E: "DayOfMonth",
+        0x2F: "WeekOfMonth", 0x30: "MonthOfYear", 0x31: "StartTime", 0x32: "Sensitivity", 0x33: "TimeZone",
+        0x34: "GlobalObjId", 0x35: "ThreadTopic", 0x39: "InternetCPID",
+        0x3A: "Flag", 0x3B: "Status", 0x3C: "ContentClass", 0x3D: "FlagType", 0x3E: "CompleteTime",
+        0x3F: "DisallowNewTimeProposal"}),
     4: ("Calendar", {
         0x05: "Timezone", 0x06: "AllDayEvent", 0x07: "Attendees", 0x08: "Attendee", 0x09: "Email", 0x0A:
         "Name", 0x0D: "BusyStatus", 0x0E: "Categories", 0x0F: "Category", 0x11: "DtStamp", 0x12:
@@ -74,6 +80,10 @@ PAGES = {
         0x0A: "Type", 0x0C: "Status", 0x0E: "Changes", 0x0F: "Add", 0x10: "Delete", 0x11: "Update",
         0x12: "SyncKey", 0x13: "FolderCreate", 0x14: "FolderDelete", 0x15: "FolderUpdate",
         0x16: "FolderSync", 0x17: "Count"}),
+    8: ("MeetingResponse", {
+        0x05: "CalendarId", 0x06: "CollectionId", 0x07: "MeetingResponse", 0x08: "RequestId", 0x09: "Request",
+        0x0A: "Result", 0x0B: "Status", 0x0C: "UserResponse", 0x0E: "InstanceId", 0x10: "ProposedStartTime",
+        0x11: "ProposedEndTime", 0x12: "SendResponse"}),
     9: ("Tasks", {
         0x08: "Categories", 0x09: "Category", 0x0A: "Complete", 0x0B: "DateCompleted", 0x0C: "DueDate",
         0x0D: "UtcDueDate", 0x0E: "Importance", 0x0F: "Recurrence", 0x10: "Type", 0x11: "Start", 0x12:
@@ -115,11 +125,13 @@ PAGES = {
         0x11: "Part", 0x12: "EmptyFolderContents", 0x13: "DeleteSubFolders"}),
     21: ("ComposeMail", {
         0x05: "SendMail", 0x06: "SmartForward", 0x07: "SmartReply", 0x08: "SaveInSentItems",
-        0x09: "ReplaceMime", 0x0B: "Source", 0x0C: "FolderId", 0x0D: "ItemId", 0x10: "Mime",
-        0x11: "ClientId", 0x12: "Status"}),
+        0x09: "ReplaceMime", 0x0B: "Source", 0x0C: "FolderId", 0x0D: "ItemId", 0x0F: "InstanceId",
+        0x10: "Mime", 0x11: "ClientId", 0x12: "Status", 0x15: "Forwardees", 0x16: "Forwardee", 0x17: "Name",
+        0x18: "Email"}),
     22: ("Email2", {
         0x09: "ConversationId", 0x0A: "ConversationIndex", 0x0B: "LastVerbExecuted",
-        0x0C: "LastVerbExecutionTime", 0x0E: "Sender", 0x15: "IsDraft", 0x16: "Bcc", 0x17: "Send"}),
+        0x0C: "LastVerbExecutionTime", 0x0E: "Sender", 0x0F: "CalendarType", 0x10: "IsLeapMonth",
+        0x12: "FirstDayOfWeek", 0x13: "MeetingMessageType", 0x15: "IsDraft", 0x16: "Bcc", 0x17: "Send"}),
     23: ("Notes", {
         0x05: "Subject", 0x06: "MessageClass", 0x07: "LastModifiedDate", 0x08: "Categories", 0x09:
         "Category"}),
@@ -650,6 +662,14 @@ class EasClient:
         if tree is not None:
             status = tree.text("ComposeMail:Status")
             raise EasError("%s: Status %s" % (command, status), status=int(status))
+
+    def respond(self, folder, item, response, *more):
+        """MeetingResponse: (Status, CalendarId)."""
+        tree = self.command("MeetingResponse", Node("MeetingResponse:MeetingResponse", Node(
+            "MeetingResponse:Request", Node("MeetingResponse:UserResponse", str(response)),
+            Node("MeetingResponse:CollectionId", folder), Node("MeetingResponse:RequestId", item), *more)))
+        result = tree.find("MeetingResponse:Result")
+        return int(result.text("MeetingResponse:Status")), result.text("MeetingResponse:CalendarId")
 
     def move(self, item, source, target):
         """(status, new id)"""

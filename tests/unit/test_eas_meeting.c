@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * test_eas_meeting.c - invitations by mail, and the user's answers to them.
+ */
+#include "format/mime_text.h"
+#include "store/store_deliver.h"
+#include "store/store_invite.h"
+#include "tests/unit/eas_fixture.h"
+
+#define BOSS "boss@example.com"
+#define USER "alice@example.org"
+
+#define OPTIONS                                                                          \
+	"<Options><BodyPreference xmlns=\"AirSyncBase\"><Type>1</Type></BodyPreference>" \
+	"</Options>"
+
+#define HEAD(method)                                                                     \
+	"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\nMETHOD:" method "\r\n"
+#define TAIL "END:VCALENDAR\r\n"
+#define PEOPLE                                                                           \
+	"ORGANIZER;CN=Boss:mailto:" BOSS "\r\n"                                          \
+	"ATTENDEE;RSVP=TRUE;PARTSTAT=NEEDS-ACTION:mailto:" USER "\r\n"                   \
+	"ATTENDEE;PARTSTAT=ACCEPTED:mailto:ben@example.com\r\n"
+#define EVENT(seq, stamp, day, hours, more)                                              \
+	"BEGIN:VEVENT\r\nUID:u1\r\nSEQUENCE:" seq "\r\nDTSTAMP:" stamp "\r\n"            \
+	"DTSTART:202612" day "T" hours "0000Z\r\nDTEND:202612" day "T" hours             \
+	"3000Z\r\nSUMMARY:Tides\r\nLOCATION:Pier\r\n" more "END:VEVENT\r\n"
+#define SINGLE HEAD("REQUEST") EVENT("0", "20261101T000000Z", "01", "09", PEOPLE) TAIL
+#define SERIES                                                                           \
+	HEAD("REQUEST")                                                                  \
+	EVENT("0", "20261101T000000Z", "01", "09",                                       \
+	      "RRULE:FREQ=WEEKLY;BYDAY=TU;COUNT=4\r\n" PEOPLE)                           \
+	TAIL
+
+static char *
+mail_of(struct eas_fixture *f, const char *from, const char *method, const char *calendar)
+{
+	return arena_printf(
+		f->a,
+		"From: %s\r\nTo: " USER "\r\nSubject: Tides\r\nMIME-Version: 1.0\r\n"
+		"Content-Type: multipart/alternative; boundary=b\r\n\r\n"
+		"--b\r\nContent-Type: text/plain\r\n\r\nsee the calendar\r\n"
+		"--b\r\nContent-Type: text/calendar; charset=utf-8; method=%s\r\n\r\n"
+		"%s\r\n--b--\r\n",
+		from, method, calendar);
+}
+
+/* By SMTP's way, so that the calendar hears of it. */
+static uint32_t
+receive(struct eas_fixture *f, const char *from, const char *method, const char *calendar)
+{
+	AUTO(store_content)
+	struct store_content *content = NULL;
+	struct store_actor who = { .protocol = "smtp" };
+	struct store_delivery d = { .user = f->user, .folder = STORE_ROLE_INBOX };
+
+	assert_ok(store_content_new_mail(
+		f->store, span_str(mail_of(f, from, method, calendar)), &content));
+	assert_ok(store_deliver(f->store, content, &who, EAS_NOW, &d, 1));
+	return d.uid;
+}
+
+static char *
+synced(struct eas_fixture *f, uint32_t folder)
+{
+	char *key;
+
+	eas_sync(f, folder, "0", OPTIONS);
+	key = eas_key(f);
+	eas_sync(f, folder, key, "");
+	return f->xml[0] != '\0' ? eas_key(f) : key;
+}
+
+static struct pim_event *
+event(struct eas_fixture *f)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_item item;
+	struct pim_event *e = NULL;
+	enum rc rc;
+
+	assert_ok(store_read(f->store, f->user, &tx));
+	rc = store_invite_find(tx, "u1", f->a, &item, &e);
+	if (rc == RC_NOT_FOUND)
+		return NULL;
+	assert_ok(rc);
+	return e;
+}
+
+static const char *
+respond(struct eas_fixture *f, uint32_t folder, uint32_t uid, const char *response,
+        const char *more)
+{
+	return eas_runf(f, "MeetingResponse",
+	                "<MeetingResponse xmlns=\"MeetingResponse\"><Request>"
+	                "<UserResponse>%s</UserResponse><CollectionId>%u</CollectionId>"
+	                "<RequestId>%u:%u</RequestId>%s</Request></MeetingResponse>",
+	                response, folder, folder, uid, more);
+}
+
+static void
+assert_status(struct eas_fixture *f, const char *status)
+{
+	if (strcmp(eas_value(f, "Status", 0), status) != 0)
+		fail_msg("not status %s: %s", status, f->xml);
+}
+
+/* What went out, with its calendar read. */
+static struct itip
+sent(struct eas_fixture *f)
+{
+	struct span raw = span_str(f->sent_message);
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+	struct mime_part *root = mime_parse(raw, NULL, f->a), *p = itip_part(root);
+	struct itip in;
+
+	assert_non_null(p);
+	mime_decode_text(
+		p, span_sub(raw, (size_t)p->body_at, (size_t)(p->body_at + p->body_len)),
+		&text);
+	assert_ok(itip_parse(arena_span(f->a, buf_span(&text)), f->a, &in));
+	return in;
+}
+
+static void
+an_invitation_tells_the_meeting(void **state)
+{
+	static const char *const fields[] = {
+		"<MessageClass>IPM.Schedule.Meeting.Request</MessageClass><MeetingRequest>",
+		"<AllDayEvent>0</AllDayEvent>",
+		"<StartTime>2026-12-01T09:00:00.000Z</StartTime>",
+		"<DtStamp>2026-11-01T00:00:00.000Z</DtStamp>",
+		"<EndTime>2026-12-01T09:30:00.000Z</EndTime>",
+		"<InstanceType>1</InstanceType>",
+		"<Organizer>&quot;Boss&quot; &lt;boss@example.com&gt;</Organizer>",
+		"<ResponseRequested>1</ResponseRequested>",
+		"<Recurrences><Recurrence><Type>1</Type><Occurrences>4</Occurrences>"
+		"<Interval>1</Interval><DayOfWeek>4</DayOfWeek>",
+		"<Sensitivity>0</Sensitivity>",
+		"<BusyStatus>2</BusyStatus>",
+		"<TimeZone>",
+		"<ContentClass>urn:content-classes:calendarmessage</ContentClass>",
+	};
+	struct eas_fixture *f = *state;
+
+	receive(f, BOSS, "REQUEST", SERIES);
+	synced(f, f->inbox);
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		assert_has(f, fields[i]);
+	assert_has(f, "<Location><DisplayName>Pier</DisplayName></Location>");
+	assert_has(f, "<UID>u1</UID>");
+	assert_has(f, "<DisallowNewTimeProposal>0</DisallowNewTimeProposal>");
+	assert_has(f, "<MeetingMessageType>1</MeetingMessageType>");
+	assert_has_not(f, "GlobalObjId");
+	assert_has_not(f, "<Attachments>");
+	f->device = "OLD";
+	f->version = 121;
+	synced(f, f->inbox);
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		assert_has(f, fields[i]);
+	assert_has(f, "<Location>Pier</Location>");
+	assert_has(f, "<GlobalObjId>BAAAAIIA4AB0xbcQGoLgCAAAAAA");
+	assert_has_not(f, "MeetingMessageType");
+	assert_has_not(f, "DisallowNewTimeProposal");
+	assert_has_not(f, "<UID>");
+}
+
+static void
+the_event_stands_in_the_calendar_before_any_answer(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	receive(f, BOSS, "REQUEST", SINGLE);
+	synced(f, eas_folder(f, STORE_ROLE_CALENDAR));
+	assert_has(f, "<Subject>Tides</Subject>");
+	assert_has(f, "<BusyStatus>1</BusyStatus>");
+	assert_has(f, "<MeetingStatus>3</MeetingStatus>");
+	assert_has(f, "<ResponseType>5</ResponseType>");
+	assert_has(f, "<OrganizerEmail>boss@example.com</OrganizerEmail>");
+}
+
+static void
+every_kind_of_meeting_mail_has_its_class(void **state)
+{
+	static const struct {
+		const char *method, *state, *class;
+	} cases[] = {
+		{ "CANCEL", "NEEDS-ACTION", "IPM.Schedule.Meeting.Canceled" },
+		{ "REPLY", "ACCEPTED", "IPM.Schedule.Meeting.Resp.Pos" },
+		{ "REPLY", "DECLINED", "IPM.Schedule.Meeting.Resp.Neg" },
+		{ "REPLY", "TENTATIVE", "IPM.Schedule.Meeting.Resp.Tent" },
+		{ "COUNTER", "TENTATIVE", "IPM.Schedule.Meeting.Resp.Tent" },
+		{ "PUBLISH", "ACCEPTED", "IPM.Note" },
+		{ "JUNK", "ACCEPTED", "IPM.Note" },
+	};
+	struct eas_fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		f->device = arena_printf(f->a, "D%zu", i);
+		uint32_t uid = receive(
+			f, BOSS, cases[i].method,
+			arena_printf(f->a,
+		                     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:%s\r\n"
+		                     "BEGIN:VEVENT\r\nUID:x\r\nDTSTART:20261201T090000Z"
+		                     "\r\nORGANIZER:mailto:" BOSS
+		                     "\r\nATTENDEE;PARTSTAT=%s:mailto:" USER
+		                     "\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+		                     cases[i].method, cases[i].state));
+		synced(f, f->inbox);
+		assert_has(f, arena_printf(f->a, "<MessageClass>%s</MessageClass>",
+		                           cases[i].class));
+		eas_expunge(f, f->inbox, uid);
+	}
+}
+
+static void
+an_accepted_meeting_is_answered_in_the_calendar(void **state)
+{
+	static const uint16_t versions[] = { 121, 140, 141, 160, 161 };
+	struct eas_fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		char *calendar =
+			arena_printf(f->a,
+		                     HEAD("REQUEST") EVENT("%zu", "2026110%zuT000000Z",
+		                                           "0%zu", "09", PEOPLE) TAIL,
+		                     i + 1, i + 1, i + 1, i + 1);
+		uint32_t uid = receive(f, BOSS, "REQUEST", calendar);
+
+		f->version = versions[i];
+		respond(f, f->inbox, uid, "1", "");
+		assert_status(f, "1");
+		assert_int_not_equal(eas_count(f, "<CalendarId>"), 0);
+		assert_int_equal(event(f)->response, PIM_RESPONSE_ACCEPTED);
+		assert_int_equal(event(f)->busy, PIM_BUSY_BUSY);
+		assert_int_equal(event(f)->start.at.day, i + 1);
+		assert_int_equal(pim_event_attendee(event(f), USER)->partstat,
+		                 PIM_PARTSTAT_ACCEPTED);
+		/* The request has gone to the trash, and nothing was sent. */
+		assert_int_equal(eas_exists(f, f->inbox), 0);
+		assert_int_equal(eas_exists(f, f->trash), i + 1);
+		assert_int_equal(f->n_sent, 0);
+	}
+}
+
+static void
+the_organizer_hears_the_answer_once(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = receive(f, BOSS, "REQUEST", SINGLE);
+	struct itip in;
+
+	respond(f, f->inbox, uid, "2",
+	        "<SendResponse><Body xmlns=\"AirSyncBase\"><Type>1</Type><Data>if it "
+	        "floods</Data></Body></SendResponse>");
+	assert_status(f, "1");
+	assert_int_equal(f->n_sent, 1);
+	assert_non_null(strstr(f->sent_message, "To: <boss@example.com>"));
+	assert_non_null(strstr(f->sent_message, "Subject: Tentative: Tides"));
+	in = sent(f);
+	assert_int_equal(in.method, ITIP_REPLY);
+	assert_string_equal(in.sender->email, USER);
+	assert_int_equal(in.sender->partstat, PIM_PARTSTAT_TENTATIVE);
+	assert_string_equal(in.comment, "if it floods");
+	assert_string_equal(in.event->uid, "u1");
+	assert_int_equal(event(f)->busy, PIM_BUSY_TENTATIVE);
+	assert_int_equal(event(f)->response, PIM_RESPONSE_TENTATIVE);
+	/* The answer was lost; the request has left the inbox. */
+	const char *id = eas_value(f, "CalendarId", 0);
+	respond(f, f->inbox, uid, "2",
+	        "<SendResponse><Body xmlns=\"AirSyncBase\"><Type>1</Type><Data>if it "
+	        "floods</Data></Body></SendResponse>");
+	assert_status(f, "1");
+	assert_string_equal(eas_value(f, "CalendarId", 0), id);
+	assert_int_equal(f->n_sent, 1);
+}
+
+static void
+a_declined_meeting_leaves_the_calendar(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = receive(f, BOSS, "REQUEST", SINGLE);
+
+	respond(f, f->inbox, uid, "3", "<SendResponse/>");
+	assert_status(f, "1");
+	assert_int_equal(eas_count(f, "<CalendarId>"), 0);
+	assert_null(event(f));
+	assert_int_equal(f->n_sent, 1);
+	assert_int_equal(sent(f).sender->partstat, PIM_PARTSTAT_DECLINED);
+}
+
+static void
+the_mind_can_be_changed_in_the_calendar(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+
+	receive(f, BOSS, "REQUEST", SINGLE);
+	respond(f, folder, 1, "1", "<SendResponse/>");
+	assert_status(f, "1");
+	respond(f, folder, 1, "2", "<SendResponse/>");
+	respond(f, folder, 1, "1", "<SendResponse/>");
+	assert_status(f, "1");
+	assert_int_equal(f->n_sent, 3);
+	assert_int_equal(event(f)->response, PIM_RESPONSE_ACCEPTED);
+	assert_int_equal(eas_exists(f, f->inbox), 1);
+	respond(f, folder, 1, "3", "<SendResponse/>");
+	assert_null(event(f));
+	respond(f, folder, 1, "3", "<SendResponse/>");
+	assert_status(f, "1");
+	assert_int_equal(f->n_sent, 4);
+}
+
+static void
+one_instance_is_answered_alone(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+	const struct pim_event *e;
+
+	receive(f, BOSS, "REQUEST", SERIES);
+	respond(f, folder, 1, "1",
+	        "<InstanceId>2026-12-08T09:00:00.000Z</InstanceId><SendResponse/>");
+	assert_status(f, "1");
+	assert_has(f, "<InstanceId>2026-12-08T09:00:00.000Z</InstanceId>");
+	e = event(f);
+	assert_int_equal(e->response, PIM_RESPONSE_NONE_YET);
+	assert_non_null(e->exceptions);
+	assert_int_equal(e->exceptions->response, PIM_RESPONSE_ACCEPTED);
+	assert_int_equal(sent(f).event->recurrence_id.at.day, 8);
+	respond(f, folder, 1, "3",
+	        "<InstanceId>2026-12-15T09:00:00.000Z</InstanceId><SendResponse/>");
+	assert_status(f, "1");
+	assert_int_equal(event(f)->n_exdates, 1);
+	/* What there is not. */
+	respond(f, folder, 1, "1", "<InstanceId>2026-12-09T09:00:00.000Z</InstanceId>");
+	assert_status(f, "2");
+	respond(f, folder, 1, "1", "<InstanceId>2026-12-15T09:00:00.000Z</InstanceId>");
+	assert_status(f, "2");
+	respond(f, folder, 1, "1", "<InstanceId>soon</InstanceId>");
+	assert_status(f, "104");
+	f->version = 140;
+	respond(f, folder, 1, "1", "<InstanceId>2026-12-08T09:00:00.000Z</InstanceId>");
+	assert_status(f, "2");
+}
+
+static void
+another_time_is_proposed(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = receive(f, BOSS, "REQUEST", SINGLE);
+	struct itip in;
+
+	respond(f, f->inbox, uid, "2",
+	        "<SendResponse><ProposedStartTime>20261202T120000Z</ProposedStartTime>"
+	        "</SendResponse>");
+	assert_status(f, "2");
+	respond(f, f->inbox, uid, "2",
+	        "<SendResponse><ProposedStartTime>20261202T120000Z</ProposedStartTime>"
+	        "<ProposedEndTime>20261202T123000Z</ProposedEndTime></SendResponse>");
+	assert_status(f, "1");
+	in = sent(f);
+	assert_int_equal(in.method, ITIP_COUNTER);
+	assert_int_equal(in.event->start.at.hour, 12);
+	assert_int_equal(in.sender->partstat, PIM_PARTSTAT_TENTATIVE);
+	assert_int_equal(event(f)->start.at.hour, 9);
+	assert_int_equal(event(f)->response, PIM_RESPONSE_TENTATIVE);
+}
+
+static void
+who_forbids_it_gets_no_other_time_proposed(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = receive(
+		f, BOSS, "REQUEST",
+		HEAD("REQUEST") EVENT("0", "20261101T000000Z", "01", "09",
+	                              "X-MICROSOFT-DISALLOW-COUNTER:TRUE\r\n" PEOPLE)
+			TAIL);
+
+	respond(f, f->inbox, uid, "2",
+	        "<SendResponse><ProposedStartTime>20261202T120000Z</ProposedStartTime>"
+	        "<ProposedEndTime>20261202T123000Z</ProposedEndTime></SendResponse>");
+	assert_status(f, "2");
+	assert_int_equal(f->n_sent, 0);
+}
+
+static void
+what_is_no_invitation_is_status_2(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t plain = eas_mail(f, f->inbox, EAS_NOW, "hello");
+	uint32_t off = receive(
+		f, BOSS, "CANCEL",
+		HEAD("CANCEL") EVENT("1", "20261101T000000Z", "01", "09", PEOPLE) TAIL);
+	uint32_t own =
+		receive(f, USER, "REQUEST",
+	                HEAD("REQUEST") EVENT("1", "20261101T000000Z", "01", "09",
+	                                      "ORGANIZER:mailto:" USER "\r\n") TAIL);
+	uint32_t uid = receive(f, BOSS, "REQUEST", SINGLE);
+
+	respond(f, f->inbox, plain, "1", "");
+	assert_status(f, "2");
+	respond(f, f->inbox, off, "1", "");
+	assert_status(f, "2");
+	respond(f, f->inbox, own, "1", "");
+	assert_status(f, "2");
+	respond(f, f->inbox, 999, "1", "");
+	assert_status(f, "2");
+	respond(f, 999, 1, "1", "");
+	assert_status(f, "2");
+	respond(f, f->inbox, uid, "4", "");
+	assert_status(f, "2");
+	respond(f, f->inbox, uid, "0", "");
+	assert_status(f, "2");
+	respond(f, f->inbox, uid, "1",
+	        "<InstanceId>2026-12-01T09:00:00.000Z</InstanceId>");
+	assert_status(f, "2");
+	respond(f, eas_folder(f, STORE_ROLE_CALENDAR), 1, "1",
+	        "<InstanceId>2026-12-01T09:00:00.000Z</InstanceId>");
+	assert_status(f, "146");
+	eas_run(f, "MeetingResponse", "<MeetingResponse xmlns=\"MeetingResponse\"/>");
+	assert_status(f, "2");
+	assert_int_equal(event(f)->response, PIM_RESPONSE_NONE_YET);
+}
+
+static void
+an_outdated_invitation_answers_the_newest(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t old = receive(f, BOSS, "REQUEST", SINGLE);
+
+	receive(f, BOSS, "REQUEST",
+	        HEAD("REQUEST") EVENT("3", "20261102T000000Z", "05", "10", PEOPLE) TAIL);
+	synced(f, f->inbox);
+	assert_has(f, "<MeetingMessageType>4</MeetingMessageType>");
+	assert_has(f, "<MeetingMessageType>2</MeetingMessageType>");
+	respond(f, f->inbox, old, "1", "<SendResponse/>");
+	assert_status(f, "1");
+	assert_int_equal(event(f)->start.at.day, 5);
+	assert_int_equal(sent(f).event->sequence, 3);
+}
+
+static void
+a_forwarded_invitation_is_no_event_until_it_is_accepted(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = receive(f, "friend@example.net", "REQUEST",
+	                       HEAD("REQUEST") EVENT("0", "20261101T000000Z", "01", "09",
+	                                             "ORGANIZER:mailto:" BOSS "\r\n"
+	                                             "ATTENDEE:mailto:ben@example.com"
+	                                             "\r\n") TAIL);
+
+	assert_null(event(f));
+	synced(f, f->inbox);
+	assert_has(f, "<MeetingRequest>");
+	respond(f, f->inbox, uid, "1", "<SendResponse/>");
+	assert_status(f, "1");
+	assert_int_equal(event(f)->response, PIM_RESPONSE_ACCEPTED);
+	assert_non_null(strstr(f->sent_message, "To: <boss@example.com>"));
+	assert_string_equal(sent(f).sender->email, USER);
+}
+
+static void
+who_was_invited_by_an_alias_answers_by_it(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid;
+
+	assert_ok(store_alias_add(f->store, SPAN("tides@example.org"), SPAN(USER)));
+	uid = receive(f, BOSS, "REQUEST",
+	              HEAD("REQUEST") EVENT("0", "20261101T000000Z", "01", "09",
+	                                    "ORGANIZER:mailto:" BOSS
+	                                    "\r\nATTENDEE:mailto:tides@example.org\r\n")
+	                      TAIL);
+	respond(f, f->inbox, uid, "1", "<SendResponse/>");
+	assert_status(f, "1");
+	assert_string_equal(sent(f).sender->email, "tides@example.org");
+	assert_int_equal(pim_event_attendee(event(f), "tides@example.org")->partstat,
+	                 PIM_PARTSTAT_ACCEPTED);
+}
+
+static void
+an_answer_in_html_goes_out_as_text(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = receive(f, BOSS, "REQUEST", SINGLE);
+
+	respond(f, f->inbox, uid, "1",
+	        "<SendResponse><Body xmlns=\"AirSyncBase\"><Type>2</Type><Data>&lt;p&gt;with "
+	        "&lt;b&gt;boots&lt;/b&gt;&lt;/p&gt;</Data></Body></SendResponse>");
+	assert_status(f, "1");
+	assert_non_null(strstr(sent(f).comment, "with boots"));
+	assert_null(strchr(sent(f).comment, '<'));
+}
+
+static void
+more_than_100_answers_are_too_many(void **state)
+{
+	struct eas_fixture *f = *state;
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+
+	buf_add_str(&b, "<MeetingResponse xmlns=\"MeetingResponse\">");
+	for (int i = 0; i < 101; i++)
+		buf_add_str(&b, "<Request><UserResponse>1</UserResponse><CollectionId>1"
+		                "</CollectionId><RequestId>1:1</RequestId></Request>");
+	buf_add_str(&b, "</MeetingResponse>");
+	eas_run(f, "MeetingResponse", arena_strndup(f->a, buf_span(&b)));
+	assert_status(f, "103");
+	assert_int_equal(eas_count(f, "<Result>"), 0);
+}
+
+static void
+an_invitation_to_one_instance_says_which(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid;
+
+	receive(f, BOSS, "REQUEST", SERIES);
+	uid = receive(f, BOSS, "REQUEST",
+	              HEAD("REQUEST") EVENT("1", "20261102T000000Z", "08", "15",
+	                                    "RECURRENCE-ID:20261208T090000Z\r\n" PEOPLE)
+	                      TAIL);
+	synced(f, f->inbox);
+	assert_has(f, "<InstanceType>3</InstanceType>");
+	assert_has(f, "<RecurrenceId>2026-12-08T09:00:00.000Z</RecurrenceId>");
+	assert_has(f, "<StartTime>2026-12-08T15:00:00.000Z</StartTime>");
+	respond(f, f->inbox, uid, "1", "<SendResponse/>");
+	assert_status(f, "1");
+	assert_int_equal(event(f)->response, PIM_RESPONSE_NONE_YET);
+	assert_int_equal(event(f)->exceptions->response, PIM_RESPONSE_ACCEPTED);
+	assert_int_equal(sent(f).event->recurrence_id.at.day, 8);
+}
+
+static void
+nothing_changes_while_mail_cannot_be_sent(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = receive(f, BOSS, "REQUEST", SINGLE);
+
+	f->sent_rc = RC_AGAIN;
+	respond(f, f->inbox, uid, "1", "<SendResponse/>");
+	assert_int_equal(f->http_status, 503);
+	assert_int_equal(event(f)->response, PIM_RESPONSE_NONE_YET);
+	assert_int_equal(eas_exists(f, f->inbox), 1);
+	f->sent_rc = RC_OK;
+	respond(f, f->inbox, uid, "1", "<SendResponse/>");
+	assert_status(f, "1");
+	assert_int_equal(f->n_sent, 1);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, eas_setup, eas_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(an_invitation_tells_the_meeting),
+		T(the_event_stands_in_the_calendar_before_any_answer),
+		T(every_kind_of_meeting_mail_has_its_class),
+		T(an_accepted_meeting_is_answered_in_the_calendar),
+		T(the_organizer_hears_the_answer_once),
+		T(a_declined_meeting_leaves_the_calendar),
+		T(the_mind_can_be_changed_in_the_calendar),
+		T(one_instance_is_answered_alone),
+		T(another_time_is_proposed),
+		T(who_forbids_it_gets_no_other_time_proposed),
+		T(what_is_no_invitation_is_status_2),
+		T(an_outdated_invitation_answers_the_newest),
+		T(a_forwarded_invitation_is_no_event_until_it_is_accepted),
+		T(who_was_invited_by_an_alias_answers_by_it),
+		T(an_answer_in_html_goes_out_as_text),
+		T(more_than_100_answers_are_too_many),
+		T(an_invitation_to_one_instance_says_which),
+		T(nothing_changes_while_mail_cannot_be_sent),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
