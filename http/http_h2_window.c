@@ -4,8 +4,9 @@
  *
  * Blocks lie one behind the other from the window's beginning, each with its own size and
  * that of the block before. What is free is zeroed, and so is all behind the last block:
- * the image need not know what is used, it keeps the words that are not zero. What finds
- * no room is the C library's, which does no harm: it only is not put aside.
+ * the image need not know what is used, it keeps the words that are not zero; small
+ * numbers and pointers into the window in two bytes. What finds no room is the C
+ * library's, which does no harm: it only is not put aside.
  */
 #include "http/http_h2_window.h"
 
@@ -32,12 +33,18 @@ struct block {
 
 _Static_assert(sizeof(struct block) == 8, "payloads are aligned 8 bytes behind a head");
 
-/* Groups of 64 words: a word of bits, then the words whose bits are set. */
+#define N_WORDS (WINDOW_SIZE / 8)
+#define N_GROUPS (N_WORDS / 64) /* of 64 words, a bit in a mask for each */
+
+/* The words that are not zero, in their order. Those that have a short form (shorten())
+ * are in the shorts that follow the words, all others among the words themselves: where a
+ * pointer to other memory stands, leak checkers find it. */
 struct h2_image {
 	uint32_t top; /* of the window: bytes */
 	uint32_t last;
-	uint32_t n; /* of words */
-	uint64_t words[];
+	uint32_t n_words;
+	uint32_t n_shorts;
+	uint64_t words[]; /* two masks for each group, then the words, then the shorts */
 };
 
 struct h2_window {
@@ -50,8 +57,10 @@ struct h2_window {
 	nghttp2_mem mem;
 	_Alignas(ALIGN) char frame[FRAME_MAX];
 	/* Payloads are aligned: heads lie 8 bytes before that. */
-	_Alignas(ALIGN) uint64_t words[WINDOW_SIZE / 8];
-	uint64_t scratch[WINDOW_SIZE / 8 + WINDOW_SIZE / 512 + 1];
+	_Alignas(ALIGN) uint64_t words[N_WORDS];
+	uint64_t masks[2 * N_GROUPS]; /* not zero; not short either */
+	uint64_t long_ones[N_WORDS];
+	uint16_t shorts[N_WORDS];
 };
 
 /* --- the allocator --- */
@@ -210,27 +219,76 @@ on_realloc(void *p, size_t n, void *arg)
 
 /* --- in and out --- */
 
+#define SHORT_POINTER 0x8000U
+
+/* 0: it has no short form (nor has zero). A number that looks like a pointer does no
+ * harm: it comes back as it was. */
+static uint16_t
+shorten(const struct h2_window *w, uint64_t word)
+{
+	uint64_t off = word - (uintptr_t)w;
+	if (word < SHORT_POINTER)
+		return (uint16_t)word;
+	if (off < sizeof(*w) && off % 8 == 0 && off / 8 < SHORT_POINTER)
+		return (uint16_t)(SHORT_POINTER | off / 8);
+	return 0;
+}
+
+static uint64_t
+lengthen(const struct h2_window *w, uint16_t word)
+{
+	if (word & SHORT_POINTER)
+		return (uintptr_t)w + (word & ~SHORT_POINTER) * 8UL;
+	return word;
+}
+
+static size_t
+groups_of(uint32_t top)
+{
+	return (8 + (size_t)top + 511) / 512;
+}
+
+static size_t
+image_size(const struct h2_image *image)
+{
+	return sizeof(*image) +
+	       (2 * groups_of(image->top) + image->n_words) * sizeof(uint64_t) +
+	       image->n_shorts * sizeof(uint16_t);
+}
+
 static void
 put_aside(struct h2_window *w)
 {
-	size_t n_words = (8 + (size_t)w->top) / 8, n = 0;
-	for (size_t at = 0; at < n_words; at += 64) {
-		size_t end = at + 64 < n_words ? at + 64 : n_words;
-		uint64_t *bits = &w->scratch[n++];
-		*bits = 0;
-		for (size_t i = at; i < end; i++) {
-			uint64_t word = w->words[i];
-			w->scratch[n] = word;
-			n += word != 0;
-			*bits |= (uint64_t)(word != 0) << (i - at);
+	struct h2_image h = { .top = w->top, .last = w->last };
+	size_t n_groups = groups_of(w->top);
+	for (size_t g = 0; g < n_groups; g++) {
+		uint64_t any = 0, wide = 0;
+		for (size_t i = 0; i < 64; i++) {
+			uint64_t word = w->words[64 * g + i];
+			if (word == 0)
+				continue;
+			uint16_t is_short = shorten(w, word);
+			any |= UINT64_C(1) << i;
+			if (is_short) {
+				w->shorts[h.n_shorts++] = is_short;
+			} else {
+				wide |= UINT64_C(1) << i;
+				w->long_ones[h.n_words++] = word;
+			}
 		}
+		w->masks[2 * g] = any;
+		w->masks[2 * g + 1] = wide;
 	}
-	struct h2_image *image = xmalloc(sizeof(*image) + n * sizeof(uint64_t));
-	*image = (struct h2_image){ w->top, w->last, (uint32_t)n };
-	memcpy(image->words, w->scratch, n * sizeof(uint64_t));
+	struct h2_image *image = xmalloc(image_size(&h));
+	*image = h;
+	uint64_t *to = image->words;
+	memcpy(to, w->masks, 2 * n_groups * sizeof(*to));
+	to += 2 * n_groups;
+	memcpy(to, w->long_ones, h.n_words * sizeof(*to));
+	memcpy(to + h.n_words, w->shorts, h.n_shorts * sizeof(w->shorts[0]));
 	w->guest->image = image;
 	w->guest = NULL;
-	memset(w->words, 0, n_words * 8);
+	memset(w->words, 0, 8 + (size_t)w->top);
 	w->top = w->last = 0;
 }
 
@@ -244,10 +302,15 @@ take_in(struct h2_window *w, struct h2_guest *g)
 		return;
 	w->top = image->top;
 	w->last = image->last;
-	size_t at = 0;
-	for (uint32_t n = 0; n < image->n; at += 64) {
-		for (uint64_t bits = image->words[n++]; bits; bits &= bits - 1)
-			w->words[at + (size_t)__builtin_ctzll(bits)] = image->words[n++];
+	size_t n_groups = groups_of(w->top);
+	const uint64_t *masks = image->words, *wide = masks + 2 * n_groups;
+	const uint16_t *shorts = (const uint16_t *)(wide + image->n_words);
+	for (size_t k = 0; k < n_groups; k++) {
+		for (uint64_t bits = masks[2 * k]; bits; bits &= bits - 1) {
+			size_t i = (size_t)__builtin_ctzll(bits);
+			bool is_wide = masks[2 * k + 1] >> i & 1;
+			w->words[64 * k + i] = is_wide ? *wide++ : lengthen(w, *shorts++);
+		}
 	}
 	free(image);
 }
@@ -314,5 +377,5 @@ h2_window_cost(struct h2_window *w, struct h2_guest *g)
 {
 	if (w->guest == g)
 		put_aside(w);
-	return g->image ? sizeof(*g->image) + g->image->n * sizeof(uint64_t) : 0;
+	return g->image ? image_size(g->image) : 0;
 }
