@@ -47,6 +47,7 @@ struct tls_set {
 struct tls_server {
 	pthread_mutex_t lock; /* over ctx and what tickets come from */
 	SSL_CTX *ctx;         /* of certs[0] */
+	enum tls_records records;
 	struct tls_ticket_secret secrets[TLS_SECRETS_MAX];
 	size_t secrets_n;
 	size_t secrets_current;
@@ -402,6 +403,12 @@ tls_server_free(struct tls_server *t)
 	free(t);
 }
 
+void
+tls_server_set_records(struct tls_server *t, enum tls_records who)
+{
+	t->records = who;
+}
+
 SSL *
 tls_server_ssl(struct tls_server *t, struct tls_hello *h)
 {
@@ -415,6 +422,7 @@ tls_server_ssl(struct tls_server *t, struct tls_hello *h)
 	if (ssl == NULL)
 		return NULL;
 	tls_tickets_attach(ssl, tickets); /* of the set that ssl holds by its context */
+	h->records = t->records;
 	tls_hello_attach(h, ssl);
 	SSL_set_accept_state(ssl);
 	return ssl;

@@ -31,6 +31,15 @@ enum rc tls_server_new(const struct tls_cert *certs, size_t n, struct tls_server
 enum rc tls_server_reload(struct tls_server *t, struct err *err) MUST_CHECK;
 void tls_server_free(struct tls_server *t);
 
+/*
+ * Who reads and writes the records of TLS 1.3 when the hands are shaken; before the first
+ * connection. RECORDS_GODWIT, as it is at first: tls_record.h, by which a connection that
+ * waits holds a few hundred bytes in place of OpenSSL's 14 KB. TLS 1.2 is OpenSSL's
+ * always.
+ */
+enum tls_records { TLS_RECORDS_GODWIT, TLS_RECORDS_OPENSSL };
+void tls_server_set_records(struct tls_server *t, enum tls_records who);
+
 #define TLS_SECRET_SIZE 32
 #define TLS_SECRETS_MAX 4
 

@@ -147,8 +147,8 @@ tls_hello_record(const struct tls_hello *h, SSL *ssl)
 	unsigned alpn_n = 0;
 	size_t secret_n;
 
-	if (SSL_version(ssl) != TLS1_3_VERSION || cipher == NULL || !h->is_finished ||
-	    SSL_has_pending(ssl))
+	if (h->records == TLS_RECORDS_OPENSSL || SSL_version(ssl) != TLS1_3_VERSION ||
+	    cipher == NULL || !h->is_finished || SSL_has_pending(ssl))
 		return NULL;
 	secret_n = (size_t)EVP_MD_get_size(SSL_CIPHER_get_handshake_digest(cipher));
 	if (h->secret_in_n != secret_n || h->secret_out_n != secret_n)

@@ -29,6 +29,7 @@ struct tls_hello {
 	struct stream *stream;
 	struct loop_soon turn;
 	bool is_turn;
+	enum tls_records records : 8;
 	char alpn_bytes[];
 };
 
@@ -43,7 +44,7 @@ void tls_hello_attach(struct tls_hello *h, SSL *ssl);
 void tls_hello_part(SSL *ssl);
 /*
  * The keys of ssl, whose hands are shaken and which has read nothing behind that: ssl can
- * be freed then. NULL: it must be kept (TLS 1.2, or it has read on).
+ * be freed then. NULL: it must be kept (TLS 1.2, or it has read on, or by order).
  */
 struct tls_record *tls_hello_record(const struct tls_hello *h, SSL *ssl);
 

@@ -519,6 +519,8 @@ load_tls(struct server *s, struct err *err)
 	}
 	if (rc == RC_OK)
 		rc = tls_server_new(certs, n, &s->tls, err);
+	if (rc == RC_OK)
+		tls_server_set_records(s->tls, (enum tls_records)c->records);
 	for (size_t i = 0; i < n; i++)
 		free(files[i]);
 	free(files);

@@ -143,6 +143,9 @@ const struct conf_section server_log_conf_section = {
 	.size = sizeof(struct server_log_conf),
 };
 
+/* As enum tls_records. */
+static const char *const tls_records[] = { "godwit", "openssl", NULL };
+
 static const struct conf_option tls_options[] = {
 	{ .name = "certificate",
 	  .type = CONF_STRING,
@@ -171,6 +174,14 @@ static const struct conf_option tls_options[] = {
 	  .help = "Connections of a loop that may wait for their handshake, first come first "
 	          "served, at some 2 KB each; those beyond wait in the system's queue "
 	          "(net.core.somaxconn)." },
+	{ .name = "records",
+	  .type = CONF_ENUM,
+	  .offset = offsetof(struct server_tls_conf, records),
+	  .def = "godwit",
+	  .choices = tls_records,
+	  .help = "Who seals and opens the records of TLS 1.3 when OpenSSL has shaken hands: "
+	          "Godwit, with OpenSSL's ciphers, or OpenSSL, which holds 14 KB more for "
+	          "each connection. TLS 1.2 is OpenSSL's always." },
 	{ .name = "ticket_keys",
 	  .type = CONF_TIME,
 	  .offset = offsetof(struct server_tls_conf, ticket_keys_ms),

@@ -33,6 +33,7 @@ struct server_tls_conf {
 	char *key;
 	struct conf_list more; /* "certificate:key", chosen by SNI */
 	uint64_t ticket_keys_ms;
+	int records;       /* enum tls_records */
 	int64_t hands_max; /* connections of a loop that wait for their handshake */
 };
 

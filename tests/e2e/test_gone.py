@@ -88,6 +88,12 @@ class Waiting(GodwitTest):
         asyncio.run(run())
 
 
+class WaitingByOpenssl(Waiting):
+    """The same with the records of TLS 1.3 left to OpenSSL."""
+
+    CONF = dict(Waiting.CONF, tls=["records = openssl"])
+
+
 class Slow(GodwitTest):
     CONF = {"policy": ["enforce = false"],
             "http": ["request_time = 1s", "body_rate_min = 1000", "stall = 1s", "idle = 2s"],

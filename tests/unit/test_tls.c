@@ -29,6 +29,8 @@ struct duo {
 	bool failed;
 };
 
+static enum tls_records records; /* of the group that runs */
+
 static struct tls_server *
 new_server(const char *const *stems, size_t n)
 {
@@ -42,6 +44,7 @@ new_server(const char *const *stems, size_t n)
 	}
 	if (tls_server_new(certs, n, &t, &err) != RC_OK)
 		fail_msg("%s", err.text);
+	tls_server_set_records(t, records);
 	return t;
 }
 
@@ -713,6 +716,24 @@ tls_1_2_goes_on_with_openssl(void **state UNUSED)
 	duo_done(&d);
 }
 
+static void
+tls_1_3_goes_on_with_openssl_by_order(void **state UNUSED)
+{
+	struct duo d;
+
+	duo_start(&d, one_server(), SPAN("\2h2"), &RIG_LIMITS);
+	SSL_set_alpn_protos(d.client, (const unsigned char *)"\2h2", 3);
+	d.r.on_input = rig_echo;
+	DUO_UNTIL(&d, strcmp(d.r.trace, "open ") == 0);
+	assert_non_null(d.r.s->ssl);
+	assert_null(d.r.s->record);
+	assert_string_equal(stream_tls_str(d.r.s), "TLSv1.3 TLS_AES_128_GCM_SHA256");
+	assert_true(span_is(stream_alpn(d.r.s), "h2"));
+	client_write(&d, "hello", 5);
+	DUO_UNTIL(&d, d.got_n == 5);
+	duo_done(&d);
+}
+
 /* Bytes of a record come one by one; what is not whole yet is all that is held. */
 static void
 records_in_pieces_are_put_together(void **state UNUSED)
@@ -1280,5 +1301,32 @@ main(void)
 		cmocka_unit_test(wrong_files_are_named),
 	};
 
-	return cmocka_run_group_tests(tests, make_certs, NULL);
+	const struct CMUnitTest by_openssl[] = {
+		cmocka_unit_test(tls_1_3_goes_on_with_openssl_by_order),
+		cmocka_unit_test(alpn_is_chosen_by_the_servers_order_or_refused),
+		cmocka_unit_test(
+			bytes_that_openssl_holds_come_though_the_socket_is_quiet),
+		cmocka_unit_test(closing_sends_close_notify_after_the_output),
+		cmocka_unit_test(the_peers_close_notify_or_bare_fin_is_its_end),
+		cmocka_unit_test(a_reset_ends_a_paused_tls_stream),
+		cmocka_unit_test(a_close_notify_ends_a_paused_tls_stream),
+		cmocka_unit_test(a_few_bytes_do_not_wake_a_paused_tls_stream),
+		cmocka_unit_test(
+			garbage_after_the_handshake_ends_the_stream_after_its_input),
+		cmocka_unit_test(full_both_ways_with_key_updates_nothing_is_lost),
+		cmocka_unit_test(corked_writes_share_a_record),
+		cmocka_unit_test(a_client_resumes_its_session_without_the_servers_memory),
+		cmocka_unit_test(a_session_resumes_on_another_node_and_after_a_restart),
+		cmocka_unit_test(
+			a_reload_keeps_tickets_unless_the_private_key_is_another),
+		cmocka_unit_test(early_data_is_not_taken),
+		cmocka_unit_test(starttls_drops_what_was_said_before_it),
+		cmocka_unit_test(a_reload_shows_new_certificates_and_drops_nobody),
+		cmocka_unit_test(a_stream_outlives_its_server_context),
+		cmocka_unit_test(connections_on_two_loops_live_through_reloads),
+	};
+	int failed = cmocka_run_group_tests(tests, make_certs, NULL);
+
+	records = TLS_RECORDS_OPENSSL;
+	return failed + cmocka_run_group_tests(by_openssl, make_certs, NULL);
 }
