@@ -82,10 +82,7 @@ class Line:
         line.h2, line.stream, line.buffer = h2, -1, b""
         context = None
         if not plain:
-            context = g.client_tls = getattr(g, "client_tls", None) or g.tls()
-            if h2 != getattr(g, "client_h2", None):
-                g.client_h2 = h2
-                context.set_alpn_protocols(["h2"] if h2 else ["http/1.1"])
+            context = cls.context(g, h2)
         line.reader, line.writer = await asyncio.open_connection(
             "127.0.0.1", g.ports["http" if plain else "https"], ssl=context,
             server_hostname=None if plain else "localhost",
@@ -94,6 +91,15 @@ class Line:
             table = struct.pack(">HI", 1, 0)  # SETTINGS_HEADER_TABLE_SIZE
             line.writer.write(PREFACE + frame(SETTINGS, 0, 0, table))
         return line
+
+    @staticmethod
+    def context(g, h2):
+        """One for all lines of a kind: each reads the CA's file."""
+        known = g.__dict__.setdefault("phones_tls", {})
+        if h2 not in known:
+            known[h2] = g.tls()
+            known[h2].set_alpn_protocols(["h2"] if h2 else ["http/1.1"])
+        return known[h2]
 
     # -- asking --
 
