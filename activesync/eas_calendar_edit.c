@@ -310,7 +310,7 @@ take_recurrence(const struct eas_edit_request *q, struct pim_event *e,
 	if (rc != RC_OK)
 		return rc;
 	rule = arena_new_of(q->c->arena, struct recur);
-	rc = recur_from_eas(&r, &e->start, zone, q->c->arena, rule);
+	rc = recur_change_eas(e->recur, &r, &e->start, zone, q->c->arena, rule);
 	if (rc == RC_OK)
 		e->recur = rule;
 	return rc;

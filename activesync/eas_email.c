@@ -8,9 +8,12 @@
 
 #include "activesync/eas_id.h"
 #include "activesync/eas_invite.h"
+#include "activesync/eas_pim.h"
 #include "activesync/eas_props.h"
 #include "base/clock.h"
 #include "base/encode.h"
+
+#define THREAD_INDEX_MAX 8192
 
 /* MS-ASEMAIL 2.2.2.43 */
 enum {
@@ -171,6 +174,14 @@ message_class(const struct eas_message *m)
 {
 	const struct mime_part *r = m->root;
 
+	if (mime_is(r, "multipart", "report")) {
+		struct span kind = mime_param_get(r->params, "report-type");
+
+		if (span_iis(kind, "delivery-status"))
+			return "REPORT.IPM.Note.NDR";
+		if (span_iis(kind, "disposition-notification"))
+			return "REPORT.IPM.Note.IPNRN";
+	}
 	if (mime_is(r, "application", "pkcs7-mime") ||
 	    mime_is(r, "application", "x-pkcs7-mime"))
 		return "IPM.Note.SMIME";
@@ -196,6 +207,35 @@ thread_topic(struct span subject)
 	}
 }
 
+/*
+ * 2.2.2.22: the upper 40 bits of the FILETIME of the first message, and five bytes for
+ * each answer. Outlook and Exchange carry them from mail to mail in Thread-Index
+ * (MS-OXOMSG 2.2.1.3): a byte 1, the five, a GUID, then those of the answers. Without it
+ * there is the time of the message alone.
+ */
+static void
+write_index(const struct eas_message *m, struct arena *a, struct wbxml_writer *w)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(THREAD_INDEX_MAX);
+	struct span text = mime_header_get(m->header, "Thread-Index", a);
+	uint64_t ticks =
+		(uint64_t)(m->item->received_ms + INT64_C(11644473600000)) * 10000;
+
+	if (text.n > 0 && base64_decode(text, &b) == RC_OK && buf_ok(&b) &&
+	    buf_len(&b) >= 22 && (buf_len(&b) - 22) % 5 == 0 && b.p[0] == 1) {
+		memmove(b.p, b.p + 1, 5);
+		memmove(b.p + 5, b.p + 22, buf_len(&b) - 22);
+		buf_truncate(&b, buf_len(&b) - 17);
+	} else {
+		buf_clear(&b);
+		for (int i = 0; i < 5; i++)
+			buf_add_char(&b, (char)(ticks >> (56 - 8 * i)));
+	}
+	wbxml_start(w, WBXML_EMAIL2_CONVERSATIONINDEX);
+	wbxml_opaque(w, buf_span(&b));
+	wbxml_end(w);
+}
+
 /* 2.2.2.21: the same 16 bytes for all messages of a conversation. The root of the thread
  * names it: first of References, In-Reply-To, or the message's own id. */
 static void
@@ -204,8 +244,6 @@ write_conversation(const struct eas_message *m, struct span topic, struct wbxml_
 	const struct mime_envelope *e = m->root->envelope;
 	struct span root = SPAN(""), rest;
 	struct sha256 hash;
-	uint64_t ticks;
-	char index[5];
 
 	if (e) {
 		rest = e->references.n > 0    ? e->references
@@ -220,13 +258,6 @@ write_conversation(const struct eas_message *m, struct span topic, struct wbxml_
 	sha256_of(root.n > 0 ? root : topic, &hash);
 	wbxml_start(w, WBXML_EMAIL2_CONVERSATIONID);
 	wbxml_opaque(w, span_of((const char *)hash.b, 16));
-	wbxml_end(w);
-	/* 2.2.2.22: the upper 40 bits of the FILETIME */
-	ticks = (uint64_t)(m->item->received_ms + INT64_C(11644473600000)) * 10000;
-	for (int i = 0; i < 5; i++)
-		index[i] = (char)(ticks >> (56 - 8 * i));
-	wbxml_start(w, WBXML_EMAIL2_CONVERSATIONINDEX);
-	wbxml_opaque(w, span_of(index, sizeof(index)));
 	wbxml_end(w);
 }
 
@@ -316,6 +347,26 @@ eas_email_write_change(struct eas_call *c, const struct store_item *item, struct
 	}
 }
 
+/* 2.2.2.66: several are separated by semicolons, unlike those of To and Cc. */
+static void
+write_reply_to(const struct mime_address *list, struct arena *a, struct wbxml_writer *w)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(32768);
+
+	for (const struct mime_address *i = list; i; i = i->next) {
+		struct mime_address one = *i;
+		struct span text;
+
+		one.next = NULL;
+		text = mime_addresses_str(&one, a);
+		if (buf_len(&b) > 0 && text.n > 0)
+			buf_add_char(&b, ';');
+		buf_add_span(&b, text);
+	}
+	if (buf_ok(&b) && buf_len(&b) > 0)
+		wbxml_text(w, WBXML_EMAIL_REPLYTO, buf_span(&b));
+}
+
 static void
 write_addresses(const struct mime_envelope *e, struct arena *a, struct wbxml_writer *w)
 {
@@ -325,8 +376,17 @@ write_addresses(const struct mime_envelope *e, struct arena *a, struct wbxml_wri
 		wbxml_text(w, WBXML_EMAIL_CC, mime_addresses_str(e->cc, a));
 	if (e->from)
 		wbxml_text(w, WBXML_EMAIL_FROM, mime_addresses_str(e->from, a));
-	if (e->reply_to)
-		wbxml_text(w, WBXML_EMAIL_REPLYTO, mime_addresses_str(e->reply_to, a));
+	write_reply_to(e->reply_to, a, w);
+}
+
+/* 2.2.2.70: Sender is told when it is not From. */
+static bool
+is_another_sender(const struct mime_envelope *e)
+{
+	if (!e->sender || !e->from)
+		return e->sender != NULL;
+	return e->from->next || !span_eq(e->sender->mailbox, e->from->mailbox) ||
+	       !span_ieq(e->sender->host, e->from->host);
 }
 
 /* 2.2.2.29: names of the To recipients, separated by semicolons. */
@@ -390,9 +450,10 @@ eas_email_write_message(struct eas_call *c, const struct eas_message *m,
 	wbxml_u64(w, WBXML_AIRSYNCBASE_NATIVEBODYTYPE, eas_body_native(m));
 	if (c->query.version >= 140) {
 		write_conversation(m, topic, w);
+		write_index(m, a, w);
 		write_verb(item, a, w);
 		write_categories(item, a, w);
-		if (e->sender)
+		if (is_another_sender(e))
 			wbxml_text(w, WBXML_EMAIL2_SENDER,
 			           mime_addresses_str(e->sender, a));
 	}
@@ -422,6 +483,62 @@ eas_email_write(struct eas_call *c, struct store_tx *tx, const struct store_item
 	return RC_OK;
 }
 
+/* 2.2.2.31, .72, .86, .87: all four or none of them, and no end before its start. */
+static bool
+dates_fit(const struct wbxml_node *flag)
+{
+	static const wbxml_tag tags[] = { WBXML_TASKS_STARTDATE, WBXML_TASKS_DUEDATE,
+		                          WBXML_TASKS_UTCSTARTDATE,
+		                          WBXML_TASKS_UTCDUEDATE };
+	int64_t at[ARRAY_LEN(tags)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+		struct span text = wbxml_child_text(flag, tags[i]);
+
+		if (text.n == 0)
+			continue;
+		if (eas_time_parse(text, &at[i]) != RC_OK)
+			return false;
+		n++;
+	}
+	return n == 0 || (n == ARRAY_LEN(tags) && at[0] <= at[1] && at[2] <= at[3]);
+}
+
+/* 2.2.2.62: a reminder has its time. */
+static bool
+reminder_fits(const struct wbxml_node *flag)
+{
+	struct span set = wbxml_child_text(flag, WBXML_TASKS_REMINDERSET);
+	struct span time = wbxml_child_text(flag, WBXML_TASKS_REMINDERTIME);
+	int64_t at;
+
+	if (set.n > 0 && !span_is(set, "0") && !span_is(set, "1"))
+		return false;
+	if (time.n > 0 && eas_time_parse(time, &at) != RC_OK)
+		return false;
+	return !span_is(set, "1") || time.n > 0;
+}
+
+/* 2.2.2.19: who is complete has both times; one that the client leaves out is made. */
+static void
+complete_flag(const struct wbxml_node *flag, bool done, struct buf *props)
+{
+	struct span time = wbxml_child_text(flag, WBXML_EMAIL_COMPLETETIME);
+	struct span date = wbxml_child_text(flag, WBXML_TASKS_DATECOMPLETED);
+	char now[EAS_TIME_SIZE];
+
+	if (!done && time.n == 0)
+		return;
+	if (time.n == 0) {
+		time = date.n > 0 ? date
+		                  : span_str(eas_time_iso(clock_wall_ms() / 1000, now));
+		eas_props_add(props, "flag.complete", time);
+	}
+	if (date.n == 0)
+		eas_props_add(props, "flag.date_completed", time);
+}
+
 /* The follow-up flag of the client into props; an empty element clears it (iOS). */
 static enum rc
 read_flag(const struct wbxml_node *flag, struct store_item_change *ch, struct buf *props)
@@ -433,7 +550,8 @@ read_flag(const struct wbxml_node *flag, struct store_item_change *ch, struct bu
 		ch->flags_off |= STORE_FLAG_FLAGGED;
 		return RC_OK;
 	}
-	if (!span_is(status, "1") && !span_is(status, "2"))
+	if ((!span_is(status, "1") && !span_is(status, "2")) || !dates_fit(flag) ||
+	    !reminder_fits(flag))
 		return RC_INVALID;
 	if (span_is(status, "2"))
 		ch->flags_on |= STORE_FLAG_FLAGGED;
@@ -445,10 +563,27 @@ read_flag(const struct wbxml_node *flag, struct store_item_change *ch, struct bu
 	for (size_t i = 0; i < ARRAY_LEN(flag_fields); i++) {
 		const struct wbxml_node *n = wbxml_child(flag, flag_fields[i].tag);
 
-		if (n)
+		if (n && n->text.n > 0)
 			eas_props_add(props, flag_fields[i].name, n->text);
 	}
+	complete_flag(flag, span_is(status, "1"), props);
 	return RC_OK;
+}
+
+/* What a client may not say: 2.2.2.21, .58, .70, .82, .85. */
+static bool
+is_the_servers(const struct wbxml_node *data)
+{
+	static const wbxml_tag tags[] = { WBXML_EMAIL2_CONVERSATIONID,
+		                          WBXML_EMAIL2_RECEIVEDASBCC, WBXML_EMAIL2_SENDER,
+		                          WBXML_EMAIL2_UMCALLERID,
+		                          WBXML_EMAIL2_UMUSERNOTES };
+
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+		if (wbxml_child(data, tags[i]))
+			return true;
+	}
+	return false;
 }
 
 enum rc
@@ -463,6 +598,8 @@ eas_email_read_change(const struct wbxml_node *data, const struct store_item *it
 	struct store_item_change ch = { 0 };
 	enum rc rc = RC_OK;
 
+	if (!(item->flags & STORE_FLAG_DRAFT) && is_the_servers(data))
+		return RC_INVALID;
 	if (read && span_is(read->text, "1"))
 		ch.flags_on |= STORE_FLAG_SEEN;
 	else if (read && span_is(read->text, "0"))

@@ -28,8 +28,11 @@ estimate(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
 	ret->id_text = wbxml_child_text(n, WBXML_GETITEMESTIMATE_COLLECTIONID);
 	if (eas_id_parse(ret->id_text, 1, &id) == RC_OK)
 		co.id = id.collection;
-	if (options && eas_options_parse(options, &co.options) == RC_OK)
-		co.has_options = true;
+	co.has_options = options != NULL;
+	if (options && eas_options_parse(options, &co.options) != RC_OK) {
+		ret->status = EAS_STATUS_INVALID_XML;
+		return RC_OK;
+	}
 	if (key.n == 0 || span_is(key, "0")) {
 		ret->status = EAS_ESTIMATE_NOT_PRIMED;
 		return RC_OK;
@@ -41,7 +44,9 @@ estimate(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
 		return rc;
 	if (co.status != EAS_STATUS_OK) {
 		ret->status = co.status == EAS_SYNC_BAD_KEY ? EAS_ESTIMATE_BAD_KEY
-		                                            : EAS_ESTIMATE_COLLECTION;
+		              : co.status == EAS_SYNC_PROTOCOL
+		                      ? EAS_STATUS_SERVER_ERROR /* 2.2.3.68.1 */
+		                      : EAS_ESTIMATE_COLLECTION;
 		return RC_OK;
 	}
 	rc = eas_cursor_pending(tx, &co.cursor, co.id, c->device.number, COUNT_MAX, true,
@@ -75,17 +80,24 @@ eas_estimate_start(struct eas_call *c)
 		wbxml_child(c->root, WBXML_GETITEMESTIMATE_COLLECTIONS);
 	const struct wbxml_node *n = wbxml_child(list, WBXML_GETITEMESTIMATE_COLLECTION);
 	struct wbxml_writer w;
-	size_t turns = 0;
+	size_t count = 0;
 	enum rc rc;
 
 	if (c->root->tag != WBXML_GETITEMESTIMATE_GETITEMESTIMATE || !n) {
 		eas_answer_status(c, EAS_ESTIMATE_COLLECTION);
 		return;
 	}
+	for (const struct wbxml_node *i = n; i;
+	     i = wbxml_next(i, WBXML_GETITEMESTIMATE_COLLECTION))
+		count++;
+	if (count > EAS_SYNC_COLLECTIONS_MAX) {
+		eas_answer_status(c, EAS_STATUS_INVALID_XML);
+		return;
+	}
 	rc = eas_read(c, &tx);
 	eas_answer_begin(c, &w);
 	wbxml_start(&w, WBXML_GETITEMESTIMATE_GETITEMESTIMATE);
-	for (; n && rc == RC_OK && turns < EAS_SYNC_COLLECTIONS_MAX; turns++) {
+	while (n && rc == RC_OK) {
 		struct one o;
 
 		rc = estimate(c, tx, n, &o);

@@ -13,6 +13,8 @@
 #include "activesync/eas_pack.h"
 #include "base/encode.h"
 
+#define RECIPIENT_CACHE 19
+
 enum edit { EDIT_CREATE, EDIT_UPDATE, EDIT_DELETE };
 
 struct job {
@@ -55,7 +57,13 @@ parse(struct job *j)
 	memcpy(&j->hash, h.b, sizeof(j->hash));
 	if (!root || root->tag != j->c->command->root)
 		return EAS_FOLDER_MALFORMED;
+	/* 2.2.3.181.2 for the first, 2.2.1.6 for the second */
+	if (!wbxml_child(root, WBXML_FOLDERHIERARCHY_SYNCKEY) ||
+	    wbxml_child(root, WBXML_FOLDERHIERARCHY_STATUS))
+		return EAS_FOLDER_MALFORMED;
 	if (j->edit != EDIT_CREATE) {
+		if (!wbxml_child(root, WBXML_FOLDERHIERARCHY_SERVERID))
+			return EAS_FOLDER_MALFORMED;
 		if (eas_id_parse(wbxml_child_text(root, WBXML_FOLDERHIERARCHY_SERVERID),
 		                 1, &id) != RC_OK)
 			return EAS_FOLDER_NOT_FOUND;
@@ -73,9 +81,13 @@ parse(struct job *j)
 	}
 	if (j->edit != EDIT_CREATE)
 		return EAS_STATUS_OK;
-	/* 2.2.3.186.2; classes that are not synced are not made. */
-	if (wbxml_child_u32(root, WBXML_FOLDERHIERARCHY_TYPE, 19, &type) != RC_OK)
+	/* 2.2.3.186.2; the default folders are there already, classes that are not synced
+	 * are not made. */
+	if (wbxml_child_u32(root, WBXML_FOLDERHIERARCHY_TYPE, 19, &type) != RC_OK ||
+	    (type >= 2 && type <= 11))
 		return EAS_FOLDER_MALFORMED;
+	if (type == RECIPIENT_CACHE)
+		return EAS_FOLDER_SPECIAL;
 	j->class = eas_class_of_type(type);
 	if (!j->class)
 		return EAS_FOLDER_UNKNOWN;
@@ -180,6 +192,10 @@ run(struct job *j)
 	if (status == EAS_STATUS_OK) {
 		rc = edit(j, tx);
 		status = eas_status_from_rc(j->c->command, rc);
+		/* 2.2.3.177.6: for a rename a special folder is like a name that is
+		 * taken. */
+		if (j->edit == EDIT_UPDATE && rc == RC_DENIED)
+			status = EAS_FOLDER_EXISTS;
 	}
 	if (status != EAS_STATUS_OK) {
 		eas_answer_status(j->c, status);

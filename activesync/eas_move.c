@@ -15,6 +15,8 @@
 
 #define ROW "moves"
 #define KEPT 200
+/* Exchange's own limit (MS-ASCMD 3.1.5.10, "Limiting Size of Command Requests"). */
+#define MOVES_MAX 1000
 
 struct memory { /* newest first */
 	struct {
@@ -83,8 +85,11 @@ move_one(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
 	struct eas_id from, src, dst;
 	struct store_collection col, source;
 	struct store_item item;
+	const struct wbxml_node *target = wbxml_child(n, WBXML_MOVE_DSTFLDID);
 	enum rc rc;
 
+	if (target && wbxml_next(target, WBXML_MOVE_DSTFLDID))
+		return EAS_MOVE_FAILED; /* 2.2.3.177.10: where to? */
 	if (eas_id_parse(wbxml_child_text(n, WBXML_MOVE_SRCMSGID), 2, &from) != RC_OK ||
 	    eas_id_parse(wbxml_child_text(n, WBXML_MOVE_SRCFLDID), 1, &src) != RC_OK ||
 	    src.collection != from.collection)
@@ -163,11 +168,19 @@ void
 eas_move_start(struct eas_call *c)
 {
 	struct wbxml_writer w;
+	size_t n = 0;
 	enum rc rc;
 
 	if (c->root->tag != WBXML_MOVE_MOVEITEMS ||
 	    !wbxml_child(c->root, WBXML_MOVE_MOVE)) {
 		eas_answer_http(c, 400);
+		return;
+	}
+	for (const struct wbxml_node *i = wbxml_child(c->root, WBXML_MOVE_MOVE); i;
+	     i = wbxml_next(i, WBXML_MOVE_MOVE))
+		n++;
+	if (n > MOVES_MAX) {
+		eas_answer_status(c, EAS_STATUS_INVALID_XML);
 		return;
 	}
 	eas_answer_begin(c, &w);

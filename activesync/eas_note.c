@@ -39,6 +39,28 @@ write(struct eas_call *c, struct store_tx *tx, const struct store_item *item,
 	return RC_OK;
 }
 
+/* 3.2.5.4: a Change that leaves the Subject out does not delete it, at any version. */
+static void
+take_texts(const struct eas_edit_request *q, struct pim_note *n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		if (wbxml_child(q->data, fields[i].tag))
+			eas_take_texts(q, &fields[i], 1, n);
+	}
+}
+
+/* But Categories that are left out go, at every version. */
+static enum rc
+take_categories(const struct eas_edit_request *q, struct pim_note *n)
+{
+	if (!wbxml_child(q->data, WBXML_NOTES_CATEGORIES)) {
+		n->categories = NULL;
+		return RC_OK;
+	}
+	return eas_take_list(q, WBXML_NOTES_CATEGORIES, WBXML_NOTES_CATEGORY,
+	                     &n->categories);
+}
+
 static enum rc
 edit(const struct eas_edit_request *q, struct eas_edit *ret)
 {
@@ -53,15 +75,14 @@ edit(const struct eas_edit_request *q, struct eas_edit *ret)
 		n = pim_note_new(q->c->arena);
 	if (rc != RC_OK)
 		return rc;
-	eas_take_texts(q, fields, ARRAY_LEN(fields), n);
+	take_texts(q, n);
 	/* 2.2.2.5: nothing else may stand there */
 	if (n->message_class &&
 	    !span_istarts(span_str(n->message_class), "IPM.StickyNote"))
 		return RC_INVALID;
 	rc = eas_take_body(q, &n->body);
 	if (rc == RC_OK)
-		rc = eas_take_list(q, WBXML_NOTES_CATEGORIES, WBXML_NOTES_CATEGORY,
-		                   &n->categories);
+		rc = take_categories(q, n);
 	if (rc != RC_OK)
 		return rc;
 	/* 2.2.2.4: the server's own time, whatever the client says */

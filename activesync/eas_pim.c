@@ -275,18 +275,6 @@ choose(const struct eas_options *o, const struct pim_body *b, bool html,
 	return EAS_BODY_PLAIN;
 }
 
-/* Did the device get less than all of it? Then leaving it out says nothing. */
-static bool
-was_cut(const struct eas_options *o, const struct pim_body *b)
-{
-	const struct eas_body_pref *pref;
-	enum eas_body_type type = choose(o, b, true, &pref);
-	const char *text = type == EAS_BODY_HTML && b->html ? b->html : b->plain;
-	uint32_t cut = pref ? pref->truncation : PLAIN_DEFAULT;
-
-	return text && cut != EAS_NO_TRUNCATION && strlen(text) > cut;
-}
-
 enum rc
 eas_take_body(const struct eas_edit_request *q, struct pim_body *b)
 {
@@ -294,15 +282,13 @@ eas_take_body(const struct eas_edit_request *q, struct pim_body *b)
 	uint32_t type;
 	const char *text;
 
-	switch (eas_take(q, WBXML_AIRSYNCBASE_BODY, &node)) {
-	case EAS_TAKE_KEEP:
+	/* MS-ASCMD 2.2.3.24: left out of a Change it stays, at every version. */
+	node = wbxml_child(q->data, WBXML_AIRSYNCBASE_BODY);
+	if (!node)
 		return RC_OK;
-	case EAS_TAKE_CLEAR:
-		if (node || !was_cut(&q->cursor->options, b))
-			*b = (struct pim_body){ 0 };
+	if (node->text.n == 0 && !node->first) {
+		*b = (struct pim_body){ 0 };
 		return RC_OK;
-	case EAS_TAKE_SET:
-		break;
 	}
 	if (wbxml_child_u32(node, WBXML_AIRSYNCBASE_TYPE, 4, &type) != RC_OK)
 		return RC_INVALID;

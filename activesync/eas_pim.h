@@ -53,7 +53,7 @@ const char *eas_time_iso(int64_t utc, char ret[EAS_TIME_SIZE]);
 enum rc eas_take_time(const struct eas_edit_request *q, wbxml_tag tag,
                       struct pim_time *t) MUST_CHECK;
 
-/* airsyncbase:Body. What the device got cut short and leaves out of a Change stays. */
+/* airsyncbase:Body; left out of a Change, or without Data, it stays. */
 enum rc eas_take_body(const struct eas_edit_request *q, struct pim_body *b) MUST_CHECK;
 /* As the client's preferences want it; html false: plain text only. Nothing for an empty
  * body. */

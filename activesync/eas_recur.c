@@ -49,11 +49,43 @@ number(const struct wbxml_node *n, wbxml_tag tag, uint32_t max, uint32_t absent,
 	return absent;
 }
 
+/* Elements that mean nothing with the type, MS-ASCAL 3.2.5.1 and MS-ASTASK 2.2.2. */
+static bool
+is_misplaced(const struct wbxml_node *n, const struct eas_recur_tags *t,
+             enum recur_eas_type type)
+{
+	const struct {
+		wbxml_tag tag;
+		unsigned types; /* bits of those that it belongs to */
+	} rules[] = {
+		{ t->day_of_week, 1u << 0 | 1u << 1 | 1u << 3 | 1u << 6 },
+		{ t->day_of_month, 1u << 2 | 1u << 5 },
+		{ t->week_of_month, 1u << 3 | 1u << 6 },
+		{ t->month_of_year, 1u << 5 | 1u << 6 },
+		{ t->calendar_type, 1u << 2 | 1u << 3 | 1u << 5 | 1u << 6 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+		if (wbxml_child_text(n, rules[i].tag).n > 0 &&
+		    !(rules[i].types & 1u << type))
+			return true;
+	}
+	return false;
+}
+
+/* MS-ASCAL 2.2.2.10, and 23, Umm al-Qura, which others write. */
+static bool
+is_calendar(uint8_t type)
+{
+	return type <= 12 || type == 14 || type == 15 || type == 20 || type == 23;
+}
+
 enum rc
 eas_recur_read(const struct wbxml_node *n, const struct eas_recur_tags *t,
                struct recur_eas *ret)
 {
 	const struct wbxml_node *until = wbxml_child(n, t->until);
+	const struct wbxml_node *calendar;
 	struct recur_eas e = { 0 };
 	bool bad = false;
 	uint32_t type = number(n, t->type, 6, 7, &bad);
@@ -79,7 +111,9 @@ eas_recur_read(const struct wbxml_node *n, const struct eas_recur_tags *t,
 			return RC_INVALID;
 		e.until = pim_time_of(utc, NULL);
 	}
-	if (bad)
+	calendar = wbxml_child(n, t->calendar_type);
+	if (bad || is_misplaced(n, t, e.type) || !is_calendar(e.calendar_type) ||
+	    (calendar && wbxml_next(calendar, t->calendar_type)))
 		return RC_INVALID;
 	*ret = e;
 	return RC_OK;
@@ -111,11 +145,17 @@ eas_recur_write(const struct recur_eas *e, const struct eas_recur_tags *t,
 		          t->is_until_iso ? eas_time_iso(utc, time)
 		                          : eas_time_compact(utc, time));
 	}
+	/* MS-ASCAL 2.2.2.10: it stands with each type that counts days of months. */
 	if (version >= 140) {
-		put(w, t->calendar_type, e->calendar_type);
+		if (e->type > RECUR_EAS_WEEKLY)
+			wbxml_u64(w, t->calendar_type, e->calendar_type);
 		if (e->is_leap_month)
 			wbxml_u64(w, t->is_leap_month, 1);
 	}
+	/* MS-ASCAL 3.2.5.1: always with a weekly one. A rule without a word of it means
+	 * Monday. */
 	if (version >= 141 && e->first_day_of_week >= 0)
 		wbxml_u64(w, t->first_day_of_week, (unsigned)e->first_day_of_week);
+	else if (version >= 141 && e->type == RECUR_EAS_WEEKLY)
+		wbxml_u64(w, t->first_day_of_week, 1);
 }

@@ -25,6 +25,19 @@
 /* Nobody hands a message in for so long: a claim that was forgotten. */
 #define CLAIM_MS 300000
 
+unsigned
+eas_send_check(const struct eas_call *c)
+{
+	if (c->root->tag != c->command->root)
+		return EAS_STATUS_INVALID_CONTENT;
+	/* 2.2.3.3: UserInformation names no accounts, so none is right. */
+	if (wbxml_child_text(c->root, WBXML_COMPOSEMAIL_ACCOUNTID).n > 0)
+		return EAS_STATUS_INVALID_ACCOUNT;
+	if (!wbxml_child(c->root, WBXML_COMPOSEMAIL_MIME))
+		return EAS_STATUS_INVALID_XML;
+	return EAS_STATUS_OK;
+}
+
 static uint64_t
 short_hash(struct span s)
 {

@@ -16,6 +16,8 @@ struct eas_send {
 	uint32_t draft_uid;
 };
 
+/* From 14.0 on: what is wrong with the elements around the message, or EAS_STATUS_OK. */
+unsigned eas_send_check(const struct eas_call *c);
 /*
  * Durable on RC_OK. The same client_id with the same message again: RC_OK, and nothing is
  * sent (the answer to the first was lost). The same client_id with another message:

@@ -27,8 +27,10 @@ eas_sendmail_start(struct eas_call *c)
 		q.message = c->body;
 		q.save = c->query.save_in_sent;
 	} else {
-		if (c->root->tag != WBXML_COMPOSEMAIL_SENDMAIL) {
-			eas_answer_status(c, EAS_STATUS_INVALID_CONTENT);
+		unsigned status = eas_send_check(c);
+
+		if (status != EAS_STATUS_OK) {
+			eas_answer_status(c, status);
 			return;
 		}
 		q.message = wbxml_child_text(c->root, WBXML_COMPOSEMAIL_MIME);

@@ -274,8 +274,10 @@ eas_smart_start(struct eas_call *c)
 		s.message = c->body;
 		q.save = c->query.save_in_sent;
 	} else {
-		if (c->root->tag != c->command->root) {
-			eas_answer_status(c, EAS_STATUS_INVALID_CONTENT);
+		unsigned status = eas_send_check(c);
+
+		if (status != EAS_STATUS_OK) {
+			eas_answer_status(c, status);
 			return;
 		}
 		s.message = wbxml_child_text(c->root, WBXML_COMPOSEMAIL_MIME);

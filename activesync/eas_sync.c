@@ -45,6 +45,16 @@ find_folder(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx 
 	return rc;
 }
 
+/* 2.2.3.68.2: open tasks of a mail folder. MS-ASNOTE 3.2.5.4: notes know no Supported. */
+static bool
+is_for_the_class(const struct eas_sync_collection *co)
+{
+	if (co->class->class == STORE_CLASS_MAIL && co->has_options &&
+	    co->options.filter == 8)
+		return false;
+	return co->class->class != STORE_CLASS_NOTES || !co->supported;
+}
+
 /* What the class does not know filters nothing. */
 static void
 take_options(struct eas_sync_collection *co)
@@ -103,6 +113,10 @@ eas_sync_match(struct eas_sync *s, struct eas_sync_collection *co, struct store_
 	rc = find_folder(s, co, tx);
 	if (rc != RC_OK || co->status != EAS_STATUS_OK)
 		return rc;
+	if (!is_for_the_class(co)) {
+		co->status = EAS_SYNC_PROTOCOL;
+		return RC_OK;
+	}
 	rc = store_cursor_load(tx, s->c->device.number, eas_cursor_name(co->id, name),
 	                       s->c->arena, &co->row);
 	if (rc == RC_NOT_FOUND)

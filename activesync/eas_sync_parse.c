@@ -37,9 +37,18 @@ parse_pref(const struct wbxml_node *n, struct eas_options *o)
 	uint32_t type, all, preview;
 	enum rc rc;
 
+	const struct wbxml_node *once = wbxml_child(n, WBXML_AIRSYNCBASE_ALLORNONE);
+
 	rc = wbxml_child_u32(n, WBXML_AIRSYNCBASE_TYPE, 4, &type);
 	if (rc != RC_OK || type == 0)
 		return RC_INVALID;
+	/* MS-ASAIRS 3.2.5.1: one AllOrNone, and one preference of each type. */
+	if (once && wbxml_next(once, WBXML_AIRSYNCBASE_ALLORNONE))
+		return RC_INVALID;
+	for (size_t i = 0; i < o->n_prefs; i++) {
+		if (o->prefs[i].type == type)
+			return RC_INVALID;
+	}
 	*p = (struct eas_body_pref){ .type = (uint8_t)type };
 	rc = number_of(n, WBXML_AIRSYNCBASE_TRUNCATIONSIZE, UINT32_MAX, EAS_NO_TRUNCATION,
 	               &p->truncation);
@@ -104,6 +113,19 @@ find_options(const struct wbxml_node *n)
 	return o;
 }
 
+static bool
+is_class_again(const struct wbxml_node *o)
+{
+	struct span class = wbxml_child_text(o, WBXML_AIRSYNC_CLASS);
+
+	for (const struct wbxml_node *i = wbxml_next(o, WBXML_AIRSYNC_OPTIONS); i;
+	     i = wbxml_next(i, WBXML_AIRSYNC_OPTIONS)) {
+		if (span_ieq(class, wbxml_child_text(i, WBXML_AIRSYNC_CLASS)))
+			return true;
+	}
+	return false;
+}
+
 static enum rc
 parse_collection(struct eas_sync *s, const struct wbxml_node *n,
                  struct eas_sync_collection *co)
@@ -134,6 +156,11 @@ parse_collection(struct eas_sync *s, const struct wbxml_node *n,
 		co->window = EAS_WINDOW_MAX;
 	if (co->window > s->c->eas->conf->window_max)
 		co->window = (uint32_t)s->c->eas->conf->window_max;
+	for (const struct wbxml_node *o = wbxml_child(n, WBXML_AIRSYNC_OPTIONS); o;
+	     o = wbxml_next(o, WBXML_AIRSYNC_OPTIONS)) {
+		if (is_class_again(o)) /* 2.2.3.27.5 */
+			return RC_INVALID;
+	}
 	if (options) {
 		co->has_options = true;
 		rc = eas_options_parse(options, &co->options);

@@ -175,7 +175,7 @@ take_recurrence(const struct eas_edit_request *q, struct pim_task *t)
 	if (first.kind == PIM_TIME_NONE)
 		return RC_INVALID; /* 2.2.2.25: from when? */
 	r = arena_new_of(q->c->arena, struct recur);
-	rc = recur_from_eas(&e, &first, NULL, q->c->arena, r);
+	rc = recur_change_eas(t->recur, &e, &first, NULL, q->c->arena, r);
 	if (rc != RC_OK)
 		return rc;
 	t->recur = r;
@@ -187,6 +187,14 @@ take_recurrence(const struct eas_edit_request *q, struct pim_task *t)
 	return RC_OK;
 }
 
+/* 3.2.5.4.3, .4: Importance and the reminder stay when a Change leaves them out, at every
+ * version. */
+static bool
+has(const struct eas_edit_request *q, wbxml_tag tag)
+{
+	return !q->old || wbxml_child(q->data, tag);
+}
+
 static enum rc
 take_state(const struct eas_edit_request *q, struct pim_task *t)
 {
@@ -194,15 +202,19 @@ take_state(const struct eas_edit_request *q, struct pim_task *t)
 		 sensitivity = t->sensitivity, reminder = t->reminder_set;
 	enum rc rc = eas_take_u32(q, WBXML_TASKS_COMPLETE, 1, 0, &complete);
 
-	if (rc == RC_OK)
-		rc = eas_take_u32(q, WBXML_TASKS_IMPORTANCE, 2, PIM_IMPORTANCE_NORMAL,
-		                  &importance);
+	/* 2.2.2.12: another value is no error; what it means is not said. */
+	if (rc == RC_OK && has(q, WBXML_TASKS_IMPORTANCE))
+		rc = eas_take_u32(q, WBXML_TASKS_IMPORTANCE, UINT32_MAX,
+		                  PIM_IMPORTANCE_NORMAL, &importance);
+	if (importance > PIM_IMPORTANCE_HIGH)
+		importance = PIM_IMPORTANCE_NORMAL;
 	if (rc == RC_OK)
 		rc = eas_take_u32(q, WBXML_TASKS_SENSITIVITY, 3, PIM_SENSITIVITY_NORMAL,
 		                  &sensitivity);
-	if (rc == RC_OK)
+	if (rc == RC_OK && has(q, WBXML_TASKS_REMINDERSET))
 		rc = eas_take_u32(q, WBXML_TASKS_REMINDERSET, 1, 0, &reminder);
-	if (rc == RC_OK)
+	if (rc == RC_OK &&
+	    (has(q, WBXML_TASKS_REMINDERSET) || has(q, WBXML_TASKS_REMINDERTIME)))
 		rc = eas_take_time(q, WBXML_TASKS_REMINDERTIME, &t->reminder);
 	if (rc == RC_OK)
 		rc = eas_take_time(q, WBXML_TASKS_DATECOMPLETED, &t->completed);

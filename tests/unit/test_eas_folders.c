@@ -219,7 +219,7 @@ folder_edits_get_their_status(void **state)
 		"<FolderUpdate xmlns=\"FolderHierarchy\"><SyncKey>%s</SyncKey><ServerId>%u"
 		"</ServerId><ParentId>0</ParentId><DisplayName>Z</DisplayName></FolderUpdate>",
 		key, f->sent);
-	assert_string_equal(f->xml, "<FolderUpdate><Status>3</Status></FolderUpdate>");
+	assert_string_equal(f->xml, "<FolderUpdate><Status>2</Status></FolderUpdate>");
 	eas_runf(
 		f, "FolderDelete",
 		"<FolderDelete xmlns=\"FolderHierarchy\"><SyncKey>%s</SyncKey><ServerId>%u"

@@ -55,7 +55,7 @@ read_and_flag_are_kept_and_do_not_come_back(void **state)
 	       READ("1") FLAG(
 		       "<Status>2</Status><FlagType>Flag for follow up</FlagType>"
 		       "<Subject xmlns=\"Tasks\">call</Subject>"
-		       "<DueDate xmlns=\"Tasks\">2026-12-01T00:00:00.000Z</DueDate>"));
+		       "<OrdinalDate xmlns=\"Tasks\">2026-12-01T00:00:00.000Z</OrdinalDate>"));
 	assert_has(f, "<Status>1</Status>");
 	assert_has_not(f, "<Responses>");
 	assert_has_not(f, "<Change>");
@@ -71,7 +71,7 @@ read_and_flag_are_kept_and_do_not_come_back(void **state)
 	assert_has(
 		f,
 		"<Flag><Status>2</Status><FlagType>Flag for follow up</FlagType>"
-		"<Subject>call</Subject><DueDate>2026-12-01T00:00:00.000Z</DueDate></Flag>");
+		"<Subject>call</Subject><OrdinalDate>2026-12-01T00:00:00.000Z</OrdinalDate></Flag>");
 }
 
 static void
