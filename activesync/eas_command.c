@@ -10,6 +10,7 @@
 
 #include "activesync/eas_beat.h"
 #include "activesync/eas_private.h"
+#include "activesync/eas_quarantine.h"
 #include "base/clock.h"
 #include "base/encode.h"
 #include "base/metric.h"
@@ -23,8 +24,8 @@ static const uint16_t versions[] = { 121, 140, 141, 160, 161 };
 #define V_14 140, 161
 
 static const struct eas_command commands[] = {
-	{ "Sync", 0, V_ALL, EAS_COMMAND_EMPTY, WBXML_AIRSYNC_SYNC, WBXML_AIRSYNC_STATUS,
-	  eas_sync_start },
+	{ "Sync", 0, V_ALL, EAS_COMMAND_EMPTY | EAS_COMMAND_QUARANTINE,
+	  WBXML_AIRSYNC_SYNC, WBXML_AIRSYNC_STATUS, eas_sync_start },
 	{ "SendMail", 1, V_ALL, EAS_COMMAND_RAW, WBXML_COMPOSEMAIL_SENDMAIL,
 	  WBXML_COMPOSEMAIL_STATUS, eas_sendmail_start },
 	{ "SmartForward", 2, V_ALL, EAS_COMMAND_RAW, WBXML_COMPOSEMAIL_SMARTFORWARD,
@@ -32,7 +33,7 @@ static const struct eas_command commands[] = {
 	{ "SmartReply", 3, V_ALL, EAS_COMMAND_RAW, WBXML_COMPOSEMAIL_SMARTREPLY,
 	  WBXML_COMPOSEMAIL_STATUS, eas_smart_start },
 	{ "GetAttachment", 4, 121, 121, EAS_COMMAND_EMPTY, 0, 0, eas_attachment_start },
-	{ "FolderSync", 9, V_ALL, EAS_COMMAND_ANY_DEVICE,
+	{ "FolderSync", 9, V_ALL, EAS_COMMAND_ANY_DEVICE | EAS_COMMAND_QUARANTINE,
 	  WBXML_FOLDERHIERARCHY_FOLDERSYNC, WBXML_FOLDERHIERARCHY_STATUS,
 	  eas_folders_start },
 	{ "FolderCreate", 10, V_ALL, 0, WBXML_FOLDERHIERARCHY_FOLDERCREATE,
@@ -43,18 +44,20 @@ static const struct eas_command commands[] = {
 	  WBXML_FOLDERHIERARCHY_STATUS, eas_folder_update_start },
 	{ "MoveItems", 13, V_ALL, 0, WBXML_MOVE_MOVEITEMS, WBXML_MOVE_STATUS,
 	  eas_move_start },
-	{ "GetItemEstimate", 14, V_ALL, 0, WBXML_GETITEMESTIMATE_GETITEMESTIMATE,
-	  WBXML_GETITEMESTIMATE_STATUS, eas_estimate_start },
+	{ "GetItemEstimate", 14, V_ALL, EAS_COMMAND_QUARANTINE,
+	  WBXML_GETITEMESTIMATE_GETITEMESTIMATE, WBXML_GETITEMESTIMATE_STATUS,
+	  eas_estimate_start },
 	{ "MeetingResponse", 15, V_ALL, 0, WBXML_MEETINGRESPONSE_MEETINGRESPONSE,
 	  WBXML_MEETINGRESPONSE_STATUS, eas_respond_start },
 	{ "Search", 16, V_14, EAS_COMMAND_UNSUPPORTED, WBXML_SEARCH_SEARCH,
 	  WBXML_SEARCH_STATUS, NULL },
 	{ "Settings", 17, V_ALL, EAS_COMMAND_ANY_DEVICE, WBXML_SETTINGS_SETTINGS,
 	  WBXML_SETTINGS_STATUS, eas_settings_start },
-	{ "Ping", 18, V_ALL, EAS_COMMAND_EMPTY, WBXML_PING_PING, WBXML_PING_STATUS,
-	  eas_ping_start },
-	{ "ItemOperations", 19, V_ALL, 0, WBXML_ITEMOPERATIONS_ITEMOPERATIONS,
-	  WBXML_ITEMOPERATIONS_STATUS, eas_items_start },
+	{ "Ping", 18, V_ALL, EAS_COMMAND_EMPTY | EAS_COMMAND_QUARANTINE, WBXML_PING_PING,
+	  WBXML_PING_STATUS, eas_ping_start },
+	{ "ItemOperations", 19, V_ALL, EAS_COMMAND_QUARANTINE,
+	  WBXML_ITEMOPERATIONS_ITEMOPERATIONS, WBXML_ITEMOPERATIONS_STATUS,
+	  eas_items_start },
 	{ "Provision", 20, V_ALL, EAS_COMMAND_UNPROVISIONED | EAS_COMMAND_ANY_DEVICE,
 	  WBXML_PROVISION_PROVISION, WBXML_PROVISION_STATUS, eas_provision_start },
 	{ "ResolveRecipients", 21, V_14, EAS_COMMAND_UNSUPPORTED,
@@ -288,9 +291,25 @@ has_been_removed(struct eas_call *c)
 	       store_device_load(tx, c->device.number, c->arena, &d) == RC_NOT_FOUND;
 }
 
-/* A remembered pair of id and password is not enough: is this device let in? */
+/* What a device in quarantine may say besides: what it is, and that it takes the policy.
+ */
 static bool
-check_device(struct eas_call *c)
+is_heard_in_quarantine(const struct eas_call *c)
+{
+	if (c->command->flags & (EAS_COMMAND_QUARANTINE | EAS_COMMAND_UNPROVISIONED))
+		return true;
+	if (c->command->start != eas_settings_start || !c->root)
+		return false;
+	for (const struct wbxml_node *n = c->root->first; n; n = n->next) {
+		if (n->tag != WBXML_SETTINGS_DEVICEINFORMATION)
+			return false;
+	}
+	return true;
+}
+
+/* RC_OK: let in, as *ret says. Else the answer is written. */
+static enum rc
+ask_access(struct eas_call *c, enum mdm_access *ret, struct span *ret_reason)
 {
 	struct mdm_device_facts facts = {
 		.protocol = SPAN("activesync"),
@@ -300,11 +319,42 @@ check_device(struct eas_call *c)
 		.version = span_str(eas_version_str(c->query.version, c->arena)),
 		.peer = c->peer,
 	};
-	enum mdm_access access;
-	struct span reason;
 	enum rc rc;
 
 	facts.model = facts.os = facts.extra = SPAN("");
+	rc = mdm_access(c->eas->deps.mdm, &c->user, &facts, c->arena, &c->device, ret,
+	                ret_reason);
+	if (rc == RC_TOO_BIG)
+		refuse(c, EAS_STATUS_TOO_MANY_DEVICES, 403);
+	else if (rc == RC_INVALID)
+		refuse(c, EAS_STATUS_DEVICE_ID, 400);
+	else if (rc != RC_OK)
+		eas_answer_rc(c, rc);
+	return rc;
+}
+
+/* Only Provision is heard, and says what to do; where the device now speaks a version
+ * that has no word for it (MS-ASPROV 2.2.2.1), it stays out. */
+static bool
+check_wipe(struct eas_call *c)
+{
+	if (c->device.state == STORE_DEVICE_ACCOUNT_WIPE_PENDING &&
+	    c->query.version < 161)
+		refuse(c, EAS_STATUS_DEVICE_BLOCKED, 403);
+	else if (c->command->flags & EAS_COMMAND_UNPROVISIONED)
+		return true;
+	else
+		refuse(c, EAS_STATUS_WIPE_REQUESTED, 449);
+	return false;
+}
+
+/* A remembered pair of id and password is not enough: is this device let in? */
+static bool
+check_device(struct eas_call *c)
+{
+	enum mdm_access access;
+	struct span reason;
+
 	if (span_iis(c->query.device_id, EAS_VALIDATE)) {
 		if (c->command->flags & EAS_COMMAND_ANY_DEVICE)
 			return true;
@@ -320,36 +370,24 @@ check_device(struct eas_call *c)
 		c->http_status = 200;
 		return false;
 	}
-	rc = mdm_access(c->eas->deps.mdm, &c->user, &facts, c->arena, &c->device, &access,
-	                &reason);
-	if (rc == RC_TOO_BIG) {
-		refuse(c, EAS_STATUS_TOO_MANY_DEVICES, 403);
+	if (ask_access(c, &access, &reason) != RC_OK)
+		return false;
+	if (c->by_key && access != MDM_ACCESS_WIPE) { /* cancelled meanwhile */
+		eas_answer_http(c, 401);
 		return false;
 	}
-	if (rc == RC_INVALID) {
-		refuse(c, EAS_STATUS_DEVICE_ID, 400);
-		return false;
-	}
-	if (rc != RC_OK) {
-		eas_answer_rc(c, rc);
-		return false;
-	}
-	switch (access) {
-	case MDM_ACCESS_ALLOW:
+	if (access == MDM_ACCESS_ALLOW)
 		return true;
-	case MDM_ACCESS_WIPE:
-		/* Only Provision is heard, and says what to do. */
-		if (c->command->flags & EAS_COMMAND_UNPROVISIONED)
-			return true;
-		refuse(c, EAS_STATUS_WIPE_REQUESTED, 449);
-		return false;
-	case MDM_ACCESS_QUARANTINE:
-	case MDM_ACCESS_BLOCK:
-		break;
-	}
+	if (access == MDM_ACCESS_WIPE)
+		return check_wipe(c);
+	c->quarantined = access == MDM_ACCESS_QUARANTINE;
+	if (c->quarantined && is_heard_in_quarantine(c))
+		return true;
 	log_info(c->log, "eas.device refused", "access=%s reason=%s",
 	         mdm_access_str(access), LOG_STR(reason));
-	refuse(c, EAS_STATUS_DEVICE_BLOCKED, 403);
+	refuse(c,
+	       c->user.disabled ? EAS_STATUS_ACCOUNT_DISABLED : EAS_STATUS_DEVICE_BLOCKED,
+	       403);
 	return false;
 }
 
@@ -360,8 +398,11 @@ check_policy(struct eas_call *c)
 
 	mdm_policy_get(c->eas->deps.mdm, &c->user, &c->policy);
 	if ((c->command->flags & EAS_COMMAND_UNPROVISIONED) || !c->policy.enforce ||
-	    c->device.number == 0 || c->resumed)
+	    c->device.number == 0 || c->quarantined)
 		return true;
+	/* What it showed when it began to wait was the key of the policy then. */
+	if (c->resumed)
+		c->query.policy_key = c->device.policy_key;
 	if (mdm_policy_is_current(c->eas->deps.mdm, &c->user, &c->device,
 	                          c->query.policy_key))
 		return true;
@@ -427,6 +468,10 @@ eas_command_run(struct eas_call *c)
 		return;
 	if (c->command->flags & EAS_COMMAND_UNSUPPORTED)
 		refuse(c, EAS_STATUS_NOT_SUPPORTED, 501);
+	else if (c->quarantined && (c->command->flags & EAS_COMMAND_QUARANTINE))
+		eas_quarantine_start(c);
+	else if (c->resumed && c->wait_token == EAS_QUARANTINE_TOKEN)
+		eas_quarantine_end(c);
 	else
 		c->command->start(c);
 	if (!buf_ok(&c->out)) {

@@ -17,6 +17,7 @@
 
 struct eas;
 struct eas_call;
+struct eas_sign_in;
 
 /* What a command's row says of it. */
 enum eas_command_flag {
@@ -25,6 +26,7 @@ enum eas_command_flag {
 	EAS_COMMAND_RAW = 1 << 2,        /* below 14.0 the body is a message, not WBXML */
 	EAS_COMMAND_ANY_DEVICE = 1 << 3, /* runs for the pseudo device "validate" */
 	EAS_COMMAND_UNSUPPORTED = 1 << 4, /* known, answered with Status 137, not shown */
+	EAS_COMMAND_QUARANTINE = 1 << 5,  /* eas_quarantine.h answers a device there */
 };
 
 typedef void eas_start_fn(struct eas_call *c);
@@ -55,6 +57,10 @@ struct eas_call {
 	struct store_device device; /* set by eas_command_run(); number 0: "validate" */
 	struct mdm_policy policy;
 	struct wbxml_node *root; /* of the body; NULL when there is none */
+	bool quarantined;
+	bool by_key;                 /* could not sign in: is there for its wipe alone */
+	enum rc key_rc;              /* of the look for that */
+	struct eas_sign_in *refused; /* its sign-in */
 	bool resumed; /* woken from a wait: the cached request counts, body is empty */
 
 	/* Where a wait is to fire; loop NULL: the caller cannot wait. */

@@ -383,6 +383,55 @@ respond_options(struct eas_request *q)
 	http_respond(q->r, 200, NULL);
 }
 
+/* --- a device that cannot sign in any more, and is to be wiped --- */
+
+static void
+work_wipe_key(void *arg)
+{
+	struct eas_request *q = arg;
+	struct eas_call *c = q->call;
+
+	c->key_rc = mdm_wipe_by_key(q->eas->deps.mdm, c->user.address, SPAN("activesync"),
+	                            c->query.device_id, c->query.policy_key, c->peer,
+	                            c->arena, &c->user);
+}
+
+static void
+done_wipe_key(void *arg)
+{
+	struct eas_request *q = arg;
+	struct http_request *r = q->r;
+
+	q->busy = false;
+	if (http_is_gone(r)) {
+		finish(q);
+	} else if (q->call->key_rc == RC_OK) {
+		q->call->by_key = true;
+		run_command(q);
+	} else {
+		eas_sign_in_refuse(q->call->refused);
+		finish(q);
+	}
+	http_release(r);
+}
+
+/* A changed password must not keep a lost device from its wipe. Guessing the key costs a
+ * failed sign-in each. */
+static bool
+tries_wipe_key(struct eas_request *q, struct eas_sign_in *s)
+{
+	struct eas_call *c = q->call;
+
+	if (s->rc != RC_DENIED || c->query.policy_key == 0 || s->ask.address.n == 0)
+		return false;
+	c->refused = s;
+	c->user.address = s->ask.address;
+	q->busy = true;
+	http_hold(q->r);
+	job_run(q->eas->deps.jobs, 0, q->loop, work_wipe_key, done_wipe_key, q);
+	return true;
+}
+
 static void
 on_signed_in(struct eas_sign_in *s)
 {
@@ -397,8 +446,10 @@ on_signed_in(struct eas_sign_in *s)
 		return;
 	}
 	if (s->rc != RC_OK) {
-		eas_sign_in_refuse(s);
-		finish(q);
+		if (!tries_wipe_key(q, s)) {
+			eas_sign_in_refuse(s);
+			finish(q);
+		}
 		return;
 	}
 	c->user = s->ask.user;

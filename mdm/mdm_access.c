@@ -35,9 +35,11 @@ access_of(enum store_device_state state)
 	case STORE_DEVICE_QUARANTINED:
 		return MDM_ACCESS_QUARANTINE;
 	case STORE_DEVICE_WIPE_PENDING:
+	case STORE_DEVICE_ACCOUNT_WIPE_PENDING:
 		return MDM_ACCESS_WIPE;
 	case STORE_DEVICE_BLOCKED:
 	case STORE_DEVICE_WIPED: /* until an admin lets it in again */
+	case STORE_DEVICE_ACCOUNT_WIPED:
 		break;
 	}
 	return MDM_ACCESS_BLOCK;
@@ -46,8 +48,8 @@ access_of(enum store_device_state state)
 /* --- facts --- */
 
 /* Protocols put the id into logs, keys and paths: printable ASCII without space. */
-static bool
-is_device_id(struct span id)
+bool
+mdm_is_device_id(struct span id)
 {
 	for (size_t i = 0; i < id.n; i++) {
 		if (id.p[i] <= 0x20 || id.p[i] >= 0x7f)
@@ -83,38 +85,53 @@ update_facts(struct store_device *d, const struct mdm_device_facts *f, struct ar
 
 /* --- the registry --- */
 
-static void
-set_default_state(const struct mdm *m, struct store_device *d)
+/* How many devices the user may have; 0: any number. */
+static int64_t
+limit_of(const struct mdm *m, const struct store_device_rules *user)
 {
-	switch (m->conf.default_state) {
-	case 0: /* the choices of default_state in mdm_conf.c */
-		d->state = STORE_DEVICE_ALLOWED;
-		break;
-	case 1:
-		d->state = STORE_DEVICE_QUARANTINED;
-		d->reason = SPAN("waits for an administrator's approval");
-		break;
-	default:
-		d->state = STORE_DEVICE_BLOCKED;
-		d->reason = SPAN("is not on the administrator's list");
-		break;
-	}
+	return user->limit >= 0 ? user->limit : m->conf.devices_max;
 }
 
 static enum rc
 make_device(struct mdm *m, struct store_tx *tx, const struct mdm_device_facts *f,
             struct arena *a, struct store_device *d)
 {
+	struct store_device_rules rules;
 	struct store_device *all;
 	size_t n;
 	enum rc rc = store_device_list(tx, a, &all, &n);
+	if (rc == RC_OK)
+		rc = store_device_rules_load(tx, &rules);
 	if (rc != RC_OK)
 		return rc;
-	if (m->conf.devices_max > 0 && n >= (size_t)m->conf.devices_max)
+	if (limit_of(m, &rules) > 0 && (int64_t)n >= limit_of(m, &rules))
 		return RC_TOO_BIG;
+	struct mdm_ruling r = mdm_rules_judge(m->rules, f->id, f->type, &rules);
 	*d = (struct store_device){ .id = f->id, .protocol = f->protocol };
 	d->first_seen_ms = d->last_seen_ms = clock_wall_ms();
-	set_default_state(m, d);
+	d->state = r.state;
+	d->reason = r.reason;
+	return RC_OK;
+}
+
+/* The rules have changed since the device was judged by them? What is not said of it by
+ * name only lets it in: nobody loses a device by a new default. */
+static enum rc
+judge_anew(struct mdm *m, struct store_tx *tx, struct store_device *d, bool *ret)
+{
+	struct store_device_rules rules;
+	*ret = false;
+	if (d->by_admin || d->state > STORE_DEVICE_BLOCKED)
+		return RC_OK;
+	enum rc rc = store_device_rules_load(tx, &rules);
+	if (rc != RC_OK)
+		return rc;
+	struct mdm_ruling r = mdm_rules_judge(m->rules, d->id, d->type, &rules);
+	if (r.state == d->state || (!r.is_explicit && r.state != STORE_DEVICE_ALLOWED))
+		return RC_OK;
+	d->state = r.state;
+	d->reason = r.reason;
+	*ret = true;
 	return RC_OK;
 }
 
@@ -139,10 +156,33 @@ find_unchanged(struct mdm *m, uint64_t user, const struct mdm_device_facts *f,
 		rc = store_device_find(tx, f->protocol, f->id, a, &d);
 	if (rc != RC_OK)
 		return rc;
+	bool moved;
 	if (update_facts(&d, f, a) || !is_seen_lately(&d))
 		return RC_NOT_FOUND;
+	rc = judge_anew(m, tx, &d, &moved);
 	*ret = d;
-	return RC_OK;
+	return rc == RC_OK && moved ? RC_NOT_FOUND : rc;
+}
+
+/* A device came, or the rules have moved it. */
+static void
+tell(struct mdm *m, uint64_t user, const struct store_device *d, bool is_new,
+     const char *peer)
+{
+	const char *state = store_device_state_str(d->state);
+	if (!peer)
+		peer = "-";
+	const struct mdm_actor by = { is_new ? SPAN("device") : SPAN("rules"),
+		                      span_str(peer) };
+	mdm_audit(m, &by, is_new ? "device.new" : "device.ruled", user, d->id,
+	          "type=%.*s state=%s%s%.*s", SPAN_FMT(d->type), state,
+	          d->reason.n ? " why=" : "", SPAN_FMT(d->reason));
+	if (is_new)
+		log_info(NULL, "mdm.device_new",
+		         "user=%llu dev=%u id=%s protocol=%s type=%s state=%s peer=%s",
+		         (unsigned long long)user, d->number, LOG_STR(d->id),
+		         LOG_STR(d->protocol), LOG_STR(d->type), LOG_STR(span_str(state)),
+		         peer);
 }
 
 static enum rc
@@ -153,6 +193,7 @@ write_device(struct mdm *m, uint64_t user, const struct mdm_device_facts *f,
 	struct store_tx *tx = NULL;
 	struct store_actor who = { .protocol = "mdm" };
 	struct store_device d;
+	bool moved = false;
 	enum rc rc = store_write(m->store, user, &who, &tx);
 	if (rc != RC_OK)
 		return rc;
@@ -164,18 +205,20 @@ write_device(struct mdm *m, uint64_t user, const struct mdm_device_facts *f,
 		return rc;
 	update_facts(&d, f, a);
 	d.last_seen_ms = clock_wall_ms();
-	rc = store_device_save(tx, &d, &d.number);
+	if (d.first_seen_ms == 0) /* an admin had listed it */
+		d.first_seen_ms = d.last_seen_ms;
+	if (!is_new)
+		rc = judge_anew(m, tx, &d, &moved);
+	if (rc == RC_OK)
+		rc = store_device_save(tx, &d, &d.number);
+	if (rc == RC_OK && moved)
+		store_tx_access_moved(tx);
 	if (rc == RC_OK)
 		rc = store_commit(&tx);
 	if (rc != RC_OK)
 		return rc;
-	if (is_new)
-		log_info(NULL, "mdm.device_new",
-		         "user=%llu dev=%u id=%s protocol=%s type=%s state=%s peer=%s",
-		         (unsigned long long)user, d.number, LOG_STR(d.id),
-		         LOG_STR(d.protocol), LOG_STR(d.type),
-		         LOG_STR(span_str(store_device_state_str(d.state))),
-		         f->peer ? f->peer : "-");
+	if (is_new || moved)
+		tell(m, user, &d, is_new, f->peer);
 	*ret = d;
 	return RC_OK;
 }
@@ -189,51 +232,26 @@ mdm_access(struct mdm *m, const struct store_user *user,
            struct span *ret_reason)
 {
 	struct store_device d;
-	if (!is_device_id(facts->id) || facts->protocol.n == 0)
+	if (!mdm_is_device_id(facts->id) || facts->protocol.n == 0)
 		return RC_INVALID;
 	enum rc rc = find_unchanged(m, user->id, facts, a, &d);
 	if (rc == RC_NOT_FOUND)
 		rc = write_device(m, user->id, facts, a, &d);
+	if (rc == RC_TOO_BIG) {
+		const struct mdm_actor by = { SPAN("device"),
+			                      span_str(facts->peer ? facts->peer : "-") };
+		mdm_audit_once(m, &by, "device.over_limit", user->id, facts->id,
+		               "one more than the user may have");
+	}
 	if (rc != RC_OK)
 		return rc;
 	*ret_device = d;
-	*ret_access = user->disabled ? MDM_ACCESS_BLOCK : access_of(d.state);
-	if (user->disabled)
+	/* Who left the house has a device that is to be wiped all the same. */
+	bool out = user->disabled && !mdm_is_wipe(d.state);
+	*ret_access = out ? MDM_ACCESS_BLOCK : access_of(d.state);
+	if (out)
 		*ret_reason = SPAN("the user is disabled");
 	else
 		*ret_reason = d.reason;
 	return RC_OK;
-}
-
-enum rc
-mdm_device_set_state(struct mdm *m, uint64_t user, uint32_t device,
-                     enum store_device_state state, struct span reason)
-{
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
-	AUTO(arena)
-	struct arena *a = arena_new();
-	struct store_actor who = { .protocol = "mdm" };
-	struct store_device d;
-	enum rc rc = store_write(m->store, user, &who, &tx);
-	if (rc == RC_OK)
-		rc = store_device_load(tx, device, a, &d);
-	if (rc != RC_OK)
-		return rc;
-	enum store_device_state before = d.state;
-	d.state = state;
-	d.reason = utf8_prefix(reason, FACT_MAX);
-	rc = store_device_save(tx, &d, &d.number);
-	if (rc == RC_OK) {
-		store_tx_access_moved(tx); /* what it waits for ends */
-		rc = store_commit(&tx);
-	}
-	if (rc == RC_OK)
-		log_info(NULL, "mdm.device_state",
-		         "user=%llu dev=%u id=%s from=%s to=%s reason=%s actor=%s",
-		         (unsigned long long)user, device, LOG_STR(d.id),
-		         LOG_STR(span_str(store_device_state_str(before))),
-		         LOG_STR(span_str(store_device_state_str(state))),
-		         LOG_STR(d.reason), who.protocol);
-	return rc;
 }

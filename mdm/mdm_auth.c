@@ -53,10 +53,18 @@ mdm_new(struct store *s, const struct mdm_conf *conf, struct mdm **ret)
 	struct mdm *m = xcalloc(1, sizeof(*m));
 	m->store = s;
 	m->conf = *conf;
-	m->conf.remember_key = NULL; /* not ours to keep */
+	/* Not ours to keep. */
+	m->conf.remember_key = m->conf.quarantine_text = m->conf.quarantine_subject =
+		NULL;
+	m->rules = mdm_rules_new(conf);
+	m->policy_arena = arena_new();
+	m->quarantine_text = xstrdup(conf->quarantine_text ? conf->quarantine_text : "");
+	m->quarantine_subject =
+		xstrdup(conf->quarantine_subject ? conf->quarantine_subject : "");
 	m->checked = mdm_checked_new(s, conf->auth_cache_ms);
 	m->throttle = mdm_throttle_new(conf->auth_failures_max, conf->auth_failures_ms);
 	pthread_mutex_init(&m->policy_lock, NULL);
+	pthread_mutex_init(&m->told_lock, NULL);
 	m->hashing_threads = (unsigned)conf->hashing_threads;
 	if (m->hashing_threads == 0)
 		m->hashing_threads = cores() > 1 ? cores() - 1 : 1;
@@ -93,7 +101,12 @@ mdm_free(struct mdm *m)
 	mdm_checked_free(m->checked);
 	mdm_throttle_free(m->throttle);
 	pthread_mutex_destroy(&m->policy_lock);
+	pthread_mutex_destroy(&m->told_lock);
+	mdm_rules_free(m->rules);
+	arena_free(m->policy_arena);
 	free(m->dummy);
+	free(m->quarantine_text);
+	free(m->quarantine_subject);
 	free(m);
 }
 
@@ -176,6 +189,7 @@ ask_throttle(struct mdm_sign_in *s)
 	case MDM_VERDICT_WAIT:
 		break;
 	}
+	s->is_slowed = true;
 	log_debug(NULL, "mdm.sign_in_slowed",
 	          "user=%s peer=%s protocol=%s wait_ms=%" PRIu64, LOG_STR(s->address),
 	          s->peer, s->protocol, s->wait_ms);
@@ -219,6 +233,8 @@ begin(struct mdm_sign_in *s)
 	memcpy(&guess, s->digest.b, sizeof(guess));
 	s->keys = mdm_attempt_of(m->throttle, s->peer, s->address, guess);
 	rc = ask_throttle(s);
+	if (s->is_slowed)
+		mdm_audit_slowed(m, s->address, s->peer, s->keys.address);
 	if (rc != RC_OK)
 		return rc;
 	/* Looked for in any case: a name that is not there must not be quicker. */

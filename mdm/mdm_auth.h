@@ -39,6 +39,12 @@ struct mdm_conf {
 	int64_t hashing_queue;   /* sign-ins that may wait for them */
 	char *remember_key;      /* the file of the supervisor's; see mdm_set_key() */
 	int64_t devices_max;     /* of a user; 0: no limit */
+	struct conf_list allowed_devices; /* ids */
+	struct conf_list allowed_types;   /* of devices; a '*' ends what only begins so */
+	struct conf_list quarantined_types;
+	struct conf_list blocked_types;
+	char *quarantine_subject; /* may be NULL, as the next */
+	char *quarantine_text;
 };
 
 enum rc
@@ -82,6 +88,7 @@ struct mdm_sign_in {
 	struct span address;
 	const char *why;    /* the user cannot sign in whatever the password is */
 	const char *stored; /* the password's hash */
+	bool is_slowed;     /* too many failures */
 	bool must_hash;
 	bool has_passed; /* by its hash: to be kept */
 	atomic_bool cancelled;

@@ -247,6 +247,24 @@ push_wake(struct push *p, const struct store_moved *moved, size_t n)
 	}
 }
 
+static void
+mark_each(struct hnode *n, void *posts)
+{
+	mark(container_of(n, struct push_wait, node), posts);
+}
+
+void
+push_wake_part(struct push *p, unsigned part)
+{
+	struct push_stripe *stripe = &p->stripes[part % PUSH_STRIPES];
+	struct push_lane *posts = NULL;
+
+	pthread_mutex_lock(&stripe->lock);
+	htab_each(&stripe->waiters, mark_each, &posts);
+	pthread_mutex_unlock(&stripe->lock);
+	post_all(posts);
+}
+
 void
 push_publish(const struct store_moved *moved, size_t n, void *push)
 {

@@ -32,6 +32,10 @@ void push_wake(struct push *p, const struct store_moved *moved, size_t n);
 /* Another number after STORE_MOVED_ACCESS of whomever was published or may have been
  * missed: who keeps a session looks again whether it may go on. Any thread. */
 uint32_t push_access_moves(const struct push *p);
+/* Wakes all who wait, a PUSH_PARTS-th of them: part 0 to PUSH_PARTS - 1. When what all
+ * must hear of has changed; a little at a time, so that they do not all come at once. */
+#define PUSH_PARTS 64
+void push_wake_part(struct push *p, unsigned part);
 
 /* Waiters now, for metrics. */
 size_t push_waiting(const struct push *p);

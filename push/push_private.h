@@ -17,7 +17,7 @@
 #include "base/metric.h"
 #include "push/push_wait.h"
 
-#define PUSH_STRIPES 64
+#define PUSH_STRIPES PUSH_PARTS
 
 struct push_stripe {
 	pthread_mutex_t lock;

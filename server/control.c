@@ -39,7 +39,9 @@ struct client {
 	struct control_request request;
 	enum rc rc;
 	bool busy; /* a job has the request */
-	int fd;    /* of a command that has the connection for itself; -1: none */
+	uid_t uid; /* of who has opened it */
+	pid_t pid;
+	int fd; /* of a command that has the connection for itself; -1: none */
 };
 
 static void
@@ -100,6 +102,19 @@ write_answer(struct client *c)
 		buf_addf(&b, "ERR %s\n",
 		         *c->request.err.text ? c->request.err.text : rc_str(c->rc));
 	stream_write_buf(c->stream, &b);
+}
+
+/* The kernel knows who has opened the socket. */
+static void
+name_actor(struct client *c)
+{
+	struct arena *a = c->request.arena;
+	c->request.by = (struct mdm_actor){
+		.who = c->uid == 0
+		               ? SPAN("root")
+		               : span_str(arena_printf(a, "uid %u", (unsigned)c->uid)),
+		.where = span_str(arena_printf(a, "control socket, pid %d", (int)c->pid)),
+	};
 }
 
 static void on_input(void *owner);
@@ -179,6 +194,7 @@ on_input(void *owner)
 	c->request = (struct control_request){ .server = c->control->server,
 		                               .arena = arena_new(),
 		                               .out = BUF_INIT(ANSWER_MAX) };
+	name_actor(c);
 	enum rc rc = split_words(&c->request, span_sub(in, 0, end));
 	stream_consume(c->stream, end + 1);
 	if (rc != RC_OK) {
@@ -223,6 +239,11 @@ on_arrival(int door, unsigned io UNUSED, void *arg)
 		return;
 	}
 	struct client *c = xcalloc(1, sizeof(*c));
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t size = sizeof(peer);
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	c->uid = peer.uid;
+	c->pid = peer.pid;
 	c->control = control;
 	c->fd = -1;
 	list_push_back(&control->clients, &c->link);

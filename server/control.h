@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/loop.h"
+#include "mdm/mdm_access.h"
 #include "server/server.h"
 
 struct control;
@@ -31,7 +32,8 @@ struct control_request {
 	struct arena *arena;
 	struct span *words; /* words[0] and [1] name the command */
 	size_t n_words;
-	struct buf out; /* rows, each ended by '\n' */
+	struct mdm_actor by; /* who is at the other end, for the audit */
+	struct buf out;      /* rows, each ended by '\n' */
 	struct err err;
 };
 

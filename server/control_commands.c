@@ -333,19 +333,45 @@ static const struct command commands[] = {
 	{ "queue", "release", 1, 1, queue_release },
 	{ "queue", "remove", 1, 1, queue_remove },
 	{ "queue", "flush", 0, 0, queue_flush },
-	{ "device", "list", 0, 1, control_device_list },
+	{ "device", "list", 0, 9, control_device_list },
 	{ "device", "show", 2, 2, control_device_show },
-	{ "device", "allow", 2, 3, control_device_allow },
+	{ "device", "approve", 2, 3, control_device_approve },
+	{ "device", "allow", 2, 3, control_device_approve },
 	{ "device", "block", 2, 3, control_device_block },
-	{ "device", "wipe", 2, 3, control_device_wipe },
-	{ "device", "remove", 2, 2, control_device_remove },
+	{ "device", "unblock", 2, 3, control_device_unblock },
+	{ "device", "quarantine", 2, 3, control_device_quarantine },
+	{ "device", "wipe", 2, 4, control_device_wipe },
+	{ "device", "cancel", 2, 2, control_device_cancel },
+	{ "device", "forget", 2, 2, control_device_forget },
+	{ "device", "remove", 2, 2, control_device_forget },
+	{ "device", "limit", 1, 2, control_device_limit },
+	{ "device", "unknown", 1, 2, control_device_unknown },
 	{ "node", "list", 0, 0, node_list },
 	{ "store", "check", 0, 0, check },
 	{ "backup", "begin", 0, 0, control_backup_begin },
+	{ "audit", "list", 0, 10, control_audit_list },
+	{ "audit", "verify", 0, 0, control_audit_verify },
 	{ "top", "", 0, 2, control_top },
 	{ "status", "", 0, 0, status },
 	{ "reload", "", 0, 0, reload },
 };
+
+/* Devices have rows of their own, told by who carries the order out; what only looks has
+ * none. */
+static void
+audit_order(struct control_request *r, const struct command *c, struct span on,
+            enum rc rc)
+{
+	static const char *const nouns[] = { "domain", "user", "alias", "queue",
+		                             "reload" };
+	for (size_t i = 0; i < ARRAY_LEN(nouns); i++) {
+		if (strcmp(c->noun, nouns[i]) != 0 || strcmp(c->verb, "list") == 0)
+			continue;
+		mdm_audit(server_mdm(r->server), &r->by, "control", 0, on, "%s %s rc=%s",
+		          c->noun, c->verb, rc_str(rc));
+		return;
+	}
+}
 
 enum rc
 control_run(struct control_request *r)
@@ -362,6 +388,7 @@ control_run(struct control_request *r)
 			               "%s %s takes %zu to %zu arguments", c->noun,
 			               c->verb, c->args_min, c->args_max);
 		enum rc rc = c->run(r, r->words + words, n);
+		audit_order(r, c, n ? r->words[words] : SPAN(""), rc);
 		if (rc == RC_AGAIN)
 			err_set(&r->err, rc,
 			        "the database does not answer now; try again in a moment");

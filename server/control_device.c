@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * control_device.c - what godwitctl can ask and say of devices.
+ * control_device.c - what godwitctl can ask of devices.
  */
 #include <inttypes.h>
 
 #include "mdm/mdm_policy.h"
+#include "mdm/mdm_rules.h"
 #include "push/push_list.h"
 #include "server/control_private.h"
 #include "store/store_collection.h"
@@ -12,8 +13,52 @@
 #include "store/store_device.h"
 #include "store/store_directory.h"
 
+/* What of them is asked for; empty spans and 0: all. */
+struct filter {
+	struct span user;
+	struct span state;
+	struct span type;
+	struct span protocol;
+	int64_t unseen_since_ms;
+};
+
+static bool
+is_wanted(const struct filter *f, const struct store_device *d)
+{
+	if (f->state.n && !span_ieq(f->state, span_str(store_device_state_str(d->state))))
+		return false;
+	if (f->type.n && !mdm_rules_match(f->type, d->type))
+		return false;
+	if (f->protocol.n && !span_ieq(f->protocol, d->protocol))
+		return false;
+	return f->unseen_since_ms == 0 || d->last_seen_ms < f->unseen_since_ms;
+}
+
+static void
+list_device(struct control_request *r, const struct store_user *u,
+            const struct store_device *d)
+{
+	const struct span cells[] = {
+		u->address,  d->id,
+		d->protocol, d->version,
+		d->type,     d->model,
+		d->os,       span_str(store_device_state_str(d->state))
+	};
+	for (size_t j = 0; j < ARRAY_LEN(cells); j++) {
+		control_cell(r, cells[j].n ? cells[j] : SPAN("-"));
+		control_tab(r);
+	}
+	control_cell_time(r, d->first_seen_ms);
+	control_tab(r);
+	control_cell_time(r, d->last_seen_ms);
+	control_tab(r);
+	control_cell(r, d->reason.n ? d->reason : SPAN("-"));
+	control_end_row(r);
+}
+
 static enum rc
-list_devices_of(struct control_request *r, const struct store_user *u)
+list_devices_of(struct control_request *r, const struct filter *f,
+                const struct store_user *u)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = NULL;
@@ -23,49 +68,63 @@ list_devices_of(struct control_request *r, const struct store_user *u)
 	if (rc == RC_OK)
 		rc = store_device_list(tx, r->arena, &devices, &n);
 	for (size_t i = 0; rc == RC_OK && i < n; i++) {
-		const struct store_device *d = &devices[i];
-		const struct span cells[] = {
-			u->address,  d->id,
-			d->protocol, d->version,
-			d->type,     d->model,
-			d->os,       span_str(store_device_state_str(d->state))
-		};
-		for (size_t j = 0; j < ARRAY_LEN(cells); j++) {
-			control_cell(r, cells[j].n ? cells[j] : SPAN("-"));
-			control_tab(r);
-		}
-		control_cell_time(r, d->first_seen_ms);
-		control_tab(r);
-		control_cell_time(r, d->last_seen_ms);
-		control_tab(r);
-		control_cell(r, d->reason.n ? d->reason : SPAN("-"));
-		control_end_row(r);
+		if (is_wanted(f, &devices[i]))
+			list_device(r, u, &devices[i]);
 	}
 	return rc;
+}
+
+static enum rc
+read_filter(struct control_request *r, const struct span *args, size_t n,
+            struct filter *ret)
+{
+	*ret = (struct filter){ 0 };
+	for (size_t i = 0; i < n; i++) {
+		bool more = i + 1 < n;
+		if (span_is(args[i], "--state") && more)
+			ret->state = args[++i];
+		else if (span_is(args[i], "--type") && more)
+			ret->type = args[++i];
+		else if (span_is(args[i], "--protocol") && more)
+			ret->protocol = args[++i];
+		else if (span_is(args[i], "--unseen") && more &&
+		         control_since(args[i + 1], &ret->unseen_since_ms))
+			i++;
+		else if (args[i].n && args[i].p[0] != '-' && ret->user.n == 0)
+			ret->user = args[i];
+		else
+			return err_set(
+				&r->err, RC_INVALID,
+				"device list [ADDRESS] [--state STATE] [--type TYPE] "
+				"[--protocol NAME] [--unseen 30d]");
+	}
+	return RC_OK;
 }
 
 enum rc
 control_device_list(struct control_request *r, const struct span *args, size_t n)
 {
 	struct store_user *users = NULL;
+	struct filter f;
 	size_t count = 0;
-	enum rc rc;
-	if (n > 0) {
+	enum rc rc = read_filter(r, args, n, &f);
+	if (rc != RC_OK)
+		return rc;
+	if (f.user.n > 0) {
 		struct store_user one;
-		rc = store_user_find(control_store(r), args[0], r->arena, &one);
-		return rc == RC_OK ? list_devices_of(r, &one)
-		                   : control_explain(r, rc, args[0]);
+		rc = store_user_find(control_store(r), f.user, r->arena, &one);
+		return rc == RC_OK ? list_devices_of(r, &f, &one)
+		                   : control_explain(r, rc, f.user);
 	}
 	rc = store_user_list(control_store(r), SPAN(""), r->arena, &users, &count);
 	for (size_t i = 0; rc == RC_OK && i < count; i++)
-		rc = list_devices_of(r, &users[i]);
+		rc = list_devices_of(r, &f, &users[i]);
 	return rc;
 }
 
-/* args: the user's address, the device's id. */
-static enum rc
-load_device(struct control_request *r, const struct span *args,
-            struct store_user *ret_user, struct store_device *ret)
+enum rc
+control_device_find(struct control_request *r, const struct span *args,
+                    struct store_user *ret_user, struct store_device *ret)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = NULL;
@@ -84,20 +143,6 @@ load_device(struct control_request *r, const struct span *args,
 		return RC_OK;
 	}
 	return control_explain(r, rc == RC_OK ? RC_NOT_FOUND : rc, args[1]);
-}
-
-static enum rc
-find_device(struct control_request *r, const struct span *args, uint64_t *ret_user,
-            uint32_t *ret_number)
-{
-	struct store_user user;
-	struct store_device d;
-	enum rc rc = load_device(r, args, &user, &d);
-	if (rc != RC_OK)
-		return rc;
-	*ret_user = user.id;
-	*ret_number = d.number;
-	return RC_OK;
 }
 
 /* -- one device, all that is known: rows of a name and a value -- */
@@ -208,7 +253,7 @@ control_device_show(struct control_request *r, const struct span *args, size_t n
 {
 	struct store_user u;
 	struct store_device d;
-	enum rc rc = load_device(r, args, &u, &d);
+	enum rc rc = control_device_find(r, args, &u, &d);
 	if (rc != RC_OK)
 		return rc;
 	fact(r, "user", u.address);
@@ -228,61 +273,4 @@ control_device_show(struct control_request *r, const struct span *args, size_t n
 	show_heartbeat(r, &d.heartbeat);
 	show_wait(r, &u, &d);
 	return show_collections(r, &u, &d);
-}
-
-/* -- orders -- */
-
-static enum rc
-set_device(struct control_request *r, const struct span *args, size_t n,
-           enum store_device_state state)
-{
-	uint64_t user;
-	uint32_t number;
-	enum rc rc = find_device(r, args, &user, &number);
-	if (rc != RC_OK)
-		return rc;
-	return control_explain(
-		r,
-		mdm_device_set_state(server_mdm(r->server), user, number, state,
-	                             n > 2 ? args[2] : SPAN("by an admin")),
-		args[1]);
-}
-
-enum rc
-control_device_allow(struct control_request *r, const struct span *args, size_t n)
-{
-	return set_device(r, args, n, STORE_DEVICE_ALLOWED);
-}
-
-enum rc
-control_device_block(struct control_request *r, const struct span *args, size_t n)
-{
-	return set_device(r, args, n, STORE_DEVICE_BLOCKED);
-}
-
-enum rc
-control_device_wipe(struct control_request *r, const struct span *args, size_t n)
-{
-	return set_device(r, args, n, STORE_DEVICE_WIPE_PENDING);
-}
-
-enum rc
-control_device_remove(struct control_request *r, const struct span *args, size_t n UNUSED)
-{
-	uint64_t user;
-	uint32_t number;
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
-	const struct store_actor who = { .protocol = "control" };
-	enum rc rc = find_device(r, args, &user, &number);
-	if (rc != RC_OK)
-		return rc;
-	rc = store_write(control_store(r), user, &who, &tx);
-	if (rc == RC_OK)
-		rc = store_device_delete(tx, number);
-	if (rc == RC_OK) {
-		store_tx_access_moved(tx);
-		rc = store_commit(&tx);
-	}
-	return control_explain(r, rc, args[1]);
 }

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "server/control_private.h"
 
+#define DAY_MS INT64_C(86400000)
+
 struct store *
 control_store(struct control_request *r)
 {
@@ -44,4 +46,35 @@ control_explain(struct control_request *r, enum rc rc, struct span what)
 	if (rc == RC_OK)
 		return RC_OK;
 	return err_set(&r->err, rc, "%.*s: %s", SPAN_FMT(what), rc_str(rc));
+}
+
+bool
+control_since(struct span text, int64_t *ret_ms)
+{
+	uint32_t n, year, month, day;
+	struct span rest = text, part;
+	if (text.n == 10 && text.p[4] == '-' && text.p[7] == '-') {
+		if (!span_cut(&rest, '-', &part) ||
+		    parse_u32(part, 9999, &year) != RC_OK ||
+		    !span_cut(&rest, '-', &part) ||
+		    parse_u32(part, 12, &month) != RC_OK ||
+		    parse_u32(rest, 31, &day) != RC_OK || month == 0 || day == 0)
+			return false;
+		*ret_ms = clock_days_from_civil((int)year, month, day) * DAY_MS;
+		return true;
+	}
+	if (text.n < 2 || parse_u32(span_sub(text, 0, text.n - 1), 100000, &n) != RC_OK)
+		return false;
+	switch (text.p[text.n - 1]) {
+	case 'd':
+		*ret_ms = clock_wall_ms() - n * DAY_MS;
+		return true;
+	case 'h':
+		*ret_ms = clock_wall_ms() - n * DAY_MS / 24;
+		return true;
+	case 'm':
+		*ret_ms = clock_wall_ms() - n * DAY_MS / 1440;
+		return true;
+	}
+	return false;
 }

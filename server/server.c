@@ -42,6 +42,8 @@
 /* Devices a second that may come back at once. */
 #define DRAIN_RATE 200
 #define TRIM_MS 20000
+#define NEWS_MS 250
+#define NEWS_AT_ONCE 500
 
 /* A door in use: what its listener's callback gets. */
 struct entrance {
@@ -75,6 +77,8 @@ struct server {
 	size_t n_entrances;
 	struct loop_timer sweep;
 	struct loop_timer trim;
+	struct loop_timer news; /* a new policy is on its way to who waits */
+	unsigned news_part;
 	struct loop_timer drain;
 	uint64_t started_ms;
 	uint64_t drain_from_ms;
@@ -85,6 +89,7 @@ struct server {
 	atomic_bool draining;   /* read by /healthz in any loop */
 	bool sweeping;
 	bool trimming;
+	bool running;
 };
 
 static struct metric connections_imap =
@@ -390,11 +395,38 @@ on_stop(void *arg)
 
 /* -- reloading -- */
 
+/* Devices that wait are told of a new policy within NEWS_MS * PUSH_PARTS; where they are
+ * few, at once. */
+static void
+on_news(void *arg)
+{
+	struct server *s = arg;
+	bool few = push_waiting(s->push) <= NEWS_AT_ONCE;
+	do {
+		push_wake_part(s->push, s->news_part++);
+	} while (few && s->news_part < PUSH_PARTS);
+	if (s->news_part < PUSH_PARTS && !s->draining)
+		loop_timer_set(&s->news, NEWS_MS);
+}
+
+static void
+tell_news(void *arg)
+{
+	struct server *s = arg;
+	s->news_part = 0;
+	loop_timer_set(&s->news, 0);
+}
+
 static enum rc
 load_policy(struct server *s, const struct conf *conf)
 {
 	struct mdm_policy policy = *(const struct mdm_policy *)conf_get(conf, "policy");
+	struct mdm_policy before;
+	mdm_policy_get(s->mdm, NULL, &before);
 	mdm_set_policy(s->mdm, &policy);
+	mdm_policy_get(s->mdm, NULL, &policy);
+	if (s->running && before.version != policy.version)
+		loop_post(s->main, tell_news, s);
 	return RC_OK;
 }
 
@@ -716,6 +748,7 @@ start(struct server *s, struct doors *doors, size_t loops, struct err *err)
 	    (rc = loop_on_signal(s->main, SIGHUP, on_reload, s)) != RC_OK)
 		return err_set(err, rc, "no signals");
 	loop_timer_init(&s->sweep, s->main, on_sweep, s);
+	loop_timer_init(&s->news, s->main, on_news, s);
 	loop_timer_init(&s->trim, s->main, on_trim, s);
 	loop_timer_init(&s->drain, s->main, on_drain_poll, s);
 	if ((rc = load_tls(s, err)) != RC_OK || (rc = enter_sandbox(s, err)) != RC_OK ||

@@ -114,6 +114,9 @@ struct store_moved {
 	bool added;      /* an item came in (as against flags, expunges) */
 };
 
+/* In a write: the commit moves STORE_MOVED_ACCESS. */
+void store_tx_access_moved(struct store_tx *tx);
+
 /* Called after each durable commit that moved something, in the committing thread, once
  * with all that it moved. Set once, before the first transaction. */
 typedef void store_commit_fn(const struct store_moved *moved, size_t n, void *arg);

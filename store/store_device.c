@@ -15,7 +15,7 @@
 	"number, id, protocol, device_type, model, os, user_agent, version, state,"      \
 	" reason, policy_key, policy_key_pending, policy_version, first_seen_ms,"        \
 	" last_seen_ms, extra, beat_kept, beat_cut, beat_told, beat_misses,"             \
-	" beat_changed_ms"
+	" beat_changed_ms, state_before, by_admin, wipe_sent_ms"
 
 static void
 from_row(struct engine_stmt *st, struct arena *a, struct store_device *ret)
@@ -44,6 +44,9 @@ from_row(struct engine_stmt *st, struct arena *a, struct store_device *ret)
 			.misses = col_u32(st, 19),
 			.changed_ms = engine_int(st, 20),
 		},
+		.state_before = (enum store_device_state)engine_int(st, 21),
+		.by_admin = engine_int(st, 22) != 0,
+		.wipe_sent_ms = engine_int(st, 23),
 	};
 }
 
@@ -122,7 +125,7 @@ store_device_save(struct store_tx *tx, const struct store_device *d, uint32_t *r
 		tx->etx,
 		"INSERT INTO device (owner, " COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6,"
 		" $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,"
-		" $22)"
+		" $22, $23, $24, $25)"
 		" ON CONFLICT (owner, number) DO UPDATE SET id = excluded.id,"
 		" protocol = excluded.protocol, device_type = excluded.device_type,"
 		" model = excluded.model, os = excluded.os,"
@@ -135,13 +138,16 @@ store_device_save(struct store_tx *tx, const struct store_device *d, uint32_t *r
 		" last_seen_ms = excluded.last_seen_ms, extra = excluded.extra,"
 		" beat_kept = excluded.beat_kept, beat_cut = excluded.beat_cut,"
 		" beat_told = excluded.beat_told, beat_misses = excluded.beat_misses,"
-		" beat_changed_ms = excluded.beat_changed_ms",
+		" beat_changed_ms = excluded.beat_changed_ms,"
+		" state_before = excluded.state_before, by_admin = excluded.by_admin,"
+		" wipe_sent_ms = excluded.wipe_sent_ms",
 		I(tx->user), I(number), B(d->id), T(d->protocol), B(d->type), B(d->model),
 		B(d->os), B(d->user_agent), B(d->version), I(d->state), B(d->reason),
 		I(d->policy_key), I(d->policy_key_pending), I(d->policy_version),
 		I(d->first_seen_ms), I(d->last_seen_ms), B(d->extra),
 		I(d->heartbeat.kept_s), I(d->heartbeat.cut_s), I(d->heartbeat.told_s),
-		I(d->heartbeat.misses), I(d->heartbeat.changed_ms));
+		I(d->heartbeat.misses), I(d->heartbeat.changed_ms), I(d->state_before),
+		I(d->by_admin), I(d->wipe_sent_ms));
 	if (!rc && ret_number)
 		*ret_number = number;
 	return rc;
@@ -205,4 +211,31 @@ store_device_list(struct store_tx *tx, struct arena *a, struct store_device **re
 	}
 	free(list);
 	return rc;
+}
+
+enum rc
+store_device_rules_load(struct store_tx *tx, struct store_device_rules *ret)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = sql_one(tx->etx, &st,
+	                     "SELECT device_limit, device_unknown FROM account"
+	                     " WHERE owner = $1",
+	                     I(tx->user));
+
+	*ret = (struct store_device_rules){ .limit = -1 };
+	if (!rc) {
+		ret->limit = engine_int(st, 0);
+		ret->unknown = (enum store_device_default)engine_int(st, 1);
+	}
+	return sql_end(rc);
+}
+
+enum rc
+store_device_rules_save(struct store_tx *tx, const struct store_device_rules *r)
+{
+	return sql_run(tx->etx,
+	               "UPDATE account SET device_limit = $2, device_unknown = $3"
+	               " WHERE owner = $1",
+	               I(tx->user), I(r->limit), I(r->unknown));
 }

@@ -13,7 +13,9 @@
 	X(QUARANTINED, "quarantined")                                                    \
 	X(BLOCKED, "blocked")                                                            \
 	X(WIPE_PENDING, "wipe pending")                                                  \
-	X(WIPED, "wiped")
+	X(WIPED, "wiped")                                                                \
+	X(ACCOUNT_WIPE_PENDING, "account wipe pending")                                  \
+	X(ACCOUNT_WIPED, "account wiped")
 
 enum store_device_state {
 #define X(name, text) STORE_DEVICE_##name,
@@ -45,8 +47,11 @@ struct store_device {
 	struct span user_agent;
 	struct span version; /* of the protocol, as last spoken: "16.1" */
 	enum store_device_state state;
-	struct span reason;          /* why it is in that state */
-	uint32_t policy_key;         /* last acknowledged, 0: none */
+	enum store_device_state state_before; /* of a wipe that is pending */
+	int64_t wipe_sent_ms; /* when it was told of that wipe last; 0: not yet */
+	bool by_admin;        /* an admin has put it into that state, not the rules */
+	struct span reason;   /* why it is in that state */
+	uint32_t policy_key;  /* last acknowledged, 0: none */
 	uint32_t policy_key_pending; /* handed out in phase one, 0: none */
 	uint32_t policy_version;     /* of the policy that policy_key stands for */
 	int64_t first_seen_ms;
@@ -68,6 +73,21 @@ enum rc store_device_set_heartbeat(struct store_tx *tx, uint32_t number,
                                    const struct store_heartbeat *h) MUST_CHECK;
 /* With its cursors. */
 enum rc store_device_delete(struct store_tx *tx, uint32_t number) MUST_CHECK;
+/* What holds for a user's devices beside the configuration; kept with the account. */
+enum store_device_default {
+	STORE_DEVICE_DEFAULT_CONF, /* as configured */
+	STORE_DEVICE_DEFAULT_ALLOW,
+	STORE_DEVICE_DEFAULT_QUARANTINE,
+	STORE_DEVICE_DEFAULT_BLOCK,
+};
+struct store_device_rules {
+	int64_t limit; /* devices that may be registered; -1: as configured, 0: any */
+	enum store_device_default unknown; /* the state of new ones */
+};
+enum rc
+store_device_rules_load(struct store_tx *tx, struct store_device_rules *ret) MUST_CHECK;
+enum rc store_device_rules_save(struct store_tx *tx,
+                                const struct store_device_rules *r) MUST_CHECK;
 enum rc store_device_list(struct store_tx *tx, struct arena *a, struct store_device **ret,
                           size_t *ret_n) MUST_CHECK;
 

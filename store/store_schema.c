@@ -274,6 +274,30 @@ static const char *const shard_8[] = {
 	NULL,
 };
 
+static const char *const shard_9[] = {
+	/* state_before: what a wipe that is cancelled goes back to; by_admin: the rules
+	 * have no say any more. */
+	"ALTER TABLE device ADD COLUMN state_before BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE device ADD COLUMN by_admin BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE device ADD COLUMN wipe_sent_ms BIGINT NOT NULL DEFAULT 0",
+	/* -1 and 0: as configured. */
+	"ALTER TABLE account ADD COLUMN device_limit BIGINT NOT NULL DEFAULT -1",
+	"ALTER TABLE account ADD COLUMN device_unknown BIGINT NOT NULL DEFAULT 0",
+	/* Items on which a device gets stuck: it is not sent them. released: the modseq
+	 * of the item when an admin has said to try again; 0: not yet. */
+	"CREATE TABLE item_aside ("
+	" owner BIGINT NOT NULL,"
+	" device BIGINT NOT NULL,"
+	" collection BIGINT NOT NULL,"
+	" uid BIGINT NOT NULL,"
+	" since_ms BIGINT NOT NULL,"
+	" tries BIGINT NOT NULL,"
+	" released BIGINT NOT NULL,"
+	" PRIMARY KEY (owner, device, collection, uid)"
+	") /* clustered */",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -348,6 +372,24 @@ static const char *const directory_4[] = {
 	" PRIMARY KEY (id, key_id)"
 	") /* clustered */",
 	"CREATE INDEX checked_password_until ON checked_password (until_ms)",
+	NULL,
+};
+
+/* Who did what to whom. hash: over the row and the hash of the one before. */
+static const char *const directory_5[] = {
+	"CREATE TABLE audit ("
+	" number BIGINT NOT NULL PRIMARY KEY,"
+	" at_ms BIGINT NOT NULL,"
+	" actor TEXT NOT NULL,"
+	" origin TEXT NOT NULL,"
+	" action TEXT NOT NULL,"
+	" subject TEXT NOT NULL,"
+	" object BYTEA NOT NULL,"
+	" detail BYTEA NOT NULL,"
+	" hash BYTEA NOT NULL"
+	") /* append only */ /* clustered */",
+	"CREATE INDEX audit_at ON audit (at_ms, number)",
+	"CREATE INDEX audit_subject ON audit (subject, at_ms, number)",
 	NULL,
 };
 
@@ -438,9 +480,11 @@ static const char *const blobs_1[] = {
 };
 
 static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4,
-	                                          shard_5, shard_6, shard_7, shard_8 };
+	                                          shard_5, shard_6, shard_7, shard_8,
+	                                          shard_9 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
-	                                              directory_3, directory_4 };
+	                                              directory_3, directory_4,
+	                                              directory_5 };
 static const char *const *const queue_steps[] = { queue_1, queue_2, queue_3 };
 static const char *const *const blobs_steps[] = { blobs_1 };
 

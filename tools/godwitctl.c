@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "tools/godwitctl.h"
 
+#define WORDS_MAX 32
 #define DEFAULT_SOCKET "/run/godwit/control.sock"
 
 static const char usage[] =
@@ -31,8 +32,16 @@ static const char usage[] =
 	"  alias list [DOMAIN]          an ADDRESS of @domain is its catch-all\n"
 	"  queue list                   queue flush\n"
 	"  queue hold ID                queue release ID           queue remove ID\n"
-	"  device list [ADDRESS]        device allow|block|wipe ADDRESS DEVICE [WHY]\n"
-	"  device show ADDRESS DEVICE   device remove ADDRESS DEVICE\n"
+	"  device list [ADDRESS] [--state STATE] [--type TYPE] [--unseen 30d]\n"
+	"  device approve|block|unblock|quarantine ADDRESS DEVICE [WHY]\n"
+	"  device show ADDRESS DEVICE\n"
+	"  device wipe ADDRESS DEVICE [--account-only] [WHY]\n"
+	"  device cancel ADDRESS DEVICE (a wipe that is pending)\n"
+	"  device forget ADDRESS DEVICE\n"
+	"  device limit ADDRESS [N|none|default]\n"
+	"  device unknown ADDRESS [allow|quarantine|block|default]\n"
+	"  audit [list] [--user ADDRESS] [--device ID] [--action NAME]\n"
+	"        [--since 7d|12h|2026-11-21] [--limit N]        audit verify\n"
 	"  node list                    the servers that share the database\n"
 	"  store check                  every file of the store, by the engine's own "
 	"check\n"
@@ -48,6 +57,7 @@ static const char usage[] =
 	"things\n"
 	"\n"
 	"  -s socket   of the server (default " DEFAULT_SOCKET ", or $GODWIT_CONTROL)\n"
+	"  --json      behind a command that lists or shows: for programs\n"
 	"  -r          rows as they are: cells separated by tabs, no head line\n";
 
 static const struct {
@@ -59,7 +69,10 @@ static const struct {
 	{ "user", "oof", "WHAT\tVALUE" },
 	{ "alias", "list", "ADDRESS\tTARGET" },
 	{ "queue", "list", "ID\tQUEUED\tSTATE\tTRIES\tNEXT\tFROM\tTO\tLAST ERROR" },
+	{ "audit", "list", "ROW\tTIME\tWHO\tFROM\tDID\tUSER\tWHAT\tMORE" },
 	{ "node", "list", "NAME\tSTATE\tVERSION\tHOST\tSINCE\tSEEN\tWHICH" },
+	{ "device", "limit", "USER\tLIMIT\tWHOSE\tUNKNOWN DEVICES" },
+	{ "device", "unknown", "USER\tLIMIT\tWHOSE\tUNKNOWN DEVICES" },
 	{ "device", "list",
 	  "USER\tDEVICE\tPROTOCOL\tVERSION\tTYPE\tMODEL\tSYSTEM\tSTATE\tFIRST SEEN\tLAST "
 	  "SEEN\tWHY" },
@@ -134,19 +147,26 @@ ctl_table_write(struct span text, size_t width, struct buf *out)
 	}
 }
 
+enum form { FORM_TABLE, FORM_RAW, FORM_JSON };
+
 static void
-show(const char *const *words, size_t n, const struct buf *rows, bool raw)
+show(const char *const *words, size_t n, const struct buf *rows, enum form form)
 {
 	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
-	for (size_t i = 0; !raw && n >= 2 && i < ARRAY_LEN(heads); i++) {
+	AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+	const char *head = "";
+	for (size_t i = 0; n >= 2 && i < ARRAY_LEN(heads); i++) {
 		if (strcmp(heads[i].noun, words[0]) == 0 &&
 		    strcmp(heads[i].verb, words[1]) == 0)
-			buf_addf(&text, "%s\n", heads[i].head);
+			head = heads[i].head;
 	}
+	if (form == FORM_TABLE && *head)
+		buf_addf(&text, "%s\n", head);
 	buf_add_span(&text, buf_span(rows));
-	AUTO_DONE(buf) struct buf out = BUF_INIT(0);
-	if (raw)
+	if (form == FORM_RAW)
 		buf_add_span(&out, buf_span(&text));
+	else if (form == FORM_JSON)
+		ctl_json_write(span_str(head), buf_span(&text), &out);
 	else
 		ctl_table_write(buf_span(&text), 0, &out);
 	printf("%.*s", SPAN_FMT(buf_span(&out)));
@@ -202,7 +222,7 @@ run_with_password(const char *socket_path, int argc, char **argv, bool raw)
 		words[n++] = argv[3];
 	int status = ctl_ask_words(socket_path, words, n, &rows);
 	if (status == 0)
-		show(words, n, &rows, raw);
+		show(words, n, &rows, raw ? FORM_RAW : FORM_TABLE);
 	mem_wipe(password, strlen(password));
 	free(password);
 	return status;
@@ -292,8 +312,23 @@ main(int argc, char **argv)
 	if (argc >= 3 && strcmp(argv[0], "user") == 0 &&
 	    (strcmp(argv[1], "add") == 0 || strcmp(argv[1], "password") == 0))
 		return run_with_password(path, argc, argv, raw);
-	int status = ctl_ask_words(path, (const char *const *)argv, (size_t)argc, &rows);
-	if (status == 0)
-		show((const char *const *)argv, (size_t)argc, &rows, raw);
+	const char *words[WORDS_MAX] = { argv[0] };
+	size_t n = 0;
+	enum form form = raw ? FORM_RAW : FORM_TABLE;
+	for (int i = 0; i < argc && n < WORDS_MAX - 1; i++) {
+		if (i > 0 && strcmp(argv[i], "--json") == 0) {
+			form = FORM_JSON;
+			continue;
+		}
+		words[n++] = argv[i];
+		/* "audit" alone, or with options, lists. */
+		if (i == 0 && strcmp(argv[0], "audit") == 0 &&
+		    (argc == 1 || argv[1][0] == '-'))
+			words[n++] = "list";
+	}
+	int status = ctl_ask_words(path, words, n, &rows);
+	if (status == 0 && (form != FORM_JSON || buf_len(&rows) > 0 || n < 2 ||
+	                    strcmp(words[1], "list") == 0))
+		show(words, n, &rows, form);
 	return status;
 }

@@ -33,6 +33,10 @@ int ctl_ask_words(const char *socket_path, const char *const *words, size_t n,
 /* Lines of cells separated by tabs, lined up; at most width columns, 0: any. */
 void ctl_table_write(struct span text, size_t width, struct buf *out);
 
+/* Rows as JSON: a list of objects whose keys are head's cells; without a head an object
+ * of the rows' first cells. */
+void ctl_json_write(struct span head, struct span rows, struct buf *out);
+
 /* -- commands that have files of their own; argv[0] is the first word. The exit status.
  */
 

@@ -228,7 +228,7 @@ loader_directory(struct store *s, loader_change_fn *change, void *arg,
 	enum rc rc = begin(l);
 
 	for (size_t i = 0; !rc && i < n; i++) {
-		if (!is_meta(&t[i]))
+		if (!is_meta(&t[i]) && !t[i].is_append_only)
 			rc = engine_run(l->etx, t[i].sql_clear, NULL, 0, NULL);
 	}
 	if (!rc)

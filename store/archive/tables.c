@@ -154,12 +154,14 @@ cut_column(struct span *rest)
 static void
 create(enum engine_db db, struct span text)
 {
+	bool append_only = span_ifind(text, SPAN("/* append only */")) < text.n;
 	struct span name = word(&text);
 	struct table *t = &tables[db][n_tables[db]++];
 
 	assert(n_tables[db] <= TABLES_MAX && !find(db, name));
 	t->db = db;
 	t->name = xstrndup(name.p, name.n);
+	t->is_append_only = append_only;
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		t->is_own |= span_is(name, own[i]);
 	text = span_sub(text, span_find(text, 0, '(') + 1, text.n);
@@ -305,6 +307,8 @@ insert_sql(const struct table *t)
 	for (size_t i = 1; i <= n; i++)
 		buf_addf(&b, "%s$%zu", i > 1 ? ", " : "", i);
 	buf_add_char(&b, ')');
+	if (t->is_append_only)
+		buf_add_str(&b, " ON CONFLICT DO NOTHING");
 	return buf_take_str(&b);
 }
 

@@ -31,7 +31,8 @@ struct table {
 	unsigned key[TABLE_KEY_MAX]; /* the primary key: places in columns */
 	size_t n_key;
 	bool has_log;
-	bool is_own; /* of the store's life, not its contents: not in backups */
+	bool is_append_only; /* rows that are there stay; who inserts passes over them */
+	bool is_own;         /* of the store's life, not its contents: not in backups */
 	/* The owner is $1 where there is one; columns and keys follow. */
 	const char *sql_all;    /* all rows, in the order of the key */
 	const char *sql_insert; /* ($1 owner), columns in their order */

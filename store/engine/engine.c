@@ -239,3 +239,15 @@ engine_explain(struct engine_tx *tx, const char *sql, struct buf *out)
 {
 	return tx->e->ops->explain(tx, sql, out);
 }
+
+struct span
+engine_append_only(const char *sql)
+{
+	static const char create[] = "CREATE TABLE ";
+	struct span s = span_str(sql);
+
+	if (!span_starts(s, create) || !strstr(sql, "/* append only */"))
+		return SPAN("");
+	s = span_sub(s, sizeof(create) - 1, s.n);
+	return span_sub(s, 0, span_find(s, 0, ' '));
+}

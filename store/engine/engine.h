@@ -9,6 +9,8 @@
  *   coalesce, upserts by ON CONFLICT; partial indexes are fine;
  * - a comment "clustered" behind a CREATE TABLE is a hint that rows lie in the order of
  *   the primary key; an engine may do with it what it likes;
+ * - a comment "append only" behind a CREATE TABLE: the database itself refuses to change
+ *   or delete its rows, by triggers;
  * - a SELECT of a writer that ends with the comment "for update" locks its rows until the
  *   end of the transaction, where writers run side by side: what is read to be changed is
  *   read so; "for update skip locked" passes over rows that another has locked;

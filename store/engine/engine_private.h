@@ -57,4 +57,7 @@ bool engine_is_urgent(void);
 /* True when this very call is the one that a test wants to fail. */
 bool engine_must_fail(void);
 
+/* The name in a CREATE TABLE that says "append only"; empty: it does not. */
+struct span engine_append_only(const char *sql);
+
 #endif

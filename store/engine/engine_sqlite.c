@@ -120,6 +120,24 @@ schema_version(struct sqlite_conn *c, size_t *ret)
 	return rc;
 }
 
+static enum rc
+append_only(struct sqlite_conn *c, struct span table)
+{
+	static const char *const verbs[] = { "UPDATE", "DELETE" };
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; !rc && i < ARRAY_LEN(verbs); i++) {
+		char *text =
+			xasprintf("CREATE TRIGGER %.*s_no_%s BEFORE %s ON %.*s BEGIN"
+		                  " SELECT RAISE(ABORT, 'append only'); END",
+		                  SPAN_FMT(table), verbs[i], verbs[i], SPAN_FMT(table));
+
+		rc = sqlite_conn_exec(c, text);
+		free(text);
+	}
+	return rc;
+}
+
 /* "clustered" means WITHOUT ROWID here: the table is its primary key's tree. */
 static enum rc
 schema_run(struct sqlite_conn *c, const char *sql)
@@ -127,10 +145,11 @@ schema_run(struct sqlite_conn *c, const char *sql)
 	size_t n = strlen(sql);
 	bool clustered = span_ends(span_of(sql, n), "/* clustered */");
 	char *text = xasprintf("%s%s", sql, clustered ? " WITHOUT ROWID" : "");
+	struct span table = engine_append_only(sql);
 	enum rc rc = sqlite_conn_exec(c, text);
 
 	free(text);
-	return rc;
+	return !rc && table.n ? append_only(c, table) : rc;
 }
 
 static enum rc

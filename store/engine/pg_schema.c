@@ -81,6 +81,22 @@ make_place(struct pg_conn *c, const struct pg_db *db)
 	                     " done TIMESTAMPTZ NOT NULL DEFAULT now()");
 }
 
+/* OR, so that one statement in each step's schema will do for all its tables. */
+static enum rc
+append_only(struct pg_conn *c, struct span table)
+{
+	char *text = xasprintf(
+		"CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql"
+		" AS $$ BEGIN RAISE EXCEPTION 'append only'; END $$;"
+		"CREATE TRIGGER %.*s_append_only BEFORE UPDATE OR DELETE OR TRUNCATE"
+		" ON %.*s FOR EACH STATEMENT EXECUTE FUNCTION append_only()",
+		SPAN_FMT(table), SPAN_FMT(table));
+	enum rc rc = pg_conn_exec(c, text);
+
+	free(text);
+	return rc;
+}
+
 static enum rc
 run_step(struct pg_conn *c, const struct engine_schema *schema, size_t step)
 {
@@ -92,8 +108,12 @@ run_step(struct pg_conn *c, const struct engine_schema *schema, size_t step)
 	for (const char *const *sql = schema->steps[step]; !rc && *sql; sql++) {
 		char *text = with_collation(*sql);
 
+		struct span table = engine_append_only(*sql);
+
 		rc = pg_conn_exec(c, text);
 		free(text);
+		if (!rc && table.n)
+			rc = append_only(c, table);
 	}
 	if (!rc)
 		rc = pg_conn_exec(c, done);

@@ -73,6 +73,8 @@ eas_setup(void **state)
 	f->mdm_conf = (struct mdm_conf){ .password_cost = 1,
 		                         .auth_failures_max = 5,
 		                         .auth_failures_ms = 60000 };
+	f->mdm_conf.quarantine_subject = (char *)(uintptr_t) "Wait";
+	f->mdm_conf.quarantine_text = (char *)(uintptr_t) "Nothing to do.";
 	assert_ok(mdm_new(f->store, &f->mdm_conf, &f->mdm));
 	mdm_set_policy(f->mdm, &policy);
 	assert_ok(push_new(&f->push));
@@ -140,7 +142,8 @@ eas_enforce(struct eas_fixture *f)
 		.password_length_min = 6,
 		.lock_after_ms = 300000,
 		.camera_allowed = false,
-		.bluetooth_allowed = true,
+		.bluetooth_allowed = 2,
+		.partial_allowed = true,
 		.attachments_allowed = true,
 		.html_allowed = true,
 	};

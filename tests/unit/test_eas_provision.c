@@ -11,6 +11,8 @@
 	"<Provision xmlns=\"Provision\"><Policies><Policy>"                              \
 	"<PolicyType>MS-EAS-Provisioning-WBXML</PolicyType></Policy></Policies></Provision>"
 
+static const struct mdm_actor admin = { { "root", 4 }, { "test", 4 } };
+
 static const char *
 acknowledge(struct eas_fixture *f, const char *key, const char *status)
 {
@@ -229,7 +231,8 @@ wipe_is_asked_and_confirmed_by_the_device(void **state)
 	provision(f);
 	d = device(f);
 	assert_ok(mdm_device_set_state(f->mdm, f->user, d.number,
-	                               STORE_DEVICE_WIPE_PENDING, SPAN("stolen")));
+	                               STORE_DEVICE_WIPE_PENDING, SPAN("stolen"),
+	                               &admin));
 	eas_run(f, "Sync", NULL);
 	assert_string_equal(f->xml, "<Sync><Status>140</Status></Sync>");
 	f->version = 121;
@@ -245,6 +248,8 @@ wipe_is_asked_and_confirmed_by_the_device(void **state)
 	eas_run(f, "Provision",
 	        "<Provision xmlns=\"Provision\"><RemoteWipe><Status>2</Status></RemoteWipe>"
 	        "</Provision>");
+	assert_string_equal(f->xml,
+	                    "<Provision><Status>2</Status><RemoteWipe/></Provision>");
 	d = device(f);
 	assert_int_equal(d.state, STORE_DEVICE_WIPE_PENDING);
 	eas_run(f, "Provision",
@@ -283,7 +288,7 @@ blocked_device_is_refused_by_every_command(void **state)
 	eas_run(f, "FolderSync", FOLDERSYNC);
 	d = device(f);
 	assert_ok(mdm_device_set_state(f->mdm, f->user, d.number, STORE_DEVICE_BLOCKED,
-	                               SPAN("not ours")));
+	                               SPAN("not ours"), &admin));
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		eas_run(f, commands[i], NULL);
 		assert_has(f, "<Status>129</Status>");

@@ -5,6 +5,7 @@
 #include "tests/unit/mdm_fixture.h"
 
 static struct mdm_fixture fixture;
+static const struct mdm_actor admin = { { "root", 4 }, { "test", 4 } };
 
 static int
 begin_with(void **state, int default_state, int64_t devices_max)
@@ -158,14 +159,15 @@ each_state_of_a_device_has_its_answer(void **state)
 	assert_int_equal(access_now(f, "PHONE1"), MDM_ACCESS_ALLOW);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		assert_int_equal(mdm_device_set_state(f->mdm, f->alice.id, 1,
-		                                      cases[i].state, SPAN("said so")),
+		                                      cases[i].state, SPAN("said so"),
+		                                      &admin),
 		                 RC_OK);
 		print_message("%s\n", store_device_state_str(cases[i].state));
 		assert_string_equal(mdm_access_str(access_now(f, "PHONE1")),
 		                    mdm_access_str(cases[i].access));
 	}
 	assert_int_equal(mdm_device_set_state(f->mdm, f->alice.id, 77,
-	                                      STORE_DEVICE_BLOCKED, SPAN("")),
+	                                      STORE_DEVICE_BLOCKED, SPAN(""), &admin),
 	                 RC_NOT_FOUND);
 }
 
@@ -183,7 +185,7 @@ quarantine_lasts_until_the_approval(void **state)
 	struct mdm_fixture *f = *state;
 	assert_int_equal(access_now(f, "PHONE1"), MDM_ACCESS_QUARANTINE);
 	assert_int_equal(mdm_device_set_state(f->mdm, f->alice.id, 1,
-	                                      STORE_DEVICE_ALLOWED, SPAN("")),
+	                                      STORE_DEVICE_ALLOWED, SPAN(""), &admin),
 	                 RC_OK);
 	assert_int_equal(access_now(f, "PHONE1"), MDM_ACCESS_ALLOW);
 	assert_int_equal(access_now(f, "PHONE2"), MDM_ACCESS_QUARANTINE);

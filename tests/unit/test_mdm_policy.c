@@ -46,6 +46,13 @@ is_current(struct mdm_fixture *f, uint32_t key)
 	return mdm_policy_is_current(f->mdm, &f->alice, &d, key);
 }
 
+static enum rc
+acknowledge(struct mdm_fixture *f, uint32_t number, uint32_t pending, uint32_t *ret)
+{
+	return mdm_policy_acknowledge(f->mdm, f->alice.id, number, pending, false,
+	                              "192.0.2.1", ret);
+}
+
 static uint32_t
 take_policy(struct mdm_fixture *f)
 {
@@ -53,8 +60,7 @@ take_policy(struct mdm_fixture *f)
 	assert_int_equal(mdm_policy_begin(f->mdm, f->alice.id, 1, &pending), RC_OK);
 	assert_int_not_equal(pending, 0);
 	assert_false(is_current(f, pending));
-	assert_int_equal(mdm_policy_acknowledge(f->mdm, f->alice.id, 1, pending, &key),
-	                 RC_OK);
+	assert_int_equal(acknowledge(f, 1, pending, &key), RC_OK);
 	assert_int_not_equal(key, 0);
 	return key;
 }
@@ -73,18 +79,12 @@ a_wrong_temporary_key_is_a_conflict(void **state)
 {
 	struct mdm_fixture *f = *state;
 	uint32_t pending, key = 0;
-	assert_int_equal(mdm_policy_acknowledge(f->mdm, f->alice.id, 1, 0, &key),
-	                 RC_CONFLICT);
+	assert_int_equal(acknowledge(f, 1, 0, &key), RC_CONFLICT);
 	assert_int_equal(mdm_policy_begin(f->mdm, f->alice.id, 1, &pending), RC_OK);
-	assert_int_equal(
-		mdm_policy_acknowledge(f->mdm, f->alice.id, 1, pending ^ 1, &key),
-		RC_CONFLICT);
-	assert_int_equal(mdm_policy_acknowledge(f->mdm, f->alice.id, 1, pending, &key),
-	                 RC_OK);
-	assert_int_equal(mdm_policy_acknowledge(f->mdm, f->alice.id, 1, pending, &key),
-	                 RC_CONFLICT);
-	assert_int_equal(mdm_policy_acknowledge(f->mdm, f->alice.id, 9, pending, &key),
-	                 RC_NOT_FOUND);
+	assert_int_equal(acknowledge(f, 1, pending ^ 1, &key), RC_CONFLICT);
+	assert_int_equal(acknowledge(f, 1, pending, &key), RC_OK);
+	assert_int_equal(acknowledge(f, 1, pending, &key), RC_CONFLICT);
+	assert_int_equal(acknowledge(f, 9, pending, &key), RC_NOT_FOUND);
 }
 
 static void
@@ -101,8 +101,7 @@ a_changed_policy_must_be_taken_anew(void **state)
 	/* Changed again before the device has answered. */
 	policy.wifi_allowed = !policy.wifi_allowed;
 	mdm_set_policy(f->mdm, &policy);
-	assert_int_equal(mdm_policy_acknowledge(f->mdm, f->alice.id, 1, pending, &late),
-	                 RC_CONFLICT);
+	assert_int_equal(acknowledge(f, 1, pending, &late), RC_CONFLICT);
 	assert_true(is_current(f, take_policy(f)));
 }
 
