@@ -95,7 +95,8 @@ enum rc store_collection_subscribe(struct store_tx *tx, uint32_t id, bool on) MU
 struct store_tree_change {
 	uint64_t modseq;
 	bool deleted; /* only collection.id is meaningful then */
-	bool is_new;  /* created after since; if deleted as well, only its maker knows it */
+	bool is_new;  /* created after since; if deleted as well, only its maker knows it
+	               */
 	struct store_collection collection;
 };
 
