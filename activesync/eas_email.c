@@ -10,10 +10,9 @@
 #include "activesync/eas_invite.h"
 #include "activesync/eas_pim.h"
 #include "activesync/eas_props.h"
+#include "activesync/eas_thread.h"
 #include "base/clock.h"
 #include "base/encode.h"
-
-#define THREAD_INDEX_MAX 8192
 
 /* MS-ASEMAIL 2.2.2.43 */
 enum {
@@ -207,35 +206,6 @@ thread_topic(struct span subject)
 	}
 }
 
-/*
- * 2.2.2.22: the upper 40 bits of the FILETIME of the first message, and five bytes for
- * each answer. Outlook and Exchange carry them from mail to mail in Thread-Index
- * (MS-OXOMSG 2.2.1.3): a byte 1, the five, a GUID, then those of the answers. Without it
- * there is the time of the message alone.
- */
-static void
-write_index(const struct eas_message *m, struct arena *a, struct wbxml_writer *w)
-{
-	AUTO_DONE(buf) struct buf b = BUF_INIT(THREAD_INDEX_MAX);
-	struct span text = mime_header_get(m->header, "Thread-Index", a);
-	uint64_t ticks =
-		(uint64_t)(m->item->received_ms + INT64_C(11644473600000)) * 10000;
-
-	if (text.n > 0 && base64_decode(text, &b) == RC_OK && buf_ok(&b) &&
-	    buf_len(&b) >= 22 && (buf_len(&b) - 22) % 5 == 0 && b.p[0] == 1) {
-		memmove(b.p, b.p + 1, 5);
-		memmove(b.p + 5, b.p + 22, buf_len(&b) - 22);
-		buf_truncate(&b, buf_len(&b) - 17);
-	} else {
-		buf_clear(&b);
-		for (int i = 0; i < 5; i++)
-			buf_add_char(&b, (char)(ticks >> (56 - 8 * i)));
-	}
-	wbxml_start(w, WBXML_EMAIL2_CONVERSATIONINDEX);
-	wbxml_opaque(w, buf_span(&b));
-	wbxml_end(w);
-}
-
 /* 2.2.2.21: the same 16 bytes for all messages of a conversation. The root of the thread
  * names it: first of References, In-Reply-To, or the message's own id. */
 static void
@@ -377,6 +347,17 @@ write_addresses(const struct mime_envelope *e, struct arena *a, struct wbxml_wri
 	if (e->from)
 		wbxml_text(w, WBXML_EMAIL_FROM, mime_addresses_str(e->from, a));
 	write_reply_to(e->reply_to, a, w);
+}
+
+static void
+write_index(const struct eas_message *m, struct arena *a, struct wbxml_writer *w)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+
+	eas_thread_index(m, a, &b);
+	wbxml_start(w, WBXML_EMAIL2_CONVERSATIONINDEX);
+	wbxml_opaque(w, buf_span(&b));
+	wbxml_end(w);
 }
 
 /* 2.2.2.70: Sender is told when it is not From. */

@@ -10,6 +10,7 @@
 #include "activesync/eas_id.h"
 #include "activesync/eas_props.h"
 #include "activesync/eas_send.h"
+#include "activesync/eas_thread.h"
 #include "base/clock.h"
 
 #define QUOTE_MAX (1024 * 1024)
@@ -55,6 +56,15 @@ copy_headers(struct smart *s, bool content, struct buf *out)
 	                 &h);
 }
 
+/* To the original, so that it is one conversation for all who get it. */
+static void
+bind_to_original(struct smart *s, struct buf *out)
+{
+	eas_thread_answer(&s->original,
+	                  span_sub(s->message, 0, mime_header_len(s->message)),
+	                  s->c->arena, out);
+}
+
 static struct span
 part_bytes(struct smart *s, const struct mime_part *p, bool with_header)
 {
@@ -80,6 +90,7 @@ forward(struct smart *s, struct buf *out)
 	for (size_t i = 0; i < buf_len(&original) && !is_8bit; i++)
 		is_8bit = (original.p[i] & 0x80) != 0;
 	copy_headers(s, false, out);
+	bind_to_original(s, out);
 	buf_addf(out,
 	         "MIME-Version: 1.0\r\n"
 	         "Content-Type: multipart/mixed; boundary=\"%s\"\r\n\r\n--%s\r\n",
@@ -161,6 +172,7 @@ reply(struct smart *s, struct buf *out)
 	if (rc != RC_OK)
 		return rc;
 	copy_headers(s, false, out);
+	bind_to_original(s, out);
 	buf_add_str(out, "MIME-Version: 1.0\r\n");
 	if (s->view.n_attachments == 0) {
 		eas_compose_part_text(out, html ? "html" : "plain", buf_span(&text));
@@ -250,8 +262,10 @@ run(struct smart *s, bool replace, struct eas_send *q)
 		q->message = s->message; /* complete without the source */
 		store_tx_free(TAKE(s->tx));
 		return eas_send_once(s->c, q);
-	} else {
-		q->message = s->message;
+	} else if (rc == RC_OK) {
+		bind_to_original(s, &out);
+		buf_add_span(&out, s->message);
+		q->message = buf_span(&out);
 	}
 	store_tx_free(TAKE(s->tx));
 	if (rc == RC_OK)

@@ -3,6 +3,7 @@
  * test_eas_send.c - sending once, the copy in Sent, replies and forwards.
  */
 #include "activesync/eas_compose.h"
+#include "base/encode.h"
 #include "format/mime_text.h"
 #include "tests/unit/eas_fixture.h"
 
@@ -221,6 +222,61 @@ forward_carries_the_original_whole(void **state)
 	assert_true(item.flags & STORE_FLAG_FORWARDED);
 }
 
+/* The bytes of the only Thread-Index of the last message sent. */
+static struct span
+sent_index(struct eas_fixture *f)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+	struct span header = span_str(f->sent_message);
+
+	header = span_sub(header, 0, mime_header_len(header));
+	assert_ok(base64_decode(mime_header_get(header, "Thread-Index", f->a), &b));
+	return arena_span(f->a, buf_span(&b));
+}
+
+static void
+an_answer_says_what_it_answers(void **state)
+{
+	static const char *const commands[] = { "SmartReply", "SmartForward" };
+	struct eas_fixture *f = *state;
+	struct span first, second;
+
+	for (int replace = 0; replace < 2; replace++) {
+		for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+			uint32_t uid = eas_mail_raw(
+				f, f->inbox, NOW,
+				SPAN("From: bob@example.net\r\nSubject: x\r\n"
+			             "Message-ID: <3@x>\r\nReferences: <1@x>\r\n"
+			             " <odd id> <2@x>\r\n\r\nx\r\n"));
+
+			f->device = arena_printf(f->a, "P%d%zu", replace, i);
+			smart(f, commands[i], uid, replace ? "<ReplaceMime/>" : "",
+			      MESSAGE);
+			assert_string_equal(f->xml, "");
+			assert_non_null(strstr(f->sent_message,
+			                       "In-Reply-To: <3@x>\r\n"
+			                       "References: <1@x>\r\n <2@x>\r\n"
+			                       " <3@x>\r\nThread-Index: "));
+			first = sent_index(f);
+			assert_int_equal(first.n, 27);
+			assert_int_equal(first.p[0], 1);
+		}
+	}
+	f->device = "LAST";
+	/* Outlook's goes on by five bytes; what the client wrote itself stays. */
+	eas_mail_raw(
+		f, f->inbox, NOW,
+		SPAN("Subject: x\r\nThread-Index: AQECAwQFAAECAwQFBgcICQoLDA0ODwoLDA0O"
+	             "\r\n\r\nx\r\n"));
+	smart(f, "SmartReply", 5, "",
+	      "To: bob@example.net\nReferences: &lt;9@x&gt;\n\nhello\n");
+	second = sent_index(f);
+	assert_int_equal(second.n, 32);
+	assert_memory_equal(second.p + 22, "\x0a\x0b\x0c\x0d\x0e", 5);
+	assert_non_null(strstr(f->sent_message, "References: <9@x>\r\n"));
+	assert_null(strstr(f->sent_message, "In-Reply-To"));
+}
+
 static void
 replaced_mime_goes_as_it_is(void **state)
 {
@@ -278,6 +334,7 @@ main(void)
 		T(reply_quotes_the_original_below_and_marks_it_answered),
 		T(reply_in_html_keeps_the_clients_attachments),
 		T(forward_carries_the_original_whole),
+		T(an_answer_says_what_it_answers),
 		T(replaced_mime_goes_as_it_is),
 		T(reply_to_nothing_gets_status_150),
 		T(headers_are_encoded_and_cannot_be_smuggled),
