@@ -228,11 +228,18 @@ write_exception(struct view *v, const struct pim_event *e, const struct pim_even
 	write_differing(v, WBXML_CALENDAR_SUBJECT, x->subject, e->subject);
 	write_times(v, e, x);
 	write_differing_body(v, x, e);
-	if (!same_text(x->location.name, e->location.name))
+	if (v->version < 160)
+		write_differing(v, WBXML_CALENDAR_LOCATION, x->location.name,
+		                e->location.name);
+	else if (!same_text(x->location.name, e->location.name))
 		write_location(v, x);
-	if (!same_list(x->categories, e->categories))
-		eas_write_list(x->categories, WBXML_CALENDAR_CATEGORIES,
-		               WBXML_CALENDAR_CATEGORY, v->w);
+	if (!same_list(x->categories, e->categories)) {
+		if (x->categories && x->categories[0])
+			eas_write_list(x->categories, WBXML_CALENDAR_CATEGORIES,
+			               WBXML_CALENDAR_CATEGORY, v->w);
+		else
+			wbxml_empty(v->w, WBXML_CALENDAR_CATEGORIES);
+	}
 	if (x->sensitivity != e->sensitivity)
 		wbxml_u64(v->w, WBXML_CALENDAR_SENSITIVITY, x->sensitivity);
 	if (x->busy != e->busy)

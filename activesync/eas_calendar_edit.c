@@ -40,24 +40,27 @@ take_moment(const struct eas_edit_request *q, wbxml_tag tag, bool *ret_given,
 	return *ret_given ? eas_time_parse(n->text, ret) : RC_OK;
 }
 
-/* 2.2.2.42: without a time, the half hour that runs. */
-static void
+/* 3.2.4.4: what is absent is taken from the next half hour. RC_INVALID: that cannot be.
+ */
+static enum rc
 default_times(const struct eas_edit_request *q, bool *start, int64_t *start_s, bool *end,
               int64_t *end_s, bool all_day)
 {
 	int64_t now = clock_wall_ms() / 1000;
-	int64_t length = all_day ? INT64_C(86400) : HALF_HOUR;
+	int64_t rounded = (now + HALF_HOUR - 1) / HALF_HOUR * HALF_HOUR;
 
 	if (q->old)
-		return;
-	if (!*start) {
-		*start_s = *end ? *end_s - length : now - now % HALF_HOUR;
-		*start = true;
-	}
-	if (!*end) {
-		*end_s = *start_s + length;
-		*end = true;
-	}
+		return RC_OK;
+	if (!*start)
+		*start_s = rounded;
+	if (!*end && all_day)
+		*end_s = *start_s + INT64_C(86400);
+	else if (!*end && *start && *start_s > now)
+		return RC_INVALID;
+	else if (!*end)
+		*end_s = rounded + HALF_HOUR;
+	*start = *end = true;
+	return RC_OK;
 }
 
 static bool
@@ -87,7 +90,9 @@ take_times(const struct eas_edit_request *q, struct pim_event *e,
 		return rc;
 	all_day = takes_all_day(q, e, has_start);
 	if (e->start.kind == PIM_TIME_NONE)
-		default_times(q, &has_start, &start, &has_end, &end, all_day);
+		rc = default_times(q, &has_start, &start, &has_end, &end, all_day);
+	if (rc != RC_OK)
+		return rc;
 	/* One of them alone, or only the kind, is changed against the other as it is. */
 	if (!has_start)
 		start = pim_time_utc(&e->start, zone);
@@ -358,15 +363,14 @@ original_of(const struct eas_edit_request *q, const struct pim_event *e, struct 
 
 static enum rc
 take_exception(const struct eas_edit_request *q, struct pim_event *e,
-               const struct wbxml_node *n, const struct tzone *zone,
-               struct pim_event **ret)
+               const struct wbxml_node *n, const struct tzone *zone)
 {
+	struct pim_event *x;
 	struct eas_edit_request inner = *q;
 	struct span text = wbxml_child_text(n, WBXML_CALENDAR_EXCEPTIONSTARTTIME);
 	int64_t original;
 	enum rc rc;
 
-	*ret = NULL;
 	if (text.n == 0)
 		text = wbxml_child_text(n, WBXML_AIRSYNCBASE_INSTANCEID);
 	rc = original_of(q, e, text, zone, &original);
@@ -378,18 +382,17 @@ take_exception(const struct eas_edit_request *q, struct pim_event *e,
 	}
 	inner.data = n;
 	inner.old = NULL;
-	*ret = pim_event_exception_add(e, original, zone, q->c->arena);
-	inherit(*ret, e, zone);
-	return take_common(&inner, *ret, zone);
+	x = pim_event_exception_add(e, original, zone, q->c->arena);
+	inherit(x, e, zone);
+	return take_common(&inner, x, zone);
 }
 
-/* Until 14.1: the exceptions that there are, all of them. */
+/* Until 14.1. One that is not named stays as it is (3.2.4.5, "Removing Exceptions"). */
 static enum rc
 take_exceptions(const struct eas_edit_request *q, struct pim_event *e,
                 const struct tzone *zone)
 {
 	const struct wbxml_node *list = wbxml_child(q->data, WBXML_CALENDAR_EXCEPTIONS);
-	struct pim_event **kept;
 	size_t n = 0;
 	enum rc rc = RC_OK;
 
@@ -397,24 +400,13 @@ take_exceptions(const struct eas_edit_request *q, struct pim_event *e,
 		return RC_OK;
 	if (q->c->query.version >= 160 && q->old)
 		return RC_OK; /* 2.2.2.22: not in a Change */
-	e->exdates = NULL;
-	e->n_exdates = 0;
-	kept = arena_array(q->c->arena, EXCEPTIONS_MAX, struct pim_event *);
 	for (const struct wbxml_node *i = wbxml_child(list, WBXML_CALENDAR_EXCEPTION);
 	     i && rc == RC_OK; i = wbxml_next(i, WBXML_CALENDAR_EXCEPTION)) {
-		if (n == EXCEPTIONS_MAX)
+		if (n++ == EXCEPTIONS_MAX)
 			return RC_TOO_BIG;
-		rc = take_exception(q, e, i, zone, &kept[n]);
-		n += kept[n] != NULL;
+		rc = take_exception(q, e, i, zone);
 	}
-	if (rc != RC_OK)
-		return rc;
-	e->exceptions = NULL;
-	for (size_t i = n; i > 0; i--) {
-		kept[i - 1]->next = e->exceptions;
-		e->exceptions = kept[i - 1];
-	}
-	return RC_OK;
+	return rc;
 }
 
 /* --- the command --- */
@@ -482,8 +474,11 @@ edit_whole(const struct eas_edit_request *q, struct pim_event *e,
 		rc = take_common(q, e, zone);
 	if (rc == RC_OK)
 		rc = take_recurrence(q, e, zone);
-	/* 2.2.2.22 */
-	if (rc == RC_OK && before && q->c->query.version >= 160 && e->recur &&
+	/* 2.2.2.22. Before 16.0 a device that sends another series sends what is left of
+	 * its exceptions with it. */
+	if (rc == RC_OK && before && e->recur &&
+	    (q->c->query.version >= 160 ||
+	     wbxml_child(q->data, WBXML_CALENDAR_EXCEPTIONS)) &&
 	    (!pim_time_eq(&e->start, &before->start) || !before->recur ||
 	     !pim_time_eq(&e->end, &before->end) || !recur_eq(e->recur, before->recur))) {
 		e->exceptions = NULL;

@@ -6,7 +6,7 @@ foreach(name beat nodes sync sync_client pim calendar meeting random ping provis
 	godwit_unit_test(test_eas_${name} USES eas_fixture)
 endforeach()
 # What the documents say one by one: see docs/activesync-interop.md.
-foreach(name options rules flags fields)
+foreach(name options rules flags fields events)
 	godwit_unit_test(test_eas_${name} USES eas_fixture)
 endforeach()
 
