@@ -17,7 +17,7 @@ static enum rc
 estimate(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
          struct one *ret)
 {
-	const struct wbxml_node *options = wbxml_child(n, WBXML_AIRSYNC_OPTIONS);
+	const struct wbxml_node *options = NULL;
 	struct span key = wbxml_child_text(n, WBXML_AIRSYNC_SYNCKEY);
 	struct eas_sync s = { .c = c };
 	struct eas_sync_collection co = { .status = EAS_STATUS_OK };
@@ -28,6 +28,10 @@ estimate(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
 	ret->id_text = wbxml_child_text(n, WBXML_GETITEMESTIMATE_COLLECTIONID);
 	if (eas_id_parse(ret->id_text, 1, &id) == RC_OK)
 		co.id = id.collection;
+	if (eas_options_find(n, &options) != RC_OK) {
+		ret->status = EAS_ESTIMATE_BAD_KEY; /* 2.2.3.27.3 */
+		return RC_OK;
+	}
 	co.has_options = options != NULL;
 	if (options && eas_options_parse(options, &co.options) != RC_OK) {
 		ret->status = EAS_STATUS_INVALID_XML;

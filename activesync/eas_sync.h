@@ -88,6 +88,10 @@ struct eas_sync {
 
 /* eas_sync_parse.c: RC_INVALID: Status 4; RC_TOO_BIG: 15. */
 enum rc eas_sync_parse(struct eas_sync *s, const struct wbxml_node *root) MUST_CHECK;
+/* The Options of a <Collection> that are not for SMS; *ret NULL: none. RC_INVALID: there
+ * are others than one for mail and one for SMS (MS-ASCMD 2.2.3.27.5). */
+enum rc eas_options_find(const struct wbxml_node *collection,
+                         const struct wbxml_node **ret) MUST_CHECK;
 /* The Options element, MS-ASCMD 2.2.3.125; what it leaves out has its default. */
 enum rc eas_options_parse(const struct wbxml_node *n, struct eas_options *ret) MUST_CHECK;
 enum rc eas_body_prefs_parse(const struct wbxml_node *n, wbxml_tag tag,

@@ -102,28 +102,33 @@ eas_options_parse(const struct wbxml_node *n, struct eas_options *ret)
 	return RC_OK;
 }
 
-/* Two Options can stand there, one for SMS (2.2.3.125.6): the first that is not. */
-static const struct wbxml_node *
-find_options(const struct wbxml_node *n)
+enum rc
+eas_options_find(const struct wbxml_node *collection, const struct wbxml_node **ret)
 {
-	const struct wbxml_node *o = wbxml_child(n, WBXML_AIRSYNC_OPTIONS);
+	const struct wbxml_node *one = wbxml_child(collection, WBXML_AIRSYNC_OPTIONS);
+	const struct wbxml_node *two = wbxml_next(one, WBXML_AIRSYNC_OPTIONS);
+	struct span class;
 
-	while (o && span_iis(wbxml_child_text(o, WBXML_AIRSYNC_CLASS), "SMS"))
-		o = wbxml_next(o, WBXML_AIRSYNC_OPTIONS);
-	return o;
-}
-
-static bool
-is_class_again(const struct wbxml_node *o)
-{
-	struct span class = wbxml_child_text(o, WBXML_AIRSYNC_CLASS);
-
-	for (const struct wbxml_node *i = wbxml_next(o, WBXML_AIRSYNC_OPTIONS); i;
-	     i = wbxml_next(i, WBXML_AIRSYNC_OPTIONS)) {
-		if (span_ieq(class, wbxml_child_text(i, WBXML_AIRSYNC_CLASS)))
-			return true;
+	if (!two) {
+		*ret = one && span_iis(wbxml_child_text(one, WBXML_AIRSYNC_CLASS), "SMS")
+		               ? NULL
+		               : one;
+		return RC_OK;
 	}
-	return false;
+	if (wbxml_next(two, WBXML_AIRSYNC_OPTIONS))
+		return RC_INVALID;
+	if (span_iis(wbxml_child_text(one, WBXML_AIRSYNC_CLASS), "SMS")) {
+		const struct wbxml_node *t = one;
+
+		one = two;
+		two = t;
+	}
+	class = wbxml_child_text(one, WBXML_AIRSYNC_CLASS);
+	if ((class.n > 0 && !span_iis(class, "Email")) ||
+	    !span_iis(wbxml_child_text(two, WBXML_AIRSYNC_CLASS), "SMS"))
+		return RC_INVALID;
+	*ret = one;
+	return RC_OK;
 }
 
 static enum rc
@@ -131,7 +136,7 @@ parse_collection(struct eas_sync *s, const struct wbxml_node *n,
                  struct eas_sync_collection *co)
 {
 	const struct wbxml_node *key = wbxml_child(n, WBXML_AIRSYNC_SYNCKEY);
-	const struct wbxml_node *options = find_options(n);
+	const struct wbxml_node *options = NULL;
 	struct eas_id id;
 	enum rc rc;
 
@@ -156,11 +161,8 @@ parse_collection(struct eas_sync *s, const struct wbxml_node *n,
 		co->window = EAS_WINDOW_MAX;
 	if (co->window > s->c->eas->conf->window_max)
 		co->window = (uint32_t)s->c->eas->conf->window_max;
-	for (const struct wbxml_node *o = wbxml_child(n, WBXML_AIRSYNC_OPTIONS); o;
-	     o = wbxml_next(o, WBXML_AIRSYNC_OPTIONS)) {
-		if (is_class_again(o)) /* 2.2.3.27.5 */
-			return RC_INVALID;
-	}
+	if (eas_options_find(n, &options) != RC_OK)
+		return RC_INVALID;
 	if (options) {
 		co->has_options = true;
 		rc = eas_options_parse(options, &co->options);

@@ -183,6 +183,7 @@ class ActiveSync(GodwitTest):
              "X-MS-PolicyKey": str(c.policy_key)})
         self.assertEqual(status, 200)
         self.assertEqual(headers["Content-Encoding"], "gzip")
+        self.assertEqual(headers["Content-Type"], "application/vnd.ms-sync.wbxml")
         items = c.take(decode(gzip.decompress(answer)), inbox)[0]
         self.assertEqual([subject(i) for i in items], ["zip"])
 

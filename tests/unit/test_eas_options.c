@@ -92,6 +92,15 @@ options_of_one_class_twice_get_status_4(void **state)
 	         "<Options><Class>Email</Class><FilterType>0</FilterType></Options>"
 	         "<Options><Class>email</Class><FilterType>1</FilterType></Options>");
 	assert_has(f, "<Status>4</Status>");
+	eas_sync(f, f->inbox, "0",
+	         "<Options><Class>Email</Class></Options>"
+	         "<Options><Class>Tasks</Class></Options>");
+	assert_has(f, "<Status>4</Status>");
+	eas_sync(
+		f, f->inbox, "0",
+		"<Options><Class>Email</Class></Options><Options><Class>SMS</Class></Options>"
+		"<Options><Class>Notes</Class></Options>");
+	assert_has(f, "<Status>4</Status>");
 	/* Of mail and of SMS they stand side by side. */
 	eas_sync(f, f->inbox, "0",
 	         "<Options><Class>Email</Class><FilterType>0</FilterType></Options>"
@@ -325,6 +334,70 @@ mime_is_cut_where_the_client_says(void **state)
 	}
 }
 
+/* MS-ASAIRS 2.2.2.3.2 and 2.2.2.47.2, in a Sync and in a Fetch. */
+static void
+truncation_and_all_or_none_go_together(void **state)
+{
+	static const struct {
+		const char *pref;
+		const char *body;
+	} cases[] = {
+#define WHOLE "<EstimatedDataSize>10</EstimatedDataSize><Data>0123456789</Data></Body>"
+#define CUT                                                                              \
+	"<EstimatedDataSize>10</EstimatedDataSize><Truncated>1</Truncated>"              \
+	"<Data>01234</Data></Body>"
+#define NOTHING "<EstimatedDataSize>10</EstimatedDataSize><Truncated>1</Truncated></Body>"
+		{ "<TruncationSize>10</TruncationSize><AllOrNone>1</AllOrNone>", WHOLE },
+		{ "<TruncationSize>5</TruncationSize><AllOrNone>1</AllOrNone>", NOTHING },
+		{ "<TruncationSize>5</TruncationSize><AllOrNone>0</AllOrNone>", CUT },
+		{ "<TruncationSize>10</TruncationSize><AllOrNone>0</AllOrNone>", WHOLE },
+		{ "<TruncationSize>5</TruncationSize>", CUT },
+		{ "<TruncationSize>10</TruncationSize>", WHOLE },
+		{ "<AllOrNone>1</AllOrNone>", WHOLE },
+		{ "<AllOrNone>0</AllOrNone>", WHOLE },
+		{ "", WHOLE },
+	};
+	struct eas_fixture *f = *state;
+	uint32_t uid =
+		eas_mail_raw(f, f->inbox, NOW, SPAN("Subject: x\r\n\r\n0123456789"));
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *pref = arena_printf(
+			f->a,
+			"<BodyPreference xmlns=\"AirSyncBase\"><Type>1</Type>%s"
+			"</BodyPreference>",
+			cases[i].pref);
+		const char *want =
+			arena_printf(f->a, "<Body><Type>1</Type>%s", cases[i].body);
+
+		f->device = arena_printf(f->a, "PHONE%zu", i);
+		eas_sync(f, f->inbox, "0",
+		         arena_printf(f->a, "<Options>%s</Options>", pref));
+		eas_sync(f, f->inbox, eas_key(f), "");
+		assert_has(f, want);
+		eas_runf(
+			f, "ItemOperations",
+			"<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+			"<CollectionId xmlns=\"AirSync\">%u</CollectionId><ServerId "
+			"xmlns=\"AirSync\">%u:%u</ServerId><Options>%s</Options></Fetch>"
+			"</ItemOperations>",
+			f->inbox, f->inbox, uid, pref);
+		assert_has(f, want);
+	}
+}
+
+static void
+an_empty_file_reference_gets_status_15(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_run(f, "ItemOperations",
+	        "<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+	        "<FileReference xmlns=\"AirSyncBase\"></FileReference></Fetch>"
+	        "</ItemOperations>");
+	assert_has(f, "<Fetch><Status>15</Status>");
+}
+
 static void
 a_signed_mail_has_its_body_as_mime(void **state)
 {
@@ -391,6 +464,8 @@ main(void)
 		T(changes_come_when_they_are_asked_for),
 		T(a_delete_moves_to_the_trash_unless_told_not_to),
 		T(mime_is_cut_where_the_client_says),
+		T(truncation_and_all_or_none_go_together),
+		T(an_empty_file_reference_gets_status_15),
 		T(a_signed_mail_has_its_body_as_mime),
 		T(what_a_client_says_of_truncated_means_nothing),
 	};

@@ -348,7 +348,7 @@ settings_tell_who_the_user_is_and_that_no_vacation_answer_is_set(void **state)
 	eas_run(f, "Settings",
 	        "<Settings xmlns=\"Settings\"><Oof><Set><OofState>1</OofState>"
 	        "</Set></Oof></Settings>");
-	assert_has(f, "<Oof><Status>3</Status></Oof>");
+	assert_has(f, "<Oof><Status>1</Status></Oof>");
 	eas_run(f, "Settings",
 	        "<Settings xmlns=\"Settings\"><DevicePassword><Set><Password>x"
 	        "</Password></Set></DevicePassword><RightsManagementInformation>"

@@ -116,6 +116,92 @@ base64_query_as_windows_mail_sends_it(void **state UNUSED)
 	assert_span(q.device_type, "WindowsMail");
 }
 
+/* MS-ASHTTP 2.2.1.1.1.1.3 and 2.2.1.1.1.2.5: what single commands say there. */
+static void
+parameters_of_commands_are_read_in_both_forms(void **state UNUSED)
+{
+	static const char packed[] = "\x79\x02\x09\x04\x03"
+				     "abc"
+				     "\x00\x05Phone"
+				     "\x00\x05"
+				     "a.txt"
+				     "\x01\x01"
+				     "5"
+				     "\x03\x03"
+				     "5:7"
+				     "\x04\x06"
+				     "RgAAAA"
+				     "\x06\x06"
+				     "202611"
+				     "\x07\x01\x01"
+				     "\x08\x05"
+				     "alice";
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+	struct eas_query q[2];
+
+	base64_encode(span_of(packed, sizeof(packed) - 1), &text);
+	buf_add_char(&text, '\0');
+	q[0] = parse(text.p, NULL, NULL);
+	q[1] = parse("Cmd=SmartForward&DeviceId=abc&DeviceType=Phone&User=alice&"
+	             "AttachmentName=a.txt&CollectionId=5&ItemId=5%3A7&LongId=RgAAAA&"
+	             "Occurrence=202611&SaveInSent=T",
+	             "12.1", NULL);
+	for (size_t i = 0; i < ARRAY_LEN(q); i++) {
+		assert_int_equal(q[i].version, 121);
+		assert_span(q[i].command, "SmartForward");
+		assert_span(q[i].attachment_name, "a.txt");
+		assert_span(q[i].collection_id, "5");
+		assert_span(q[i].item_id, "5:7");
+		assert_span(q[i].long_id, "RgAAAA");
+		assert_span(q[i].occurrence, "202611");
+		assert_span(q[i].user, "alice");
+		assert_true(q[i].save_in_sent);
+		assert_false(q[i].accept_multipart);
+	}
+}
+
+static void
+every_command_has_its_code(void **state UNUSED)
+{
+	/* MS-ASHTTP 2.2.1.1.1.1.2 */
+	static const struct {
+		uint8_t code;
+		const char *name;
+	} codes[] = {
+		{ 0, "Sync" },
+		{ 1, "SendMail" },
+		{ 2, "SmartForward" },
+		{ 3, "SmartReply" },
+		{ 4, "GetAttachment" },
+		{ 9, "FolderSync" },
+		{ 10, "FolderCreate" },
+		{ 11, "FolderDelete" },
+		{ 12, "FolderUpdate" },
+		{ 13, "MoveItems" },
+		{ 14, "GetItemEstimate" },
+		{ 15, "MeetingResponse" },
+		{ 16, "Search" },
+		{ 17, "Settings" },
+		{ 18, "Ping" },
+		{ 19, "ItemOperations" },
+		{ 20, "Provision" },
+		{ 21, "ResolveRecipients" },
+		{ 22, "ValidateCert" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		char raw[] = "\x8d.\x09\x04\x03"
+			     "abc"
+			     "\x00\x05Phone";
+		AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+
+		raw[1] = (char)codes[i].code;
+		base64_encode(span_of(raw, sizeof(raw) - 1), &text);
+		buf_add_char(&text, '\0');
+		assert_span(parse(text.p, NULL, NULL).command, codes[i].name);
+	}
+}
+
 static void
 broken_queries_are_refused(void **state UNUSED)
 {
@@ -250,6 +336,8 @@ main(void)
 		T(plain_queries_are_read_whatever_the_case_of_their_keys),
 		T(base64_query_of_the_specification_is_read),
 		T(base64_query_as_windows_mail_sends_it),
+		T(parameters_of_commands_are_read_in_both_forms),
+		T(every_command_has_its_code),
 		T(broken_queries_are_refused),
 		T(every_prefix_of_a_base64_query_is_safe),
 		T(versions_are_numbers),

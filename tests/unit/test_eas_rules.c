@@ -355,6 +355,10 @@ an_estimate_counts_by_its_own_filter(void **state)
 	         "<Options xmlns=\"AirSync\"><Class>Email</Class></Options>"
 	         "<Options xmlns=\"AirSync\"><Class>SMS</Class></Options>");
 	assert_has(f, "<Estimate>5</Estimate>");
+	estimate(f, f->inbox, key,
+	         "<Options xmlns=\"AirSync\"><Class>Email</Class></Options>"
+	         "<Options xmlns=\"AirSync\"><Class>Tasks</Class></Options>");
+	assert_has(f, "<Response><Status>4</Status>");
 	/* Contacts know no filter and do not mind one. */
 	eas_sync(f, eas_folder(f, STORE_ROLE_CONTACTS), "0", "");
 	estimate(f, eas_folder(f, STORE_ROLE_CONTACTS), eas_key(f), FILTER("3"));
