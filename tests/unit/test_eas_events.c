@@ -173,9 +173,9 @@ an_attendee_with_an_odd_address_is_kept(void **state)
 
 	f->version = 141; /* nobody is written to */
 	add(f, "",
-	    TIMES C("MeetingStatus", "1") C(
-		    "Attendees",
-		    "<Attendee><Email>somebody</Email><Name>Bo</Name></Attendee>"),
+	    TIMES C("MeetingStatus", "1")
+	            C("Attendees",
+	              "<Attendee><Email>somebody</Email><Name>Bo</Name></Attendee>"),
 	    &key);
 	assert_has(f, "<Status>1</Status></Add>");
 	seen(f);
@@ -184,8 +184,8 @@ an_attendee_with_an_odd_address_is_kept(void **state)
 
 #define FULL                                                                             \
 	C("Location", "Hide")                                                            \
-	C("Categories", "<Category>Sea</Category>") C("Reminder", "15")                  \
-		C("BusyStatus", "3") C("Sensitivity", "2") BODY("boots")
+	C("Categories", "<Category>Sea</Category>")                                      \
+	C("Reminder", "15") C("BusyStatus", "3") C("Sensitivity", "2") BODY("boots")
 
 static void
 what_is_ghosted_stays_as_it_was(void **state)
