@@ -114,16 +114,14 @@ struct store_moved {
 	bool added;      /* an item came in (as against flags, expunges) */
 };
 
-/* In a write: the commit moves STORE_MOVED_ACCESS. */
+/* In a write: its commit moves STORE_MOVED_ACCESS. What changes users in the directory
+ * does so by itself. */
 void store_tx_access_moved(struct store_tx *tx);
 
 /* Called after each durable commit that moved something, in the committing thread, once
  * with all that it moved. Set once, before the first transaction. */
 typedef void store_commit_fn(const struct store_moved *moved, size_t n, void *arg);
 void store_on_commit(struct store *s, store_commit_fn *fn, void *arg);
-/* In a write: its commit moves STORE_MOVED_ACCESS. What changes users in the directory
- * does so by itself. */
-void store_tx_access_moved(struct store_tx *tx);
 
 /* Removes tombstones, contents and blobs that nothing names and retention has passed;
  * called by the server now and then, in a worker. *ret_removed counts. */
