@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "activesync/eas_beat.h"
+#include "activesync/eas_eager.h"
 #include "activesync/eas_private.h"
 #include "base/mem.h"
 
@@ -41,6 +42,20 @@ static const struct conf_option options[] = {
 	  .min = 1000,
 	  .max = 3540 * 1000,
 	  .help = "What was learned never shortens a wait below this." },
+	{ .name = "repeats_max",
+	  .type = CONF_INT,
+	  .offset = AT(repeats_max),
+	  .def = "600",
+	  .max = 1000000,
+	  .help = "A device that asks the same and gets the same more often than that within a "
+	          "minute is told to come later (503, Retry-After, X-MS-ASThrottle); 0 is no "
+	          "limit." },
+	{ .name = "commands_max",
+	  .type = CONF_INT,
+	  .offset = AT(commands_max),
+	  .def = "0",
+	  .max = 1000000,
+	  .help = "Commands of a device within a minute, whatever they are; 0 is no limit." },
 	{ .name = "window_max",
 	  .type = CONF_INT,
 	  .offset = AT(window_max),
@@ -111,6 +126,7 @@ eas_new(const struct eas_conf *conf, const struct eas_deps *deps, struct eas **r
 	pthread_mutex_init(&e->lock, NULL);
 	htab_init(&e->waits);
 	e->beats = eas_beat_notes_new();
+	e->eager = eas_eager_new();
 	eas_request_register_metrics();
 	*ret = e;
 	return RC_OK;
@@ -132,6 +148,7 @@ eas_free(struct eas *e)
 	free(e->own.external_url);
 	htab_done(&e->waits);
 	eas_beat_notes_free(e->beats);
+	eas_eager_free(e->eager);
 	pthread_mutex_destroy(&e->lock);
 	free(e);
 }

@@ -22,6 +22,8 @@ struct eas_conf {
 	uint64_t heartbeat_max_ms;
 	bool heartbeat_learn;
 	uint64_t heartbeat_floor_ms;
+	int64_t repeats_max;   /* of a device within a minute: eas_eager.h */
+	int64_t commands_max;  /* likewise */
 	int64_t window_max;    /* items in one Sync answer */
 	uint64_t response_max; /* bytes: no further item is begun beyond */
 	int64_t ping_folders_max;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "activesync/eas_beat.h"
+#include "activesync/eas_eager.h"
 #include "activesync/eas_private.h"
 #include "activesync/eas_quarantine.h"
 #include "base/clock.h"
@@ -19,6 +20,9 @@ static const uint16_t versions[] = { 121, 140, 141, 160, 161 };
 
 /* The database is away: so long, up to twice of it, so that not all come at once. */
 #define RETRY_AFTER_S 15
+
+/* Of an answer, to know it again. */
+#define HASHED_MAX 4096
 
 #define V_ALL 121, 161
 #define V_14 140, 161
@@ -437,10 +441,69 @@ parse_body(struct eas_call *c)
 	return false;
 }
 
+/* A wipe must get through whatever the device does. */
+static bool
+is_sent_away(struct eas_call *c, uint64_t key)
+{
+	uint64_t wait_ms;
+
+	if (c->resumed || (c->command->flags & EAS_COMMAND_UNPROVISIONED))
+		return false;
+	wait_ms = eas_eager_ask(c->eas->eager, key, &c->throttle);
+	if (wait_ms == 0)
+		return false;
+	eas_answer_http(c, 503);
+	c->retry_after_s = wait_ms / 1000 + 1;
+	return true;
+}
+
+/* What was answered at once counts; the beginning of a long answer tells it. */
+static void
+note_eagerness(struct eas_call *c, uint64_t key)
+{
+	const struct eas_eager_limits limits = { c->eas->conf->commands_max,
+		                                 c->eas->conf->repeats_max };
+	const struct mdm_actor by = { SPAN("server"), span_str(c->peer ? c->peer : "-") };
+	uint64_t asked = hash_bytes(c->body) ^ hash_bytes(c->query.command);
+	uint64_t got = hash_bytes(span_sub(buf_span(&c->out), 0, HASHED_MAX)) ^
+	               hash_u64(buf_len(&c->out) ^ (uint64_t)c->http_status << 32);
+
+	if (c->resumed || c->waiting ||
+	    !eas_eager_note(c->eas->eager, &limits, key, asked, got))
+		return;
+	log_warn(c->log, "eas.device too eager", "cmd=%s", c->command->name);
+	mdm_audit_once(c->eas->deps.mdm, &by, "device.throttled", c->user.id,
+	               c->query.device_id, "it asks too often for what it gets");
+}
+
+/* The answer, or a wait. */
+static void
+run(struct eas_call *c)
+{
+	c->access_moves = push_access_moves(c->eas->deps.push);
+	if (!parse_body(c) || !check_device(c))
+		return;
+	eas_beat_meet(c);
+	if (!check_policy(c))
+		return;
+	if (c->command->flags & EAS_COMMAND_UNSUPPORTED)
+		refuse(c, EAS_STATUS_NOT_SUPPORTED, 501);
+	else if (c->quarantined && (c->command->flags & EAS_COMMAND_QUARANTINE))
+		eas_quarantine_start(c);
+	else if (c->resumed && c->wait_token == EAS_QUARANTINE_TOKEN)
+		eas_quarantine_end(c);
+	else
+		c->command->start(c);
+	if (!buf_ok(&c->out)) {
+		c->waiting = false;
+		eas_answer_http(c, 500);
+	}
+}
+
 void
 eas_command_run(struct eas_call *c)
 {
-	uint64_t began = clock_mono_us();
+	uint64_t began = clock_mono_us(), key;
 
 	c->command = eas_command_find(c->query.command);
 	if (!c->command) {
@@ -460,24 +523,11 @@ eas_command_run(struct eas_call *c)
 	}
 	if (!c->resumed)
 		metric_add(&command_metrics[c->command - commands], 1);
-	c->access_moves = push_access_moves(c->eas->deps.push);
-	if (!parse_body(c) || !check_device(c))
+	key = eas_eager_key(c->user.id, c->query.device_id);
+	if (is_sent_away(c, key))
 		return;
-	eas_beat_meet(c);
-	if (!check_policy(c))
-		return;
-	if (c->command->flags & EAS_COMMAND_UNSUPPORTED)
-		refuse(c, EAS_STATUS_NOT_SUPPORTED, 501);
-	else if (c->quarantined && (c->command->flags & EAS_COMMAND_QUARANTINE))
-		eas_quarantine_start(c);
-	else if (c->resumed && c->wait_token == EAS_QUARANTINE_TOKEN)
-		eas_quarantine_end(c);
-	else
-		c->command->start(c);
-	if (!buf_ok(&c->out)) {
-		c->waiting = false;
-		eas_answer_http(c, 500);
-	}
+	run(c);
+	note_eagerness(c, key);
 	metric_observe_us(&command_time, clock_mono_us() - began);
 	log_info(c->log, "eas.command",
 	         "cmd=%s v=%u http=%d bytes_in=%zu bytes_out=%zu "

@@ -73,6 +73,7 @@ struct eas_call {
 	struct buf out;
 	const char *content_type; /* NULL: WBXML */
 	uint64_t retry_after_s;
+	const char *throttle; /* of X-MS-ASThrottle; NULL: none */
 	/* Or: nothing yet. wait is the caller's from now on (also when waiting is false:
 	 * then it only has to be freed, in the loop). */
 	bool waiting;

@@ -9,6 +9,7 @@
 
 #include "activesync/eas_class.h"
 #include "activesync/eas_pack.h"
+#include "activesync/eas_stuck.h"
 #include "base/clock.h"
 
 #define FORMAT 2
@@ -31,6 +32,61 @@ eas_cursor_is_fresh(const struct eas_cursor *cur)
 {
 	return cur->backfilling && cur->backfill_uid == 0 &&
 	       cur->modseq == cur->snapshot && cur->n_recheck == 0;
+}
+
+/* Not there at all for the many devices that have no trouble. */
+static void
+write_stuck(const struct eas_cursor *cur, struct buf *out)
+{
+	const struct eas_loop *l = &cur->loop;
+
+	if (l->replays == 0 && l->cap == 0 && cur->n_aside == 0 && cur->n_again == 0)
+		return;
+	eas_pack_u64(out, l->replays);
+	eas_pack_u64(out, l->alone);
+	eas_pack_u64(out, l->n);
+	eas_pack_u64(out, l->uid);
+	eas_pack_u64(out, l->cap);
+	eas_pack_i64(out, l->since_ms);
+	eas_pack_u64(out, cur->n_aside);
+	for (size_t i = 0; i < cur->n_aside; i++)
+		eas_pack_u64(out, cur->aside[i]);
+	eas_pack_u64(out, cur->n_again);
+	for (size_t i = 0; i < cur->n_again; i++)
+		eas_pack_u64(out, cur->again[i]);
+}
+
+static uint32_t *
+read_uids(struct eas_unpack *u, struct arena *a, size_t *ret_n)
+{
+	uint32_t *list;
+
+	*ret_n = eas_unpack_u64(u);
+	if (u->failed || *ret_n > EAS_ASIDE_MAX) {
+		u->failed = true;
+		*ret_n = 0;
+	}
+	list = arena_array(a, *ret_n, uint32_t);
+	for (size_t i = 0; i < *ret_n; i++)
+		list[i] = eas_unpack_u32(u);
+	return list;
+}
+
+static void
+read_stuck(struct eas_unpack *u, struct arena *a, struct eas_cursor *cur)
+{
+	struct eas_loop *l = &cur->loop;
+
+	if (u->failed || u->rest.n == 0)
+		return;
+	l->replays = eas_unpack_u32(u);
+	l->alone = eas_unpack_u32(u);
+	l->n = eas_unpack_u32(u);
+	l->uid = eas_unpack_u32(u);
+	l->cap = eas_unpack_u32(u);
+	l->since_ms = eas_unpack_i64(u);
+	cur->aside = read_uids(u, a, &cur->n_aside);
+	cur->again = read_uids(u, a, &cur->n_again);
 }
 
 void
@@ -72,6 +128,7 @@ eas_cursor_write(const struct eas_cursor *cur, struct buf *out)
 	eas_pack_u64(out, cur->n_supported);
 	for (size_t i = 0; i < cur->n_supported; i++)
 		eas_pack_u64(out, cur->supported[i]);
+	write_stuck(cur, out);
 }
 
 static void
@@ -133,6 +190,7 @@ eas_cursor_read(struct span state, struct arena *a, struct eas_cursor *ret)
 	cur.supported = arena_array(a, cur.n_supported, uint32_t);
 	for (size_t i = 0; i < cur.n_supported; i++)
 		cur.supported[i] = eas_unpack_u32(&u);
+	read_stuck(&u, a, &cur);
 	if (u.failed || u.rest.n > 0)
 		return RC_INVALID;
 	*ret = cur;
@@ -346,7 +404,8 @@ count_changes(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collec
 		if (rc != RC_OK)
 			return rc;
 		for (size_t i = 0; i < n_changes && *n < max; i++) {
-			if (eas_cursor_judge(cur, &changes[i]) != EAS_VERDICT_SKIP)
+			if (!eas_stuck_is_aside(cur, changes[i].item.uid) &&
+			    eas_cursor_judge(cur, &changes[i]) != EAS_VERDICT_SKIP)
 				++*n;
 		}
 	}
@@ -436,7 +495,9 @@ eas_cursor_pending(struct store_tx *tx, const struct eas_cursor *cur, uint32_t c
 
 	rc = count_changes(tx, cur, collection, device, max, &n);
 	if (rc == RC_OK)
-		n = n + cur->n_recheck < max ? n + cur->n_recheck : max;
+		n += cur->n_recheck + cur->n_again;
+	if (n > max)
+		n = max;
 	eas_cursor_shift_window(&now, clock_wall_ms());
 	if (rc == RC_OK)
 		rc = count_backfill(tx, &now, collection, max, &n);

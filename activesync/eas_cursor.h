@@ -19,6 +19,7 @@
 #define EAS_BODY_PREFS_MAX 4
 #define EAS_RECHECK_MAX 1000
 #define EAS_SUPPORTED_MAX 128
+#define EAS_ASIDE_MAX 100
 #define EAS_NO_TRUNCATION UINT32_MAX
 
 enum eas_body_type {
@@ -52,6 +53,16 @@ enum eas_edge {
 	EAS_EDGE_ENTER, /* the window grew: adds */
 };
 
+/* Of answers that the device asks for again and again; all 0 when it goes on. */
+struct eas_loop {
+	uint32_t replays; /* of the key before, in a row */
+	uint32_t alone;   /* so often the answer had one and the same item alone */
+	uint32_t n;       /* items in the last one */
+	uint32_t uid;     /* the only one, where it was an Add or a Change */
+	uint32_t cap;     /* no more items than that in the next one; 0: any */
+	int64_t since_ms; /* of the first replay */
+};
+
 struct eas_cursor {
 	uint64_t modseq;
 	bool backfilling;
@@ -75,6 +86,13 @@ struct eas_cursor {
 	bool has_supported;
 	uint32_t *supported; /* wbxml_tags */
 	size_t n_supported;
+	/* eas_stuck.h: items that it cannot take, and those that it shall be added again.
+	 * Ascending. */
+	struct eas_loop loop;
+	uint32_t *aside;
+	size_t n_aside;
+	uint32_t *again;
+	size_t n_again;
 };
 
 /* A cursor for a collection that is handed out from now on; nothing was handed out yet.

@@ -18,6 +18,7 @@
 #define EAS_VALIDATE "validate" /* pseudo device of account set-up (AOSP, Samsung) */
 
 struct eas_beat_notes;
+struct eas_eager;
 
 struct eas {
 	struct eas_conf own;         /* a copy: the configuration may be loaded anew */
@@ -28,6 +29,7 @@ struct eas {
 	size_t waiting;
 	struct spread spread; /* of the ends of long polls */
 	struct eas_beat_notes *beats;
+	struct eas_eager *eager;
 };
 
 /* A writer on c->out. */

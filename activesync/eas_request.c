@@ -173,6 +173,8 @@ respond(struct eas_request *q)
 		http_set_header(r, "WWW-Authenticate", EAS_CHALLENGE);
 	if (c->retry_after_s > 0)
 		http_set_headerf(r, "Retry-After", "%" PRIu64, c->retry_after_s);
+	if (c->throttle) /* MS-ASHTTP 2.2.2.1.2.13 */
+		http_set_header(r, "X-MS-ASThrottle", c->throttle);
 	if (buf_len(&c->out) > 0)
 		http_set_header(r, "Content-Type",
 		                c->content_type ? c->content_type : WBXML_TYPE);

@@ -13,6 +13,7 @@
 #include "activesync/eas_beat.h"
 #include "activesync/eas_folders.h"
 #include "activesync/eas_id.h"
+#include "activesync/eas_stuck.h"
 #include "base/clock.h"
 #include "base/encode.h"
 
@@ -97,6 +98,11 @@ match_first(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx 
 	eas_cursor_start(&co->cursor, store_tx_modseq(tx));
 	take_options(co);
 	take_supported(co, s->c->arena);
+	if (co->row.key != 0 &&
+	    eas_cursor_read(co->row.state, s->c->arena, &old) == RC_OK) {
+		co->cursor.aside = old.aside; /* it would choke on them once more */
+		co->cursor.n_aside = old.n_aside;
+	}
 	co->new_key = fresh              ? co->row.key
 	              : co->row.key != 0 ? store_cursor_next_key(&co->row)
 	                                 : first_key();
@@ -107,6 +113,7 @@ enum rc
 eas_sync_match(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx *tx)
 {
 	char name[EAS_CURSOR_NAME_SIZE];
+	struct eas_cursor lost;
 	struct span state;
 	enum rc rc;
 
@@ -148,6 +155,10 @@ eas_sync_match(struct eas_sync *s, struct eas_sync_collection *co, struct store_
 		co->status = EAS_SYNC_BAD_KEY;
 		return RC_OK;
 	}
+	if (co->match == EAS_SYNC_KEY_PREVIOUS &&
+	    eas_cursor_read(co->row.state, s->c->arena, &lost) == RC_OK)
+		co->set_aside = eas_stuck_replayed(&co->cursor, &lost, clock_wall_ms(),
+		                                   s->c->arena);
 	take_options(co);
 	return RC_OK;
 }
@@ -262,6 +273,8 @@ serve_all(struct eas_sync *s)
 		if (co->status != EAS_STATUS_OK)
 			continue;
 		serve_fetches(s, co, s->look);
+		if (co->n_out > 0 || co->match == EAS_SYNC_KEY_PREVIOUS)
+			eas_stuck_sent(&co->cursor, (uint32_t)co->n_out, co->last_uid);
 		if (co->n_out > 0 || co->results || co->match == EAS_SYNC_KEY_PREVIOUS) {
 			co->new_key = store_cursor_next_key(&co->row);
 			co->save = true;
@@ -553,6 +566,34 @@ begin_wait(struct eas_sync *s)
 	return RC_OK;
 }
 
+/* What the device cannot take, and what of the device's we cannot. */
+static void
+tell_admin(struct eas_sync *s)
+{
+	const struct mdm_actor by = { SPAN("server"),
+		                      span_str(s->c->peer ? s->c->peer : "-") };
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct eas_sync_collection *co = &s->collections[i];
+		const struct eas_sync_result *r = co->results;
+
+		if (co->set_aside != 0) {
+			log_warn(s->c->log, "eas.item set aside", "item=%u:%u", co->id,
+			         co->set_aside);
+			mdm_audit(s->c->eas->deps.mdm, &by, "device.item_set_aside",
+			          s->c->user.id, s->c->device.id,
+			          "item=%u:%u folder=%.*s", co->id, co->set_aside,
+			          SPAN_FMT(co->folder.name));
+		}
+		while (r && r->status != EAS_SYNC_CONVERSION)
+			r = r->next;
+		if (r)
+			mdm_audit_once(s->c->eas->deps.mdm, &by, "device.item_refused",
+			               s->c->user.id, s->c->device.id,
+			               "it sent an item that cannot be one (Status 6)");
+	}
+}
+
 static enum rc
 run(struct eas_sync *s)
 {
@@ -581,6 +622,7 @@ run(struct eas_sync *s)
 		rc = save_all(s);
 	if (rc != RC_OK)
 		return rc;
+	tell_admin(s);
 	for (size_t i = 0; i < s->n; i++)
 		news |= has_news(&s->collections[i]);
 	if (news)

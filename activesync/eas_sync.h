@@ -58,6 +58,8 @@ struct eas_sync_collection {
 	struct buf out;        /* the rendered Commands, AirSync page at both ends */
 	struct wbxml_writer w; /* on out */
 	size_t n_out;
+	uint32_t last_uid;  /* of the last Add or Change in out */
+	uint32_t set_aside; /* just now: the device cannot take that item */
 	struct buf fetched; /* the rendered Fetch answers, likewise */
 	struct wbxml_writer fw;
 	bool has_fetch;

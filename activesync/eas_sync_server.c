@@ -7,6 +7,7 @@
  * was rendered, so that any cut is a good one.
  */
 #include "activesync/eas_id.h"
+#include "activesync/eas_stuck.h"
 #include "activesync/eas_sync.h"
 #include "base/clock.h"
 
@@ -89,6 +90,9 @@ emit(struct round *r, enum eas_verdict v, const struct store_item *item, bool *r
 	*ret_done = true;
 	if (v == EAS_VERDICT_SKIP)
 		return RC_OK;
+	if ((v == EAS_VERDICT_ADD || v == EAS_VERDICT_CHANGE) &&
+	    eas_stuck_is_aside(&co->cursor, item->uid))
+		return RC_OK;
 	if (r->full || r->left == 0) {
 		r->full = true;
 		*ret_done = false;
@@ -123,6 +127,33 @@ emit(struct round *r, enum eas_verdict v, const struct store_item *item, bool *r
 	}
 	co->n_out++;
 	r->left--;
+	co->last_uid = v == EAS_VERDICT_ADD || v == EAS_VERDICT_CHANGE ? item->uid : 0;
+	if (v == EAS_VERDICT_DELETE)
+		eas_stuck_forget(&co->cursor, item->uid);
+	return RC_OK;
+}
+
+/* Items that were set aside, and that an admin wants to be tried again. */
+static enum rc
+serve_again(struct round *r)
+{
+	struct eas_cursor *cur = &r->co->cursor;
+
+	while (cur->n_again > 0 && !r->full) {
+		AUTO(arena)
+		struct arena *a = arena_new();
+		uint32_t uid = cur->again[0];
+		struct store_item item;
+		bool done = true;
+		enum rc rc = store_item_load(r->tx, r->co->id, uid, a, &item);
+
+		if (rc == RC_OK && !eas_cursor_is_ahead(cur, &item))
+			rc = emit(r, EAS_VERDICT_ADD, &item, &done);
+		if (rc != RC_OK && rc != RC_NOT_FOUND)
+			return rc;
+		if (done)
+			eas_stuck_forget(cur, uid);
+	}
 	return RC_OK;
 }
 
@@ -290,6 +321,11 @@ eas_sync_server(struct eas_sync *s, struct eas_sync_collection *co, struct store
 	enum rc rc;
 
 	r.left = co->window < s->window ? co->window : s->window;
+	if (co->match == EAS_SYNC_KEY_CURRENT &&
+	    co->cursor.loop.replays + co->cursor.loop.cap > 0)
+		eas_stuck_went_on(&co->cursor, co->window);
+	if (co->cursor.loop.cap > 0 && r.left > co->cursor.loop.cap)
+		r.left = co->cursor.loop.cap;
 	if (r.left == 0 || s->bytes >= s->c->eas->conf->response_max) {
 		size_t n;
 
@@ -304,6 +340,8 @@ eas_sync_server(struct eas_sync *s, struct eas_sync_collection *co, struct store
 	rc = serve_changes(&r);
 	if (rc == RC_OK && !r.full)
 		rc = serve_moved(&r);
+	if (rc == RC_OK && !r.full)
+		rc = serve_again(&r);
 	if (rc == RC_OK && !r.full)
 		rc = serve_edge(&r);
 	if (rc == RC_OK && !r.full)

@@ -16,3 +16,5 @@ godwit_unit_test(test_eas_idle USES eas_fixture SOURCES ${CMAKE_SOURCE_DIR}/test
 	LIBS PkgConfig::pc_openssl)
 
 godwit_fuzz(fuzz_eas USES activesync)
+godwit_unit_test(test_eas_stuck USES eas_fixture)
+godwit_unit_test(test_eas_eager USES eas_fixture)

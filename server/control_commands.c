@@ -344,6 +344,7 @@ static const struct command commands[] = {
 	{ "device", "cancel", 2, 2, control_device_cancel },
 	{ "device", "forget", 2, 2, control_device_forget },
 	{ "device", "remove", 2, 2, control_device_forget },
+	{ "device", "release", 3, 3, control_device_release },
 	{ "device", "limit", 1, 2, control_device_limit },
 	{ "device", "unknown", 1, 2, control_device_unknown },
 	{ "node", "list", 0, 0, node_list },

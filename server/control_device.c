@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 
+#include "activesync/eas_stuck.h"
 #include "mdm/mdm_policy.h"
 #include "mdm/mdm_rules.h"
 #include "push/push_list.h"
@@ -212,9 +213,26 @@ show_wait(struct control_request *r, const struct store_user *u,
 	         push_kind_str(w.kind), w.age_ms / 1000, w.left_ms / 1000);
 }
 
+/* What the device could not take; godwitctl device release takes the number. */
+static void
+show_aside(struct control_request *r, struct store_tx *tx, uint32_t device,
+           const struct store_collection *c)
+{
+	const uint32_t *uids;
+	size_t n;
+	if (eas_stuck_list(tx, device, c->id, r->arena, &uids, &n) != RC_OK)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		buf_addf(&r->out, "set aside\t%" PRIu32 ":%" PRIu32 " in ", c->id,
+		         uids[i]);
+		control_cell(r, c->name);
+		control_end_row(r);
+	}
+}
+
 /* "sync/12" is the cursor of collection 12 (activesync/eas_cursor.h). */
 static void
-show_collection(struct control_request *r, struct store_tx *tx,
+show_collection(struct control_request *r, struct store_tx *tx, uint32_t device,
                 const struct store_cursor_info *i)
 {
 	static const char prefix[] = "sync/";
@@ -230,6 +248,7 @@ show_collection(struct control_request *r, struct store_tx *tx,
 	buf_addf(&r->out, " (%s), last change fetched ", store_class_str(c.class));
 	control_cell_time(r, i->saved_ms);
 	control_end_row(r);
+	show_aside(r, tx, device, &c);
 }
 
 static enum rc
@@ -244,7 +263,7 @@ show_collections(struct control_request *r, const struct store_user *u,
 	if (rc == RC_OK)
 		rc = store_cursor_list(tx, d->number, r->arena, &list, &n);
 	for (size_t i = 0; rc == RC_OK && i < n; i++)
-		show_collection(r, tx, &list[i]);
+		show_collection(r, tx, d->number, &list[i]);
 	return rc;
 }
 

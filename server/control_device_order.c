@@ -4,6 +4,8 @@
  */
 #include <inttypes.h>
 
+#include "activesync/eas_id.h"
+#include "activesync/eas_stuck.h"
 #include "mdm/mdm_access.h"
 #include "server/control_private.h"
 #include "store/store_directory.h"
@@ -133,6 +135,37 @@ control_device_forget(struct control_request *r, const struct span *args, size_t
 		               SPAN_FMT(d.id));
 	return say(r, mdm_device_remove(server_mdm(r->server), u.id, d.number, &r->by),
 	           &d);
+}
+
+/* release ADDRESS DEVICE FOLDER:ITEM: what was set aside is sent again. */
+enum rc
+control_device_release(struct control_request *r, const struct span *args,
+                       size_t n UNUSED)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	const struct store_actor who = { .protocol = "control" };
+	struct store_user u;
+	struct store_device d;
+	struct eas_id id;
+	enum rc rc = control_device_find(r, args, &u, &d);
+	if (rc != RC_OK)
+		return rc;
+	if (eas_id_parse(args[2], 2, &id) != RC_OK)
+		return err_set(&r->err, RC_INVALID,
+		               "%.*s is no item; device show tells which are set aside",
+		               SPAN_FMT(args[2]));
+	rc = store_write(control_store(r), u.id, &who, &tx);
+	if (rc == RC_OK)
+		rc = eas_stuck_release(tx, d.number, id.collection, id.uid, r->arena);
+	if (rc == RC_OK) {
+		store_tx_access_moved(tx); /* a Ping of its looks again */
+		rc = store_commit(&tx);
+	}
+	if (rc == RC_OK)
+		mdm_audit(server_mdm(r->server), &r->by, "device.item_released", u.id,
+		          d.id, "item=%.*s", SPAN_FMT(args[2]));
+	return control_explain(r, rc, args[2]);
 }
 
 /* -- what holds for a user -- */

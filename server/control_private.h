@@ -38,6 +38,7 @@ control_fn control_device_quarantine;
 control_fn control_device_wipe;
 control_fn control_device_cancel;
 control_fn control_device_forget;
+control_fn control_device_release;
 control_fn control_device_limit;
 control_fn control_device_unknown;
 /* control_audit.c */

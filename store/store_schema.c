@@ -283,18 +283,6 @@ static const char *const shard_9[] = {
 	/* -1 and 0: as configured. */
 	"ALTER TABLE account ADD COLUMN device_limit BIGINT NOT NULL DEFAULT -1",
 	"ALTER TABLE account ADD COLUMN device_unknown BIGINT NOT NULL DEFAULT 0",
-	/* Items on which a device gets stuck: it is not sent them. released: the modseq
-	 * of the item when an admin has said to try again; 0: not yet. */
-	"CREATE TABLE item_aside ("
-	" owner BIGINT NOT NULL,"
-	" device BIGINT NOT NULL,"
-	" collection BIGINT NOT NULL,"
-	" uid BIGINT NOT NULL,"
-	" since_ms BIGINT NOT NULL,"
-	" tries BIGINT NOT NULL,"
-	" released BIGINT NOT NULL,"
-	" PRIMARY KEY (owner, device, collection, uid)"
-	") /* clustered */",
 	NULL,
 };
 

@@ -38,6 +38,7 @@ static const char usage[] =
 	"  device wipe ADDRESS DEVICE [--account-only] [WHY]\n"
 	"  device cancel ADDRESS DEVICE (a wipe that is pending)\n"
 	"  device forget ADDRESS DEVICE\n"
+	"  device release ADDRESS DEVICE FOLDER:ITEM (what was set aside)\n"
 	"  device limit ADDRESS [N|none|default]\n"
 	"  device unknown ADDRESS [allow|quarantine|block|default]\n"
 	"  audit [list] [--user ADDRESS] [--device ID] [--action NAME]\n"

@@ -186,6 +186,30 @@ class Devices(GodwitTest):
             self.phone(address, "STRANGE1").foldersync()
         self.assertEqual(e.exception.status, 129)
 
+    def test_a_phone_too_eager_is_sent_away_with_words(self):
+        address = self.g.user("eager@demo.test")
+        c = self.phone(address, "EAGER1")
+        c.provision()
+        for _ in range(700):
+            try:
+                c.foldersync(key="0")  # pull-to-refresh without end
+            except EasError as e:
+                self.assertEqual(e.http, 503)
+                break
+        else:
+            self.fail("it was let ask for ever")
+        status, headers, _ = c.request(
+            "POST", "/Microsoft-Server-ActiveSync?Cmd=Ping&User=x&DeviceId=EAGER1&DeviceType=x", b"",
+            {"MS-ASProtocolVersion": "16.1", "X-MS-PolicyKey": str(c.policy_key)})
+        self.assertEqual(status, 503)
+        self.assertEqual(headers["X-MS-ASThrottle"], "RecentCommands")
+        self.assertTrue(0 < int(headers["Retry-After"]) <= 61)
+        self.assertIn("device.throttled", self.story("EAGER1"))
+        # The user's other phone does not suffer.
+        other = self.phone(address, "CALM1")
+        other.provision()
+        self.inbox(other)
+
     def test_the_audit_shows_who_did_what_and_that_nothing_is_missing(self):
         address = self.g.user("audit@demo.test")
         self.phone(address, "AUDIT1").provision()
