@@ -133,10 +133,11 @@ push_wait_matches(const struct push_wait *w, const struct store_moved *moved, si
 		return false;
 	uint64_t saw = atomic_load_explicit(&w->saw, memory_order_relaxed);
 	for (size_t i = 0; i < n; i++) {
-		if (saw > 0 && moved[i].modseq <= saw) /* late, or doubled */
-			continue;
+		/* Who looked for mail has not looked at that. */
 		if (moved[i].collection == STORE_MOVED_ACCESS)
 			return true;
+		if (saw > 0 && moved[i].modseq <= saw) /* late, or doubled */
+			continue;
 		if (w->not_by_device && moved[i].device == w->not_by_device)
 			continue;
 		if (w->n_collections == 0)
