@@ -53,8 +53,8 @@ static const struct eas_command commands[] = {
 	  eas_estimate_start },
 	{ "MeetingResponse", 15, V_ALL, 0, WBXML_MEETINGRESPONSE_MEETINGRESPONSE,
 	  WBXML_MEETINGRESPONSE_STATUS, eas_respond_start },
-	{ "Search", 16, V_14, EAS_COMMAND_UNSUPPORTED, WBXML_SEARCH_SEARCH,
-	  WBXML_SEARCH_STATUS, NULL },
+	{ "Search", 16, V_ALL, 0, WBXML_SEARCH_SEARCH, WBXML_SEARCH_STATUS,
+	  eas_search_start },
 	{ "Settings", 17, V_ALL, EAS_COMMAND_ANY_DEVICE, WBXML_SETTINGS_SETTINGS,
 	  WBXML_SETTINGS_STATUS, eas_settings_start },
 	{ "Ping", 18, V_ALL, EAS_COMMAND_EMPTY | EAS_COMMAND_QUARANTINE, WBXML_PING_PING,
@@ -69,8 +69,7 @@ static const struct eas_command commands[] = {
 	  NULL },
 	{ "ValidateCert", 22, V_14, EAS_COMMAND_UNSUPPORTED,
 	  WBXML_VALIDATECERT_VALIDATECERT, WBXML_VALIDATECERT_STATUS, NULL },
-	{ "Find", 23, 161, 161, EAS_COMMAND_UNSUPPORTED, WBXML_FIND_FIND,
-	  WBXML_FIND_STATUS, NULL },
+	{ "Find", 23, 161, 161, 0, WBXML_FIND_FIND, WBXML_FIND_STATUS, eas_find_start },
 };
 
 /* Beside the rows of the table. */

@@ -150,8 +150,8 @@ eas_email_write_attachments(struct eas_call *c, const struct eas_message *m,
 }
 
 /* 2.2.2.38: 0 low, 1 normal, 2 high */
-static unsigned
-importance(const struct eas_message *m, struct arena *a)
+unsigned
+eas_email_importance(const struct eas_message *m, struct arena *a)
 {
 	struct span v = mime_header_get(m->header, "Importance", a);
 
@@ -206,13 +206,12 @@ thread_topic(struct span subject)
 	}
 }
 
-/* 2.2.2.21: the same 16 bytes for all messages of a conversation. The root of the thread
- * names it: first of References, In-Reply-To, or the message's own id. */
-static void
-write_conversation(const struct eas_message *m, struct span topic, struct wbxml_writer *w)
+/* The root of the thread names it: first of References, In-Reply-To, or the message's own
+ * id. */
+void
+eas_email_conversation(const struct mime_envelope *e, struct arena *a, uint8_t ret[16])
 {
-	const struct mime_envelope *e = m->root->envelope;
-	struct span root = SPAN(""), rest;
+	struct span root = SPAN(""), rest = SPAN("");
 	struct sha256 hash;
 
 	if (e) {
@@ -225,9 +224,20 @@ write_conversation(const struct eas_message *m, struct span topic, struct wbxml_
 				root = span_sub(rest, 0, i + 1);
 		}
 	}
-	sha256_of(root.n > 0 ? root : topic, &hash);
+	if (root.n == 0 && e)
+		root = thread_topic(mime_decode_header(e->subject, a));
+	sha256_of(root, &hash);
+	memcpy(ret, hash.b, 16);
+}
+
+static void
+write_conversation(const struct eas_message *m, struct arena *a, struct wbxml_writer *w)
+{
+	uint8_t id[16];
+
+	eas_email_conversation(m->root->envelope, a, id);
 	wbxml_start(w, WBXML_EMAIL2_CONVERSATIONID);
-	wbxml_opaque(w, span_of((const char *)hash.b, 16));
+	wbxml_opaque(w, span_of((const char *)id, sizeof(id)));
 	wbxml_end(w);
 }
 
@@ -415,7 +425,7 @@ eas_email_write_message(struct eas_call *c, const struct eas_message *m,
 	          clock_iso8601(item->received_ms, time, sizeof(time)));
 	write_display_to(e, a, w);
 	wbxml_text(w, WBXML_EMAIL_THREADTOPIC, topic);
-	wbxml_u64(w, WBXML_EMAIL_IMPORTANCE, importance(m, a));
+	wbxml_u64(w, WBXML_EMAIL_IMPORTANCE, eas_email_importance(m, a));
 	wbxml_u64(w, WBXML_EMAIL_READ, (item->flags & STORE_FLAG_SEEN) != 0);
 	eas_email_write_attachments(c, m, a, w);
 	eas_body_write(w, body, part);
@@ -430,7 +440,7 @@ eas_email_write_message(struct eas_call *c, const struct eas_message *m,
 	                     : "urn:content-classes:message");
 	wbxml_u64(w, WBXML_AIRSYNCBASE_NATIVEBODYTYPE, eas_body_native(m));
 	if (c->query.version >= 140) {
-		write_conversation(m, topic, w);
+		write_conversation(m, a, w);
 		write_index(m, a, w);
 		write_verb(item, a, w);
 		write_categories(item, a, w);

@@ -20,6 +20,11 @@ void eas_email_write_message(struct eas_call *c, const struct eas_message *m,
 /* Only what can change of a received mail: Read, Flag, Categories, the last verb. */
 void eas_email_write_change(struct eas_call *c, const struct store_item *item,
                             struct arena *a, struct wbxml_writer *w);
+/* MS-ASEMAIL 2.2.2.21: the same 16 bytes for all messages of a conversation. */
+void
+eas_email_conversation(const struct mime_envelope *e, struct arena *a, uint8_t ret[16]);
+/* MS-ASEMAIL 2.2.2.38: 0 low, 1 normal, 2 high */
+unsigned eas_email_importance(const struct eas_message *m, struct arena *a);
 /* <airsyncbase:Attachments>, when there are any. */
 void eas_email_write_attachments(struct eas_call *c, const struct eas_message *m,
                                  struct arena *a, struct wbxml_writer *w);

@@ -80,6 +80,8 @@ eas_start_fn eas_items_start;
 eas_start_fn eas_respond_start;
 eas_start_fn eas_provision_start;
 eas_start_fn eas_settings_start;
+eas_start_fn eas_search_start;
+eas_start_fn eas_find_start;
 
 /* eas_command.c */
 void eas_command_register_metrics(void);

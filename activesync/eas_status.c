@@ -135,6 +135,30 @@ estimate_status(enum rc rc)
 	                                                : EAS_ESTIMATE_NOT_PRIMED;
 }
 
+static unsigned
+search_status(enum rc rc)
+{
+	switch (rc) {
+	case RC_OK:
+		return EAS_STATUS_OK;
+	case RC_INVALID:
+		return EAS_SEARCH_INVALID;
+	case RC_TOO_BIG:
+		return EAS_SEARCH_COMPLEX;
+	case RC_CONFLICT:
+		return EAS_SEARCH_FOLDERS;
+	case RC_DENIED: /* the index needs more time */
+		return EAS_SEARCH_TIMEOUT;
+	case RC_AGAIN:
+	case RC_EXISTS:
+	case RC_NOT_FOUND:
+	case RC_UNSUPPORTED:
+	case RC_IO:
+		return EAS_SEARCH_SERVER;
+	}
+	return EAS_SEARCH_SERVER;
+}
+
 unsigned
 eas_status_from_rc(const struct eas_command *cmd, enum rc rc)
 {
@@ -156,6 +180,14 @@ eas_status_from_rc(const struct eas_command *cmd, enum rc rc)
 		return rc == RC_OK   ? EAS_STATUS_OK
 		       : rc == RC_IO ? EAS_MEETING_SERVER
 		                     : EAS_MEETING_MAILBOX;
+	case WBXML_SEARCH_SEARCH:
+		return search_status(rc);
+	case WBXML_FIND_FIND: /* without a status of its own for "try again" */
+		return rc == RC_OK                            ? EAS_STATUS_OK
+		       : rc == RC_INVALID || rc == RC_TOO_BIG ? EAS_FIND_INVALID
+		       : rc == RC_CONFLICT                    ? EAS_FIND_FOLDERS
+		       : rc == RC_DENIED                      ? EAS_STATUS_RETRY_LATER
+		                                              : EAS_STATUS_SERVER_ERROR;
 	case WBXML_PING_PING:
 		return rc == RC_INVALID ? EAS_PING_SYNTAX : EAS_PING_SERVER;
 	case WBXML_PROVISION_PROVISION:

@@ -381,6 +381,27 @@ static const char *const directory_5[] = {
 	NULL,
 };
 
+/* What the address list shows of a user, for who has something of it. certificates: one
+ * behind the other (store_person.c). */
+static const char *const directory_6[] = {
+	"CREATE TABLE person ("
+	" id BIGINT NOT NULL PRIMARY KEY,"
+	" hidden BIGINT NOT NULL DEFAULT 0,"
+	" first_name TEXT NOT NULL DEFAULT '',"
+	" last_name TEXT NOT NULL DEFAULT '',"
+	" alias TEXT NOT NULL DEFAULT '',"
+	" phone TEXT NOT NULL DEFAULT '',"
+	" home_phone TEXT NOT NULL DEFAULT '',"
+	" mobile TEXT NOT NULL DEFAULT '',"
+	" office TEXT NOT NULL DEFAULT '',"
+	" title TEXT NOT NULL DEFAULT '',"
+	" company TEXT NOT NULL DEFAULT '',"
+	" photo BYTEA NOT NULL DEFAULT '',"
+	" certificates BYTEA NOT NULL DEFAULT ''"
+	") /* clustered */",
+	NULL,
+};
+
 static const char *const queue_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -467,12 +488,12 @@ static const char *const blobs_1[] = {
 	NULL,
 };
 
-static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4,
-	                                          shard_5, shard_6, shard_7, shard_8,
-	                                          shard_9 };
+static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3,
+	                                          shard_4, shard_5, shard_6,
+	                                          shard_7, shard_8, shard_9 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
 	                                              directory_3, directory_4,
-	                                              directory_5 };
+	                                              directory_5, directory_6 };
 static const char *const *const queue_steps[] = { queue_1, queue_2, queue_3 };
 static const char *const *const blobs_steps[] = { blobs_1 };
 

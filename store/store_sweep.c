@@ -400,6 +400,8 @@ purge_user(struct sweep *w, uint64_t user)
 	if (!rc)
 		rc = directory_begin(w->s, true, &etx);
 	if (!rc)
+		rc = sql_run(etx, "DELETE FROM person WHERE id = $1", I(user));
+	if (!rc)
 		rc = sql_run(etx,
 		             "DELETE FROM mail_user WHERE id = $1 AND removed_ms <> 0",
 		             I(user));

@@ -297,7 +297,7 @@ command_and_version_lists_come_from_the_table(void **state UNUSED)
 	buf_clear(&b);
 	eas_command_list(&b);
 	assert_true(span_starts(buf_span(&b), "Sync,SendMail,"));
-	assert_true(span_ifind(buf_span(&b), SPAN("Search")) == buf_len(&b));
+	assert_true(span_ifind(buf_span(&b), SPAN(",Search,")) < buf_len(&b));
 	assert_null(eas_command_find(SPAN("Notify")));
 	assert_string_equal(eas_command_find(SPAN("foldersync"))->name, "FolderSync");
 }
@@ -309,10 +309,10 @@ commands_that_are_not_there_say_so(void **state)
 
 	eas_run(f, "Notify", NULL);
 	assert_int_equal(f->http_status, 501);
-	eas_run(f, "Search", "<Search xmlns=\"Search\"/>");
-	assert_string_equal(f->xml, "<Search><Status>137</Status></Search>");
-	eas_run(f, "Find", "<Find xmlns=\"Find\"/>");
-	assert_string_equal(f->xml, "<Find><Status>137</Status></Find>");
+	eas_run(f, "ResolveRecipients",
+	        "<ResolveRecipients xmlns=\"ResolveRecipients\"/>");
+	assert_string_equal(
+		f->xml, "<ResolveRecipients><Status>137</Status></ResolveRecipients>");
 	f->version = 141;
 	eas_run(f, "Find", "<Find xmlns=\"Find\"/>");
 	assert_int_equal(f->http_status, 501);
