@@ -91,6 +91,13 @@ static const struct conf_option options[] = {
 	  .def = "",
 	  .help = "\"https://mail.example.org\", told to devices by Autodiscover. Empty: the "
 	          "name that the device came to." },
+	{ .name = "certificate_authorities",
+	  .type = CONF_STRING,
+	  .offset = AT(certificate_authorities),
+	  .def = "",
+	  .help = "File (PEM) of the authorities, and perhaps their revocation lists, that "
+	          "devices' certificates for S/MIME are checked against. Empty: those of the "
+	          "system." },
 };
 
 static enum rc
@@ -117,9 +124,20 @@ const struct conf_section eas_conf_section = {
 enum rc
 eas_new(const struct eas_conf *conf, const struct eas_deps *deps, struct eas **ret)
 {
-	struct eas *e = xcalloc(1, sizeof(*e));
+	struct err err = { "" };
+	struct cert_roots *roots;
+	struct eas *e;
+	enum rc rc = cert_roots_new(conf->certificate_authorities, &roots, &err);
 
+	if (rc != RC_OK) {
+		log_error(NULL, "eas.certificates", "error=%s",
+		          LOG_STR(span_str(err.text)));
+		return rc;
+	}
+	e = xcalloc(1, sizeof(*e));
+	e->roots = roots;
 	e->own = *conf;
+	e->own.certificate_authorities = NULL;
 	e->own.external_url = xstrdup(conf->external_url);
 	e->conf = &e->own;
 	e->deps = *deps;
@@ -146,6 +164,7 @@ eas_free(struct eas *e)
 		return;
 	assert(e->waits.count == 0);
 	free(e->own.external_url);
+	cert_roots_free(e->roots);
 	htab_done(&e->waits);
 	eas_beat_notes_free(e->beats);
 	eas_eager_free(e->eager);

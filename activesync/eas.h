@@ -30,6 +30,7 @@ struct eas_conf {
 	uint64_t body_max;  /* of a request */
 	char *external_url; /* "https://mail.example.org" for Autodiscover; empty: from
 	                       Host */
+	char *certificate_authorities; /* PEM file; empty or NULL: the system's */
 };
 
 struct eas_deps {

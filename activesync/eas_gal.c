@@ -135,6 +135,28 @@ add(struct gal *g)
 	return &g->p[g->n++];
 }
 
+/* The usual case of those who have an address and want to know whose it is: without a
+ * look at all others. RC_NOT_FOUND: not so. */
+static enum rc
+find_address(struct eas_call *c, struct span domain, struct span text, struct gal *g)
+{
+	struct eas_gal_entry e = { 0 };
+	struct store_user user;
+	size_t at = span_find(text, 0, '@');
+	enum rc rc;
+
+	if (at == text.n || !span_ieq(span_sub(text, at + 1, text.n), domain))
+		return RC_NOT_FOUND;
+	rc = store_user_find(c->eas->deps.store, text, c->arena, &user);
+	if (rc == RC_OK)
+		rc = store_person_load(c->eas->deps.store, user.id, c->arena, &e.person);
+	if (rc != RC_OK)
+		return rc;
+	e.display = display_name(&e.person, c->arena);
+	*add(g) = e;
+	return RC_OK;
+}
+
 static enum rc
 find_people(struct eas_call *c, struct span domain, struct span text, bool with_hidden,
             struct asked *q, struct gal *g)
@@ -206,9 +228,14 @@ eas_gal_find(struct eas_call *c, struct span text, bool with_hidden,
 	enum rc rc = RC_OK;
 
 	text = span_trim(text);
-	words_each(text, note_word, &q);
+	if (with_hidden)
+		rc = find_address(c, domain, text, &g);
+	if (rc == RC_NOT_FOUND)
+		rc = RC_OK;
+	if (rc == RC_OK && g.n == 0)
+		words_each(text, note_word, &q);
 	q.digits = digits_of(text, c->arena);
-	if (q.n > 0)
+	if (rc == RC_OK && q.n > 0)
 		rc = find_people(c, domain, text, with_hidden, &q, &g);
 	if (rc == RC_OK && q.n > 0)
 		rc = find_lists(c, domain, &q, &g);

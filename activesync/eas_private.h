@@ -10,6 +10,7 @@
 #include "activesync/eas.h"
 #include "activesync/eas_command.h"
 #include "activesync/eas_status.h"
+#include "base/cert.h"
 #include "base/htab.h"
 #include "base/spread.h"
 
@@ -27,7 +28,8 @@ struct eas {
 	pthread_mutex_t lock; /* of waits */
 	struct htab waits;    /* (user, device) -> its one long poll */
 	size_t waiting;
-	struct spread spread; /* of the ends of long polls */
+	struct spread spread;     /* of the ends of long polls */
+	struct cert_roots *roots; /* for ValidateCert */
 	struct eas_beat_notes *beats;
 	struct eas_eager *eager;
 };
@@ -82,6 +84,8 @@ eas_start_fn eas_provision_start;
 eas_start_fn eas_settings_start;
 eas_start_fn eas_search_start;
 eas_start_fn eas_find_start;
+eas_start_fn eas_resolve_start;
+eas_start_fn eas_validate_start;
 
 /* eas_command.c */
 void eas_command_register_metrics(void);

@@ -188,6 +188,14 @@ eas_status_from_rc(const struct eas_command *cmd, enum rc rc)
 		       : rc == RC_CONFLICT                    ? EAS_FIND_FOLDERS
 		       : rc == RC_DENIED                      ? EAS_STATUS_RETRY_LATER
 		                                              : EAS_STATUS_SERVER_ERROR;
+	case WBXML_RESOLVERECIPIENTS_RESOLVERECIPIENTS:
+		return rc == RC_OK        ? EAS_STATUS_OK
+		       : rc == RC_INVALID ? EAS_RESOLVE_PROTOCOL
+		                          : EAS_RESOLVE_SERVER;
+	case WBXML_VALIDATECERT_VALIDATECERT:
+		return rc == RC_OK        ? EAS_STATUS_OK
+		       : rc == RC_INVALID ? EAS_CERT_PROTOCOL
+		                          : EAS_CERT_SERVER;
 	case WBXML_PING_PING:
 		return rc == RC_INVALID ? EAS_PING_SYNTAX : EAS_PING_SERVER;
 	case WBXML_PROVISION_PROVISION:

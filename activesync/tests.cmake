@@ -2,7 +2,7 @@
 add_library(godwit_eas_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/eas_fixture.c)
 target_link_libraries(godwit_eas_fixture PUBLIC godwit_activesync cmocka)
 
-foreach(name nodes sync sync_client pim calendar meeting random ping provision quarantine folders query items send settings search kql)
+foreach(name nodes sync sync_client pim calendar meeting random ping provision quarantine folders query items send settings search kql resolve)
 	godwit_unit_test(test_eas_${name} USES eas_fixture)
 endforeach()
 godwit_unit_test(test_eas_beat USES eas_fixture LABELS thread)
@@ -18,3 +18,4 @@ godwit_unit_test(test_eas_idle USES eas_fixture SOURCES ${CMAKE_SOURCE_DIR}/test
 godwit_fuzz(fuzz_eas USES activesync)
 godwit_unit_test(test_eas_stuck USES eas_fixture)
 godwit_unit_test(test_eas_eager USES eas_fixture)
+godwit_fuzz(fuzz_kql USES activesync)

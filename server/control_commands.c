@@ -85,12 +85,8 @@ user_add(struct control_request *r, const struct span *args, size_t n)
 	return added(r, args[0], rc);
 }
 
-/*
- * What "user import" sends for a line: the secret is a password, or "{CRYPT}" and the
- * hash that the user had elsewhere, which is taken as it is.
- */
 static enum rc
-user_import(struct control_request *r, const struct span *args, size_t n)
+import_one(struct control_request *r, const struct span *args, size_t n)
 {
 	static const char scheme[] = "{CRYPT}";
 	uint64_t id = 0;
@@ -105,6 +101,24 @@ user_import(struct control_request *r, const struct span *args, size_t n)
 	return added(r, args[0],
 	             store_user_add(control_store(r), args[0], n > 2 ? args[2] : SPAN(""),
 	                            span_str(hash), &id));
+}
+
+/*
+ * What "user import" sends for a line: the secret is a password, or "{CRYPT}" and the
+ * hash that the user had elsewhere, which is taken as it is. Behind the name there may be
+ * fields of the address list, "FIELD=VALUE".
+ */
+static enum rc
+user_import(struct control_request *r, const struct span *args, size_t n)
+{
+	enum rc rc = import_one(r, args, n < 3 ? n : 3);
+	for (size_t i = 3; rc == RC_OK && i < n; i++) {
+		struct span value = args[i], field;
+		if (!span_cut(&value, '=', &field))
+			continue;
+		rc = control_person_set(r, args[0], field, value);
+	}
+	return rc;
 }
 
 static enum rc
@@ -318,13 +332,15 @@ static const struct command commands[] = {
 	{ "domain", "remove", 1, 1, domain_remove },
 	{ "domain", "list", 0, 0, domain_list },
 	{ "user", "add", 2, 3, user_add },
-	{ "user", "import", 2, 3, user_import },
+	{ "user", "import", 2, 16, user_import },
 	{ "user", "remove", 1, 1, user_remove },
 	{ "user", "password", 2, 2, user_password },
 	{ "user", "disable", 1, 1, user_disable },
 	{ "user", "enable", 1, 1, user_enable },
 	{ "user", "list", 0, 1, user_list },
 	{ "user", "oof", 1, 5, control_user_oof },
+	{ "user", "set", 3, 3, control_user_set },
+	{ "user", "show", 1, 1, control_user_show },
 	{ "alias", "add", 2, 2, alias_add },
 	{ "alias", "remove", 2, 2, alias_remove },
 	{ "alias", "list", 0, 1, alias_list },

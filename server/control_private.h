@@ -46,6 +46,11 @@ control_fn control_audit_list;
 control_fn control_audit_verify;
 /* control_oof.c */
 control_fn control_user_oof;
+/* control_person.c */
+control_fn control_user_set;
+control_fn control_user_show;
+enum rc control_person_set(struct control_request *r, struct span address,
+                           struct span field, struct span value) MUST_CHECK;
 /* control_top.c */
 control_fn control_top;
 

@@ -3,6 +3,7 @@
  * godwitctl.c - the admin's hand: speaks to the running server over its UNIX socket, and
  * works on stores that no server has open.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/encode.h"
 #include "base/mem.h"
 #include "tools/godwitctl.h"
 
@@ -21,8 +23,12 @@ static const char usage[] =
 	"\n"
 	"  domain add NAME              domain remove NAME         domain list\n"
 	"  user add ADDRESS [NAME]      user remove ADDRESS        user list [DOMAIN]\n"
-	"  user import                  many: \"ADDRESS tab PASSWORD [tab NAME]\" a line of "
-	"standard input\n"
+	"  user import                  many: \"ADDRESS tab PASSWORD [tab NAME [tab "
+	"FIELD=VALUE]...]\"\n"
+	"                               a line of standard input\n"
+	"  user show ADDRESS            user set ADDRESS FIELD VALUE\n"
+	"                               what the address list shows; the VALUE of photo and "
+	"certificate is a file\n"
 	"  user disable ADDRESS         user enable ADDRESS\n"
 	"  user password ADDRESS        (passwords are asked for, or read from standard "
 	"input)\n"
@@ -68,6 +74,7 @@ static const struct {
 } heads[] = {
 	{ "user", "list", "ADDRESS\tNAME\tSTATE" },
 	{ "user", "oof", "WHAT\tVALUE" },
+	{ "user", "show", "WHAT\tVALUE" },
 	{ "alias", "list", "ADDRESS\tTARGET" },
 	{ "queue", "list", "ID\tQUEUED\tSTATE\tTRIES\tNEXT\tFROM\tTO\tLAST ERROR" },
 	{ "audit", "list", "ROW\tTIME\tWHO\tFROM\tDID\tUSER\tWHAT\tMORE" },
@@ -229,6 +236,42 @@ run_with_password(const char *socket_path, int argc, char **argv, bool raw)
 	return status;
 }
 
+/* -- files -- */
+
+#define FILE_MAX_BYTES (46 * 1024) /* as base64 in a line to the server */
+
+/* user set ADDRESS photo|certificate FILE: the file's bytes stand for its name. */
+static int
+set_file(const char *socket_path, char **argv)
+{
+	AUTO_DONE(buf) struct buf bytes = BUF_INIT(FILE_MAX_BYTES);
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf rows = BUF_INIT(0);
+	FILE *in = argv[4][0] ? fopen(argv[4], "rb") : NULL;
+	char block[4096];
+	size_t n;
+
+	if (argv[4][0] && !in) {
+		fprintf(stderr, "godwitctl: %s: %s\n", argv[4], strerror(errno));
+		return 1;
+	}
+	while (in && (n = fread(block, 1, sizeof(block), in)) > 0)
+		buf_add(&bytes, block, n);
+	if (in && (ferror(in) | fclose(in))) {
+		fprintf(stderr, "godwitctl: %s cannot be read\n", argv[4]);
+		return 1;
+	}
+	if (!buf_ok(&bytes)) {
+		fprintf(stderr, "godwitctl: %s has more than %d bytes\n", argv[4],
+		        FILE_MAX_BYTES);
+		return 1;
+	}
+	base64url_encode(buf_span(&bytes), &text);
+	buf_add_char(&text, '\0');
+	const char *words[] = { argv[0], argv[1], argv[2], argv[3], text.p };
+	return ctl_ask_words(socket_path, words, 5, &rows);
+}
+
 /* -- the demo -- */
 
 static int
@@ -327,6 +370,9 @@ main(int argc, char **argv)
 		    (argc == 1 || argv[1][0] == '-'))
 			words[n++] = "list";
 	}
+	if (argc == 5 && strcmp(argv[0], "user") == 0 && strcmp(argv[1], "set") == 0 &&
+	    (strcmp(argv[3], "photo") == 0 || strcmp(argv[3], "certificate") == 0))
+		return set_file(path, argv);
 	int status = ctl_ask_words(path, words, n, &rows);
 	if (status == 0 && (form != FORM_JSON || buf_len(&rows) > 0 || n < 2 ||
 	                    strcmp(words[1], "list") == 0))

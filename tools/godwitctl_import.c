@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * godwitctl_import.c - many users at once: "address TAB password [TAB name]" a line.
+ * godwitctl_import.c - many users at once: "address TAB password [TAB name [TAB
+ * field=value]...]" a line.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +15,7 @@
 
 /* The server commits what comes at the same time together. */
 #define LANES 16
-#define WORDS 3
+#define WORDS 16
 
 struct lane {
 	int fd; /* -1: not opened, or gone */
@@ -77,7 +78,7 @@ send_next(struct import *m, struct lane *l)
 		size_t n_words = cut_words(text, words);
 		if (n_words < 2 || n_words > WORDS) {
 			static const char why[] = "not an address, a tab and a password, "
-						  "perhaps a tab and a name";
+						  "perhaps a name, and fields";
 			complain(m, m->line, why, sizeof(why) - 1);
 			continue;
 		}

@@ -309,10 +309,6 @@ commands_that_are_not_there_say_so(void **state)
 
 	eas_run(f, "Notify", NULL);
 	assert_int_equal(f->http_status, 501);
-	eas_run(f, "ResolveRecipients",
-	        "<ResolveRecipients xmlns=\"ResolveRecipients\"/>");
-	assert_string_equal(
-		f->xml, "<ResolveRecipients><Status>137</Status></ResolveRecipients>");
 	f->version = 141;
 	eas_run(f, "Find", "<Find xmlns=\"Find\"/>");
 	assert_int_equal(f->http_status, 501);
