@@ -15,7 +15,7 @@ ROW = re.compile(r"^\| (S\d\d_TC\d\d\w*) \| ([^|]+) \| ([^|]+) \|(?: ([^|]+))? \
 TOTAL = re.compile(r"^\| (MS-AS\w+|all) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$")
 TEST = re.compile(r"`([a-z0-9_/]+): ([a-z0-9_]+)`")
 # As the table of a test program lists it: CASE(name), T(name), cmocka_unit_test(name).
-LISTED = r"\b(?:[A-Z]+|cmocka_unit_test\w*)\(\s*%s\s*[,)]"
+LISTED = r"\b(?:[A-Z_]+|cmocka_unit_test\w*)\(\s*%s\s*[,)]"
 
 
 def read(*path):
