@@ -103,6 +103,14 @@ PAGES = {
         0x0A: "Data", 0x0B: "Status", 0x0C: "RemoteWipe", 0x0D: "EASProvisionDoc",
         0x0E: "DevicePasswordEnabled", 0x14: "MinDevicePasswordLength", 0x1C: "AllowCamera",
         0x3B: "AccountOnlyRemoteWipe"}),
+    15: ("Search", {
+        0x05: "Search", 0x07: "Store", 0x08: "Name", 0x09: "Query", 0x0A: "Options", 0x0B: "Range",
+        0x0C: "Status", 0x0D: "Response", 0x0E: "Result", 0x0F: "Properties", 0x10: "Total",
+        0x13: "And", 0x15: "FreeText", 0x17: "DeepTraversal", 0x18: "LongId", 0x19: "RebuildResults"}),
+    16: ("GAL", {
+        0x05: "DisplayName", 0x06: "Phone", 0x07: "Office", 0x08: "Title", 0x09: "Company",
+        0x0A: "Alias", 0x0B: "FirstName", 0x0C: "LastName", 0x0D: "HomePhone", 0x0E: "MobilePhone",
+        0x0F: "EmailAddress", 0x10: "Picture", 0x11: "Status", 0x12: "Data"}),
     17: ("AirSyncBase", {
         0x05: "BodyPreference", 0x06: "Type", 0x07: "TruncationSize", 0x08: "AllOrNone", 0x0A: "Body",
         0x0B: "Data", 0x0C: "EstimatedDataSize", 0x0D: "Truncated", 0x0E: "Attachments",
@@ -110,6 +118,11 @@ PAGES = {
         0x13: "ContentId", 0x14: "ContentLocation", 0x15: "IsInline", 0x16: "NativeBodyType",
         0x17: "ContentType", 0x18: "Preview", 0x1C: "Add", 0x1D: "Delete", 0x1E: "ClientId",
         0x1F: "Content", 0x20: "Location", 0x2D: "InstanceId"}),
+    25: ("Find", {
+        0x05: "Find", 0x06: "SearchId", 0x07: "ExecuteSearch", 0x08: "MailBoxSearchCriterion",
+        0x09: "Query", 0x0A: "Status", 0x0B: "FreeText", 0x0C: "Options", 0x0D: "Range",
+        0x11: "Response", 0x12: "Result", 0x13: "Properties", 0x14: "Preview",
+        0x15: "HasAttachments", 0x16: "Total", 0x17: "DisplayCc", 0x18: "DisplayBcc"}),
     18: ("Settings", {
         0x05: "Settings", 0x06: "Status", 0x07: "Get", 0x08: "Set", 0x09: "Oof", 0x0A: "OofState",
         0x0B: "StartTime", 0x0C: "EndTime", 0x0D: "OofMessage", 0x0E: "AppliesToInternal",
