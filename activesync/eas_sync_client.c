@@ -55,7 +55,8 @@ recall(const struct eas_sync_collection *co, struct eas_sync_result *r)
 		uint32_t uid = eas_unpack_u32(&u);
 		bool sent = eas_unpack_u64(&u) != 0;
 
-		if (u.failed || hash != r->hash)
+		/* What failed for a reason of the server's own is tried again. */
+		if (u.failed || hash != r->hash || status == EAS_SYNC_SERVER)
 			continue;
 		r->status = status;
 		r->uid = uid;

@@ -7,7 +7,7 @@ foreach(name nodes sync sync_client pim calendar meeting random ping provision q
 endforeach()
 godwit_unit_test(test_eas_beat USES eas_fixture LABELS thread)
 # What the documents say one by one: see docs/activesync-interop.md.
-foreach(name options rules flags fields events)
+foreach(name options rules flags fields events failure)
 	godwit_unit_test(test_eas_${name} USES eas_fixture)
 endforeach()
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "format/mime_text.h"
+#include "store/engine/engine.h"
 
 static enum rc
 fake_submit(void *arg, const struct mail_submit_request *q, struct err *err)
@@ -223,7 +224,10 @@ run(struct eas_fixture *f, const char *command, struct span body, bool resumed)
 		c.on_wake = on_wake;
 		c.wake_arg = f;
 	}
+	engine_fail_after(f->fail_after);
 	eas_command_run(&c);
+	f->has_failed = f->fail_after > 0 && !engine_fail_pending();
+	engine_fail_after(0);
 	f->http_status = c.http_status;
 	f->waiting = c.waiting;
 	f->wait_ms = c.wait_ms;

@@ -52,12 +52,15 @@ struct eas_fixture {
 	bool multipart;
 	const char *attachment; /* AttachmentName of the query */
 	bool can_wait;
+	unsigned fail_after; /* the n-th call of the database in the command fails; 0:
+	                        none */
 
 	/* Of the last answer. */
 	int http_status;
 	char *xml; /* "" for an empty body */
 	struct buf body;
 	bool waiting;
+	bool has_failed; /* that call */
 	uint64_t wait_ms;
 	uint64_t wait_token;
 	uint32_t wait_device;
