@@ -7,6 +7,9 @@
 #include "format/utf8_clean.h"
 
 #define HEADER_MAX (256 * 1024)
+/* A message up to that is read at once: the store unpacks and checks as much anyway,
+ * whatever part of it is asked for. */
+#define WHOLE_MAX (256 * 1024)
 #define SOURCE_SLACK (64 * 1024)
 
 enum rc
@@ -26,12 +29,34 @@ eas_message_open(struct store_tx *tx, const struct store_item *item, struct aren
 		return rc;
 	mime_view_make(m.root, a, &m.view);
 	n = m.root->body_at < HEADER_MAX ? m.root->body_at : HEADER_MAX;
+	if (item->size <= WHOLE_MAX)
+		n = item->size;
 	rc = store_content_read(tx, item->content, 0, n, &b);
 	if (rc != RC_OK)
 		return rc;
 	m.header = arena_span(a, buf_span(&b));
+	if (item->size <= WHOLE_MAX) {
+		m.whole = m.header;
+		m.header = span_sub(m.whole, 0, m.root->body_at);
+	}
 	*ret = m;
 	return RC_OK;
+}
+
+/* n bytes from at: of what was read already, or into raw. */
+static enum rc
+read_part(const struct eas_message *m, uint64_t at, uint64_t n, struct buf *raw,
+          struct span *ret)
+{
+	enum rc rc = RC_OK;
+
+	if (m->whole.n > 0) {
+		*ret = span_sub(m->whole, at, at + n);
+		return RC_OK;
+	}
+	rc = store_content_read(m->tx, m->item->content, at, n, raw);
+	*ret = buf_span(raw);
+	return rc;
 }
 
 enum eas_body_type
@@ -68,6 +93,7 @@ make_text(const struct eas_message *m, enum eas_body_type type, uint64_t want,
 	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
 	const struct mime_part *plain = m->view.plain, *html = m->view.html;
 	const struct mime_part *from;
+	struct span bytes;
 	uint64_t n;
 	enum rc rc;
 
@@ -81,10 +107,10 @@ make_text(const struct eas_message *m, enum eas_body_type type, uint64_t want,
 		return RC_OK;
 	}
 	n = source_bytes(from, want);
-	rc = store_content_read(m->tx, m->item->content, from->body_at, n, &raw);
+	rc = read_part(m, from->body_at, n, &raw, &bytes);
 	if (rc != RC_OK)
 		return rc;
-	mime_decode_text(from, buf_span(&raw), &text);
+	mime_decode_text(from, bytes, &text);
 	if (type == EAS_BODY_HTML && from == plain)
 		text_to_html(buf_span(&text), out);
 	else if (type == EAS_BODY_PLAIN && from == html)

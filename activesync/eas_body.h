@@ -16,6 +16,7 @@ struct eas_message {
 	struct mime_part *root;
 	struct mime_view view;
 	struct span header; /* the header block, at most 256 KB of it */
+	struct span whole;  /* all of it, when it is small; else empty */
 };
 
 /* Strings lie in a; tx and item must live as long. */

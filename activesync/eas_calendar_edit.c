@@ -76,6 +76,23 @@ takes_all_day(const struct eas_edit_request *q, const struct pim_event *e, bool 
 	return e->start.kind == PIM_TIME_DATE;
 }
 
+/* Times that the device gives back as it was shown them: how they are written stays. */
+static bool
+is_as_it_was(const struct eas_edit_request *q, const struct pim_event *e, int64_t start,
+             int64_t end, const struct tzone *zone)
+{
+	struct pim_time first, last;
+
+	if (e->start.kind == PIM_TIME_NONE || zone != eas_calendar_zone(e))
+		return false;
+	if (!pim_event_is_all_day(e))
+		return start == pim_time_utc(&e->start, zone) &&
+		       end == pim_time_utc(&e->end, zone);
+	first = all_day_of(q, start, zone);
+	last = all_day_of(q, end, zone);
+	return pim_time_eq(&first, &e->start) && pim_time_eq(&last, &e->end);
+}
+
 static enum rc
 take_times(const struct eas_edit_request *q, struct pim_event *e,
            const struct tzone *zone)
@@ -100,7 +117,8 @@ take_times(const struct eas_edit_request *q, struct pim_event *e,
 		end = pim_time_utc(&e->end, zone);
 	if (end < start)
 		return RC_INVALID;
-	if (!has_start && !has_end && all_day == pim_event_is_all_day(e))
+	if (all_day == pim_event_is_all_day(e) &&
+	    ((!has_start && !has_end) || is_as_it_was(q, e, start, end, zone)))
 		return RC_OK;
 	if (!all_day) {
 		e->start = pim_time_of(start, zone);
@@ -125,10 +143,16 @@ take_zone(const struct eas_edit_request *q, const struct pim_event *e,
 {
 	const struct wbxml_node *n = wbxml_child(q->data, WBXML_CALENDAR_TIMEZONE);
 	const struct tzone *now = eas_calendar_zone(e);
+	AUTO_DONE(buf) struct buf shown = BUF_INIT(512);
 
 	*ret = now;
 	if (!n || n->text.n == 0)
 		return RC_OK;
+	if (q->old) {
+		tzone_to_blob(now, pim_time_utc(&e->start, now), &shown);
+		if (span_eq(span_trim(n->text), buf_span(&shown)))
+			return RC_OK; /* other zones may have the same rules and names */
+	}
 	return tzone_from_blob(n->text, now == tzone_utc() ? NULL : now, q->c->arena,
 	                       ret);
 }
@@ -182,8 +206,10 @@ take_attendee(const struct eas_edit_request *q, const struct wbxml_node *n,
 	if (was)
 		*ret = *was;
 	ret->next = NULL;
-	if (name)
-		ret->name = eas_text_of(name, q->c->arena);
+	/* Who has no name was shown by the address. */
+	const char *text = name ? eas_text_of(name, q->c->arena) : NULL;
+	if (name && !(text && strcasecmp(text, ret->email) == 0))
+		ret->name = text;
 	if (wbxml_child_u32(n, WBXML_CALENDAR_ATTENDEETYPE, 3, &type) == RC_INVALID)
 		return RC_INVALID;
 	if (type >= PIM_ATTENDEE_REQUIRED)
@@ -245,6 +271,7 @@ take_common(const struct eas_edit_request *q, struct pim_event *e,
 		{ WBXML_CALENDAR_SUBJECT, offsetof(struct pim_event, subject) },
 	};
 	uint32_t busy = e->busy, sensitivity = e->sensitivity, meeting = e->meeting;
+	uint32_t shown = eas_calendar_meeting(e, q->c->user.address);
 	enum rc rc;
 
 	eas_take_texts(q, fields, ARRAY_LEN(fields), e);
@@ -272,8 +299,9 @@ take_common(const struct eas_edit_request *q, struct pim_event *e,
 		return rc;
 	e->busy = (enum pim_busy)busy;
 	e->sensitivity = (enum pim_sensitivity)sensitivity;
-	e->meeting =
-		meeting & (PIM_MEETING | PIM_MEETING_RECEIVED | PIM_MEETING_CANCELLED);
+	if (meeting != shown) /* else attendees and organizer say it */
+		e->meeting = meeting &
+		             (PIM_MEETING | PIM_MEETING_RECEIVED | PIM_MEETING_CANCELLED);
 	return RC_OK;
 }
 

@@ -189,7 +189,10 @@ edit(const struct eas_edit_request *q, struct eas_edit *ret)
 		k = pim_contact_new(q->c->arena);
 	if (rc != RC_OK)
 		return rc;
+	const char *shown = k->file_as ? NULL : pim_contact_display(k, q->c->arena);
 	eas_take_texts(q, fields, ARRAY_LEN(fields), k);
+	if (q->old && shown && k->file_as && strcmp(k->file_as, shown) == 0)
+		k->file_as = NULL; /* it was made for the device, and came back */
 	rc = take_day(q, WBXML_CONTACTS_ANNIVERSARY, &k->anniversary);
 	if (rc == RC_OK)
 		rc = take_day(q, WBXML_CONTACTS_BIRTHDAY, &k->birthday);

@@ -99,7 +99,8 @@ move_one(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
 	    !eas_class_find(col.class))
 		return EAS_MOVE_BAD_TARGET;
 	if (store_collection_load(tx, src.collection, c->arena, &source) != RC_OK)
-		return EAS_MOVE_BAD_SOURCE;
+		return recall(m, from, dst.collection, ret) ? EAS_MOVE_OK
+		                                            : EAS_MOVE_BAD_SOURCE;
 	if (source.class != col.class)
 		return EAS_MOVE_BAD_TARGET;
 	if (src.collection == dst.collection)

@@ -275,6 +275,46 @@ choose(const struct eas_options *o, const struct pim_body *b, bool html,
 	return EAS_BODY_PLAIN;
 }
 
+static struct span
+text_in(enum eas_body_type type, const struct pim_body *b, struct buf *made)
+{
+	if (type == EAS_BODY_PLAIN)
+		return span_str(b->plain);
+	if (b->html)
+		return span_str(b->html);
+	text_to_html(span_str(b->plain), made);
+	return buf_span(made);
+}
+
+/* The same text but for line ends. */
+static bool
+is_same_text(const char *a, struct span b)
+{
+	size_t i = 0;
+
+	for (; *a; a++) {
+		while (i < b.n && b.p[i] == '\r')
+			i++;
+		if (*a != '\r' && (i == b.n || b.p[i++] != *a))
+			return false;
+	}
+	return span_trim(span_sub(b, i, b.n)).n == 0;
+}
+
+/* Does the device give back what it was shown, maybe cut? Then all of it stays. */
+static bool
+is_shown(const struct eas_options *o, const struct pim_body *b, enum eas_body_type type,
+         const char *text)
+{
+	AUTO_DONE(buf) struct buf made = BUF_INIT(0);
+	const struct eas_body_pref *pref = pref_of(o, type);
+	struct span now = text_in(type, b, &made);
+	uint32_t cut = pref ? pref->truncation : PLAIN_DEFAULT;
+
+	return is_same_text(text, now) || (cut != EAS_NO_TRUNCATION && now.n > cut &&
+	                                   is_same_text(text, utf8_prefix(now, cut)));
+}
+
 enum rc
 eas_take_body(const struct eas_edit_request *q, struct pim_body *b)
 {
@@ -298,22 +338,13 @@ eas_take_body(const struct eas_edit_request *q, struct pim_body *b)
 	text = eas_text_of(data, q->c->arena);
 	if (!text)
 		*b = (struct pim_body){ 0 };
+	else if (q->old && is_shown(&q->cursor->options, b, type, text))
+		return RC_OK;
 	else if (type == EAS_BODY_HTML)
 		pim_body_set_html(b, text, q->c->arena);
 	else
 		pim_body_set_plain(b, text);
 	return RC_OK;
-}
-
-static struct span
-text_in(enum eas_body_type type, const struct pim_body *b, struct buf *made)
-{
-	if (type == EAS_BODY_PLAIN)
-		return span_str(b->plain);
-	if (b->html)
-		return span_str(b->html);
-	text_to_html(span_str(b->plain), made);
-	return buf_span(made);
 }
 
 void

@@ -239,7 +239,9 @@ apply_delete(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync
 	struct store_collection trash;
 	enum rc rc;
 
-	if (co->deletes_as_moves && co->folder.role != STORE_ROLE_TRASH) {
+	/* The trash is a mail folder: nobody could show a contact there. */
+	if (co->deletes_as_moves && co->folder.class == STORE_CLASS_MAIL &&
+	    co->folder.role != STORE_ROLE_TRASH) {
 		rc = store_collection_find_role(tx, STORE_ROLE_TRASH, s->c->arena,
 		                                &trash);
 		if (rc == RC_OK)

@@ -289,6 +289,29 @@ moved_item_has_a_new_id_and_is_not_added_again(void **state)
 	assert_int_equal(eas_count(f, "<Add>"), 1);
 }
 
+/* The answer was lost, and then somebody removed the folder that the item came from. */
+static void
+a_move_is_told_again_when_its_source_is_gone(void **state)
+{
+	struct eas_fixture *f = *state;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_actor who = { .protocol = "imap" };
+	uint32_t work = make_by_imap(f, 0, "Work", STORE_CLASS_MAIL);
+	uint32_t uid = eas_mail(f, work, EAS_NOW, "one");
+	char *id;
+
+	move(f, work, uid, f->inbox);
+	id = arena_strdup(f->a, eas_value(f, "DstMsgId", 0));
+	assert_ok(store_write(f->store, f->user, &who, &tx));
+	assert_ok(store_collection_delete(tx, work));
+	assert_ok(store_commit(&tx));
+	move(f, work, uid, f->inbox);
+	assert_has(f, "<Status>3</Status>");
+	assert_string_equal(eas_value(f, "DstMsgId", 0), id);
+	assert_int_equal(eas_exists(f, f->inbox), 1);
+}
+
 static void
 moves_that_cannot_be_get_their_status(void **state)
 {
@@ -388,6 +411,7 @@ main(void)
 		T(what_others_do_to_a_folder_is_told_to_its_maker),
 		T(folder_edits_get_their_status),
 		T(moved_item_has_a_new_id_and_is_not_added_again),
+		T(a_move_is_told_again_when_its_source_is_gone),
 		T(moves_that_cannot_be_get_their_status),
 		T(estimate_is_what_sync_will_bring),
 		T(window_moves_with_the_days),

@@ -165,6 +165,24 @@ the_same_add_gets_the_first_ones_id(void **state)
 	assert_int_equal(eas_exists(f, folder), 1);
 }
 
+/* The trash holds mail. */
+static void
+a_deleted_contact_is_gone_whatever_deletes_are(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CONTACTS);
+	char *key = synced(f, folder, "");
+	uint32_t uid = add(f, folder, key, C("FirstName", "Ann"));
+
+	eas_sync(f, folder, eas_key(f),
+	         arena_printf(f->a,
+	                      "<DeletesAsMoves>1</DeletesAsMoves><Commands><Delete>"
+	                      "<ServerId>%u:%u</ServerId></Delete></Commands>",
+	                      folder, uid));
+	assert_int_equal(eas_exists(f, folder), 0);
+	assert_int_equal(eas_exists(f, f->trash), 0);
+}
+
 static void
 before_16_a_change_says_only_what_it_names(void **state)
 {
@@ -505,6 +523,7 @@ main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, eas_setup, eas_teardown)
 		CASE(a_contact_comes_to_another_device_as_it_was_written),
 		CASE(the_same_add_gets_the_first_ones_id),
+		CASE(a_deleted_contact_is_gone_whatever_deletes_are),
 		CASE(before_16_a_change_says_only_what_it_names),
 		CASE(what_a_device_supports_and_leaves_out_goes),
 		CASE(at_16_a_change_replaces_the_item_but_not_its_picture),
