@@ -124,6 +124,104 @@ device_that_did_not_apply_the_policy_gets_no_key(void **state)
 }
 
 static void
+the_policy_says_who_may_come_in_with_less(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct mdm_policy p = { .enforce = true, .managed_elsewhere_allowed = true };
+	char type[] = "Test*";
+	char *types[] = { type };
+
+	mdm_set_policy(f->mdm, &p);
+	eas_run(f, "Provision", ASK);
+	acknowledge(f, eas_value(f, "PolicyKey", 0), "2");
+	assert_string_equal(f->xml, "<Provision><Status>139</Status></Provision>");
+	eas_run(f, "Provision", ASK);
+	acknowledge(f, eas_value(f, "PolicyKey", 0), "4");
+	assert_has(f, "<Status>1</Status><PolicyKey>");
+	f->version = 121;
+	eas_run(f, "Provision", ASK);
+	acknowledge(f, eas_value(f, "PolicyKey", 0), "3");
+	assert_int_equal(f->http_status, 403);
+	f->version = 161;
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>142</Status>");
+	/* One that cannot provision. */
+	p.exempt_types = (struct conf_list){ types, 1 };
+	mdm_set_policy(f->mdm, &p);
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>1</Status>");
+}
+
+static void
+each_option_is_in_the_document_and_can_be_unset(void **state)
+{
+	static const char *const set[] = {
+		"<PasswordRecoveryEnabled>1<",
+		"<RequireStorageCardEncryption>1<",
+		"<AttachmentsEnabled>0<",
+		"<MaxDevicePasswordFailedAttempts>5<",
+		"<MaxAttachmentSize>1000<",
+		"<DevicePasswordExpiration>90<",
+		"<DevicePasswordHistory>3<",
+		"<MinDevicePasswordComplexCharacters>3<",
+		"<AllowBluetooth>1<",
+		"<RequireManualSyncWhenRoaming>1<",
+		"<MaxCalendarAgeFilter>5<",
+		"<MaxEmailAgeFilter>2<",
+		"<MaxEmailBodyTruncationSize>10<",
+		"<MaxEmailHTMLBodyTruncationSize>-1<",
+		"<RequireSignedSMIMEMessages>1<",
+		"<RequireEncryptionSMIMEAlgorithm>2<",
+		"<AllowSMIMEEncryptionAlgorithmNegotiation>1<",
+		"<UnapprovedInROMApplicationList><ApplicationName>game<",
+		"<ApprovedApplicationList><Hash>00ff<",
+	};
+	static const char *const unset[] = {
+		"<MaxDevicePasswordFailedAttempts/>",
+		"<MaxAttachmentSize/>",
+		"<DevicePasswordExpiration/>",
+		"<MaxEmailAgeFilter>0<",
+	};
+	struct eas_fixture *f = *state;
+	char game[] = "game", sum[] = "00ff", *games[] = { game }, *sums[] = { sum };
+	struct mdm_policy p = {
+		.enforce = true,
+		.password_required = true,
+		.password_alphanumeric = true,
+		.password_recovery = true,
+		.password_complex_min = 3,
+		.password_failures_max = 5,
+		.password_expires_days = 90,
+		.password_history = 3,
+		.card_encryption_required = true,
+		.bluetooth_allowed = 1,
+		.attachment_max = 1000,
+		.roaming_manual_sync = true,
+		.mail_age_max = 2,
+		.calendar_age_max = 2,
+		.mail_body_max = 10,
+		.mail_html_max = -1,
+		.smime_signed_required = true,
+		.smime_encrypted_algorithm = 2,
+		.smime_negotiation = 1,
+		.unapproved_rom_applications = { games, 1 },
+		.approved_applications = { sums, 1 },
+	};
+	struct mdm_policy none = { .enforce = true };
+
+	mdm_set_policy(f->mdm, &p);
+	game[0] = sum[0] = 'X'; /* the copy counts */
+	eas_run(f, "Provision", ASK);
+	for (size_t i = 0; i < ARRAY_LEN(set); i++)
+		assert_has(f, set[i]);
+	mdm_set_policy(f->mdm, &none);
+	eas_run(f, "Provision", ASK);
+	for (size_t i = 0; i < ARRAY_LEN(unset); i++)
+		assert_has(f, unset[i]);
+	assert_has_not(f, "ApplicationList");
+}
+
+static void
 refusal_depends_on_the_version_and_the_key(void **state)
 {
 	struct eas_fixture *f = *state;
@@ -262,6 +360,81 @@ wipe_is_asked_and_confirmed_by_the_device(void **state)
 	assert_has(f, "<Status>129</Status>");
 }
 
+static const char *
+confirm(struct eas_fixture *f, const char *tag, const char *status)
+{
+	return eas_runf(f, "Provision",
+	                "<Provision xmlns=\"Provision\"><%s><Status>%s</Status></%s>"
+	                "</Provision>",
+	                tag, status, tag);
+}
+
+static void
+order(struct eas_fixture *f, enum store_device_state state)
+{
+	struct store_device d = device(f);
+
+	assert_ok(mdm_device_set_state(f->mdm, f->user, d.number, state, SPAN("test"),
+	                               &admin));
+}
+
+static void
+wipe_of_the_account_alone_is_asked_and_confirmed(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_enforce(f);
+	provision(f);
+	order(f, STORE_DEVICE_ACCOUNT_WIPE_PENDING);
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>140</Status>");
+	/* An older version has no word for it. */
+	f->version = 160;
+	eas_run(f, "Provision", ASK);
+	assert_has(f, "<Status>129</Status>");
+	f->version = 161;
+	eas_run(f, "Provision", ASK);
+	assert_string_equal(f->xml,
+	                    "<Provision><Status>1</Status><AccountOnlyRemoteWipe/>"
+	                    "</Provision>");
+	confirm(f, "RemoteWipe", "1");
+	assert_string_equal(f->xml, "<Provision><Status>2</Status></Provision>");
+	confirm(f, "AccountOnlyRemoteWipe", "1");
+	assert_string_equal(f->xml, "<Provision><Status>1</Status></Provision>");
+	assert_int_equal(device(f).state, STORE_DEVICE_ACCOUNT_WIPED);
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>129</Status>");
+}
+
+static void
+only_the_device_that_was_told_can_confirm(void **state)
+{
+	static const char *const wrong[] = { "0", "3", "", "x" };
+	struct eas_fixture *f = *state;
+	uint32_t mine;
+
+	eas_enforce(f);
+	provision(f);
+	mine = f->policy_key;
+	order(f, STORE_DEVICE_WIPE_PENDING);
+	confirm(f, "RemoteWipe", "1"); /* not told yet */
+	assert_has(f, "<Status>2</Status>");
+	eas_run(f, "Provision", ASK);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		confirm(f, "RemoteWipe", wrong[i]);
+		assert_has(f, "<Status>2</Status>");
+		assert_int_equal(device(f).state, STORE_DEVICE_WIPE_PENDING);
+	}
+	f->policy_key = mine + 1; /* of another device */
+	confirm(f, "RemoteWipe", "1");
+	assert_has(f, "<Status>2</Status>");
+	assert_int_equal(device(f).state, STORE_DEVICE_WIPE_PENDING);
+	f->policy_key = 0; /* as MS-ASPROV 3.1.5.1.1 has it */
+	confirm(f, "RemoteWipe", "1");
+	assert_has(f, "<Status>1</Status>");
+	assert_int_equal(device(f).state, STORE_DEVICE_WIPED);
+}
+
 static void
 false_confirmation_of_a_wipe_is_refused(void **state)
 {
@@ -373,6 +546,10 @@ main(void)
 		T(device_information_is_kept_in_the_registry),
 		T(wipe_is_asked_and_confirmed_by_the_device),
 		T(false_confirmation_of_a_wipe_is_refused),
+		T(wipe_of_the_account_alone_is_asked_and_confirmed),
+		T(only_the_device_that_was_told_can_confirm),
+		T(the_policy_says_who_may_come_in_with_less),
+		T(each_option_is_in_the_document_and_can_be_unset),
 		T(blocked_device_is_refused_by_every_command),
 		T(validate_is_no_device),
 		T(settings_tell_who_the_user_is_and_that_no_vacation_answer_is_set),
