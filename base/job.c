@@ -81,6 +81,7 @@ struct jobs {
 	uint64_t busy_ms; /* 0: never busy */
 	bool stop;
 	_Atomic uint64_t calm_us; /* no bulk before */
+	_Atomic size_t refs;      /* the owner's, and one for each done() under way */
 	size_t n;
 	struct worker workers[];
 };
@@ -175,12 +176,23 @@ note_lag(struct jobs *j, uint64_t lag_us, uint64_t now)
 }
 
 static void
+unref(struct jobs *j)
+{
+	if (atomic_fetch_sub(&j->refs, 1) > 1)
+		return;
+	pthread_mutex_destroy(&j->lock);
+	free(j);
+}
+
+/* The pool's owner may have freed it meanwhile. */
+static void
 run_done(void *arg)
 {
 	struct job *job = arg;
 	uint64_t now = clock_mono_us();
 
 	note_lag(job->jobs, now - job->ended_us, now);
+	unref(job->jobs);
 	job->done(job->arg);
 	free(job);
 }
@@ -194,6 +206,7 @@ run_job(struct job *job)
 		return;
 	}
 	job->ended_us = clock_mono_us();
+	atomic_fetch_add(&job->jobs->refs, 1);
 	loop_post(job->loop, run_done, job);
 }
 
@@ -346,6 +359,7 @@ jobs_new(size_t n, struct jobs **ret)
 	struct jobs *j = xcalloc(1, sizeof(*j) + n * sizeof(j->workers[0]));
 
 	pthread_mutex_init(&j->lock, NULL);
+	atomic_init(&j->refs, 1);
 	list_init(&j->idle);
 	metric_register(&wait_time);
 	metric_register(&bulk_ran);
@@ -387,8 +401,7 @@ jobs_free(struct jobs *j)
 		pthread_cond_destroy(&j->workers[i].wake);
 	}
 	htab_done(&j->strands);
-	pthread_mutex_destroy(&j->lock);
-	free(j);
+	unref(j);
 }
 
 void

@@ -22,7 +22,8 @@ typedef void job_fn(void *arg);
 
 /* n worker threads, all started now. */
 enum rc jobs_new(size_t n, struct jobs **ret) MUST_CHECK;
-/* Runs all that was submitted, then joins. */
+/* Runs all that was submitted, then joins. Calls of done may still come, in their loops.
+ */
 void jobs_free(struct jobs *j);
 
 /* work(arg) in a worker. Any thread. */

@@ -333,6 +333,25 @@ done_runs_in_the_loop_after_the_work(void **state UNUSED)
 }
 
 static void
+done_may_come_when_the_pool_has_gone(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(1);
+	AUTO(loop)
+	struct loop *l = NULL;
+	struct answer a = { 0 };
+
+	clock_fake_start(1000);
+	assert_int_equal(loop_new("test", &l), RC_OK);
+	a.loop = l;
+	job_run(j, 5, l, work, work_done, &a);
+	jobs_free(j);
+	clock_fake_advance(1000); /* a lag that is noted */
+	while (!a.done)
+		loop_run_once(l, true);
+	clock_fake_stop();
+}
+
+static void
 pending_counts_what_is_not_finished(void **state UNUSED)
 {
 	struct jobs *j = new_jobs(1);
@@ -420,6 +439,7 @@ main(void)
 		cmocka_unit_test(bulk_waits_until_others_are_through),
 		cmocka_unit_test(bulk_has_a_part_of_the_workers_only),
 		cmocka_unit_test(done_runs_in_the_loop_after_the_work),
+		cmocka_unit_test(done_may_come_when_the_pool_has_gone),
 		cmocka_unit_test(pending_counts_what_is_not_finished),
 		cmocka_unit_test(jobs_that_jobs_submit_run_before_the_pool_is_gone),
 		cmocka_unit_test(a_pool_is_busy_when_a_job_waits_too_long),
