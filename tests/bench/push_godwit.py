@@ -172,6 +172,9 @@ def measure(site, crowd, n, a, base):
     row["kernel_each_kb"] = (kernel_kb() - base["kernel_kb"]) / n / 2
     row["client_each_kb"] = sum(pss_kb(p.pid) for p in crowd.processes) / n
 
+    if a.steady and n == a.sizes[-1]:
+        time.sleep(a.heartbeat + 30)
+    row["steady"] = a.steady and n == a.sizes[-1]
     beats, cpu, begin = crowd.status()["beats"], site.cpu_s(), time.monotonic()
     time.sleep(a.idle)
     row["idle_cpu_percent"] = (site.cpu_s() - cpu) / (time.monotonic() - begin) * 100

@@ -22,7 +22,8 @@ to the answer of the Ping or the Sync, or the `EXISTS` of the IDLE, read by the 
 
 MIX = ("Of the devices {ping} % wait in ActiveSync Ping, {sync} % in Sync with a heartbeat, {idle} % in IMAP IDLE; half "
        "of the phones use HTTP/2. Heartbeats are 15 minutes and spread as they are after hours; the time of silence, "
-       "in which CPU is read, has its share of heartbeats.")
+       "in which CPU is read, has its share of heartbeats; with a * it came when each device had had one (--steady): the "
+       "second is of another length than the first, which costs a commit.")
 
 ENGINES = (("sqlite", "SQLite, one node"), ("postgresql", "PostgreSQL, one node"),
            ("nodes", "PostgreSQL, two nodes: devices on one, mail on the other"))
@@ -43,8 +44,9 @@ def engine_table(result):
            "|---|---|---|---|---|---|---|---|---|---|---|"]
     for row in result["rows"]:
         accept, sync, mail = row["mail"]["accept"], row["sync"], row["mail"]
-        out.append("| {:,} | {:.1f} | {:.1f} | {:.1f} | {} | {} | {} | {:.2f} / {:.1f} | {:.2f} / {:.1f} | {}, {} | {} |".format(
-            row["devices"], row["pss_each_kb"], row["kernel_each_kb"], row["idle_cpu_percent"], latency(row, "ping"),
+        out.append("| {:,} | {:.1f} | {} | {:.1f}{} | {} | {} | {} | {:.2f} / {:.1f} | {:.2f} / {:.1f} | {}, {} | {} |".format(
+            row["devices"], row["pss_each_kb"], cell(row["kernel_each_kb"]), row["idle_cpu_percent"],
+            " *" if row.get("steady") else "", latency(row, "ping"),
             latency(row, "sync"), latency(row, "idle"), accept["p50"], accept["p99"], sync["p50"], sync["p99"],
             cell(mail.get("cpu_ms"), "{:.2f}"), cell(mail.get("clients_cpu_ms"), "{:.2f}"),
             cell(mail.get("machine_busy_percent"), "{:.0f}")))
@@ -119,7 +121,7 @@ def memory_chart(result):
     for key, name, color in (("sqlite", "Godwit, SQLite", BLUE), ("postgresql", "Godwit, PostgreSQL", SKY),
                              ("nodes", "Godwit, two nodes", GREEN)):
         c.line(name, [(r["devices"], r["pss_kb"] / 1024 + r["kernel_each_kb"] * r["devices"] / 1024)
-                      for r in rows_of(result, key)], color)
+                      for r in rows_of(result, key) if r["kernel_each_kb"]], color)
     for case, name, color in (("dovecot", "Dovecot, IDLE", RED), ("hibernating", "Dovecot, hibernating", ORANGE)):
         c.line(name, [(r["devices"], r["pss_total_mib"] + r["kernel_kib_per_conn"] * r["devices"] / 1024)
                       for r in result.get("imap", {}).get(case, [])], color)
