@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+#include "activesync/eas_event_files.h"
 #include "activesync/eas_recur.h"
 
 #define EXCEPTIONS_MAX 256 /* 2.2.2.21 */
@@ -79,6 +80,28 @@ int64_t
 eas_calendar_received_ms(const struct pim_event *e)
 {
 	return pim_event_last_ms(e);
+}
+
+bool
+eas_calendar_has_instance(const struct pim_event *e, int64_t original, struct arena *a)
+{
+	const struct tzone *zone = pim_event_zone(e);
+	struct pim_instance *list;
+	size_t n;
+
+	if (pim_event_exception(e, original, zone))
+		return true;
+	if (pim_event_is_deleted(e, original, zone))
+		return false;
+	if (pim_event_expand(e, original, original + 1, zone, 100, a, &list, &n) !=
+	            RC_OK &&
+	    n == 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].original == original)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -353,6 +376,9 @@ eas_calendar_write(struct eas_call *c, struct store_tx *tx, const struct store_i
 		wbxml_str(w, WBXML_CALENDAR_SUBJECT, e->subject);
 	if (e->uid)
 		wbxml_str(w, WBXML_CALENDAR_UID, e->uid);
+	/* MS-ASAIRS 2.2.2.25: one instance that the user was invited to alone */
+	if (v.version >= 160 && e->recurrence_id.kind != PIM_TIME_NONE)
+		write_instance(&v, e, &e->recurrence_id);
 	if (v.version >= 160 && e->client_uid)
 		wbxml_str(w, WBXML_CALENDAR_CLIENTUID, e->client_uid);
 	write_location(&v, e);
@@ -366,6 +392,9 @@ eas_calendar_write(struct eas_call *c, struct store_tx *tx, const struct store_i
 	               w);
 	write_meeting(&v, e, eas_calendar_meeting(e, c->user.address));
 	write_series(&v, e);
+	if (v.version >= 160)
+		eas_event_files_write(
+			e, (struct eas_id){ item->collection, item->uid, 0 }, w);
 	eas_write_body(o, &e->body, true, v.version, limit, a, w);
 	if (v.version >= 120)
 		wbxml_u64(w, WBXML_AIRSYNCBASE_NATIVEBODYTYPE,

@@ -24,6 +24,9 @@ const char *eas_calendar_time(const struct pim_event *e, const struct pim_time *
                               uint16_t version, char ret[EAS_TIME_SIZE]);
 /* The time by which FilterType judges: the end of the last instance. */
 int64_t eas_calendar_received_ms(const struct pim_event *e);
+/* Does the series have an instance whose original start that is (UTC)? */
+bool
+eas_calendar_has_instance(const struct pim_event *e, int64_t original, struct arena *a);
 
 enum rc
 eas_calendar_write(struct eas_call *c, struct store_tx *tx, const struct store_item *item,

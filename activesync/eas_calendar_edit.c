@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "activesync/eas_calendar.h"
+#include "activesync/eas_event_files.h"
 #include "activesync/eas_meeting.h"
 #include "activesync/eas_recur.h"
 #include "base/clock.h"
@@ -293,6 +294,8 @@ take_common(const struct eas_edit_request *q, struct pim_event *e,
 		                  &meeting);
 	if (rc == RC_OK)
 		rc = take_reminder(q, e);
+	if (rc == RC_OK)
+		rc = eas_event_files_take(q, e);
 	if (rc == RC_OK)
 		rc = take_attendees(q, e);
 	if (rc != RC_OK)

@@ -41,8 +41,8 @@ eas_email_part(struct mime_part *root, uint32_t number)
 	return p;
 }
 
-static uint32_t
-part_number(struct mime_part *root, const struct mime_part *part)
+uint32_t
+eas_email_part_number(struct mime_part *root, const struct mime_part *part)
 {
 	uint32_t n = 0;
 
@@ -122,7 +122,7 @@ eas_email_write_attachments(struct eas_call *c, const struct eas_message *m,
 	for (size_t i = 0; i < m->view.n_attachments; i++) {
 		const struct mime_part *p = m->view.attachments[i];
 		struct eas_id id = { m->item->collection, m->item->uid,
-			             part_number(m->root, p) };
+			             eas_email_part_number(m->root, p) };
 		bool b64 = span_is(p->encoding, "base64");
 
 		if (p == hidden)

@@ -40,6 +40,8 @@ eas_email_read_change(const struct wbxml_node *data, const struct store_item *it
 
 /* The part with the number of a FileReference, or NULL. */
 struct mime_part *eas_email_part(struct mime_part *root, uint32_t number);
+/* The number of a part in it. */
+uint32_t eas_email_part_number(struct mime_part *root, const struct mime_part *part);
 /* "report.pdf"; made up when the part has no name. */
 struct span
 eas_email_part_name(const struct mime_part *p, uint32_t number, struct arena *a);

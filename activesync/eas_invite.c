@@ -9,7 +9,7 @@
 #include "format/goid.h"
 #include "store/store_invite.h"
 
-#define PART_MAX (1024 * 1024)
+#define PART_MAX (2u << 20)
 #define DAY_S INT64_C(86400)
 
 enum rc

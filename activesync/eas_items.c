@@ -7,6 +7,7 @@
  */
 #include "activesync/eas_class.h"
 #include "activesync/eas_email.h"
+#include "activesync/eas_event_files.h"
 #include "activesync/eas_id.h"
 #include "activesync/eas_sync.h"
 #include "base/encode.h"
@@ -117,16 +118,45 @@ add_part(struct items *it, struct buf *b)
 }
 
 static enum rc
+load_event_file(struct items *it, const struct store_item *item, uint32_t number,
+                struct buf *out, const char **ret_type)
+{
+	const struct pim_attachment *file;
+	struct pim_event *e;
+	struct span text;
+	enum rc rc = eas_pim_load(it->tx, item, it->c->arena, &text);
+
+	if (rc == RC_OK)
+		rc = pim_event_parse(text, it->c->arena, &e);
+	if (rc != RC_OK)
+		return rc == RC_INVALID ? RC_NOT_FOUND : rc;
+	file = eas_event_file(e, number);
+	if (!file)
+		return RC_NOT_FOUND;
+	buf_add_span(out, file->data);
+	*ret_type = file->type ? file->type : "application/octet-stream";
+	return RC_OK;
+}
+
+/* RC_NOT_FOUND also when there is no such part. */
+static enum rc
 load_attachment(struct items *it, struct eas_id id, struct buf *out,
-                const struct mime_part **ret)
+                const char **ret_type)
 {
 	AUTO_DONE(buf) struct buf raw = BUF_INIT(0);
+	struct store_collection folder;
 	struct store_item item;
 	struct eas_message m;
 	const struct mime_part *p;
 	enum rc rc;
 
-	rc = store_item_load(it->tx, id.collection, id.uid, it->c->arena, &item);
+	rc = store_collection_load(it->tx, id.collection, it->c->arena, &folder);
+	if (rc == RC_OK)
+		rc = store_item_load(it->tx, id.collection, id.uid, it->c->arena, &item);
+	if (rc == RC_OK && folder.class == STORE_CLASS_CALENDAR)
+		return load_event_file(it, &item, id.part, out, ret_type);
+	if (rc == RC_OK && folder.class != STORE_CLASS_MAIL)
+		rc = RC_NOT_FOUND;
 	if (rc == RC_OK)
 		rc = eas_message_open(it->tx, &item, it->c->arena, &m);
 	if (rc != RC_OK)
@@ -138,7 +168,7 @@ load_attachment(struct items *it, struct eas_id id, struct buf *out,
 	if (rc != RC_OK)
 		return rc;
 	mime_decode_body(p, buf_span(&raw), out);
-	*ret = p;
+	*ret_type = eas_email_part_type(p, it->c->arena);
 	return buf_ok(out) ? RC_OK : RC_TOO_BIG;
 }
 
@@ -149,7 +179,7 @@ fetch_attachment(struct items *it, const struct wbxml_node *n, const struct rang
 	struct span ref = wbxml_child_text(n, WBXML_AIRSYNCBASE_FILEREFERENCE);
 	AUTO_DONE(buf) struct buf data = BUF_INIT(0);
 	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
-	const struct mime_part *p = NULL;
+	const char *type = NULL;
 	struct range r = *asked;
 	struct eas_id id;
 	uint64_t total;
@@ -157,7 +187,7 @@ fetch_attachment(struct items *it, const struct wbxml_node *n, const struct rang
 	enum rc rc;
 
 	if (eas_id_parse(ref, 3, &id) != RC_OK ||
-	    (rc = load_attachment(it, id, &data, &p)) == RC_NOT_FOUND) {
+	    (rc = load_attachment(it, id, &data, &type)) == RC_NOT_FOUND) {
 		write_refusal(it, n, EAS_ITEMS_ATTACHMENT);
 		return;
 	}
@@ -174,8 +204,7 @@ fetch_attachment(struct items *it, const struct wbxml_node *n, const struct rang
 	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
 	wbxml_text(&it->w, WBXML_AIRSYNCBASE_FILEREFERENCE, ref);
 	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_PROPERTIES);
-	wbxml_str(&it->w, WBXML_AIRSYNCBASE_CONTENTTYPE,
-	          eas_email_part_type(p, it->c->arena));
+	wbxml_str(&it->w, WBXML_AIRSYNCBASE_CONTENTTYPE, type);
 	write_range(it, &r, total);
 	part = add_part(it, &data);
 	if (part > 0) {

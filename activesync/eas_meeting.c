@@ -8,6 +8,7 @@
 #include "activesync/eas_compose.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "format/mime_text.h"
 
 static void
 write_from(struct eas_call *c, struct buf *out)
@@ -42,23 +43,60 @@ write_when(const struct pim_event *e, struct buf *out)
 	         at.day, at.hour, at.minute, *tzone_id(zone) ? tzone_id(zone) : "local");
 }
 
-/* What a mail program without calendars shows. */
-static void
-write_text(const struct itip_spec *spec, struct buf *out)
+void
+eas_meeting_text(const struct pim_event *e, bool with_body, struct buf *out)
 {
-	const struct pim_event *e = spec->event;
-
-	if (spec->method == ITIP_CANCEL)
-		buf_add_str(out, "This meeting is cancelled.\r\n\r\n");
-	if (spec->comment)
-		buf_addf(out, "%s\r\n\r\n", spec->comment);
 	if (e->subject)
 		buf_addf(out, "What: %s\r\n", e->subject);
 	write_when(e, out);
 	if (e->location.name)
 		buf_addf(out, "Where: %s\r\n", e->location.name);
-	if (spec->method == ITIP_REQUEST && e->body.plain)
+	if (with_body && e->body.plain)
 		buf_addf(out, "\r\n%s\r\n", e->body.plain);
+}
+
+/* What a mail program without calendars shows. */
+static void
+write_text(const struct itip_spec *spec, struct buf *out)
+{
+	if (spec->method == ITIP_CANCEL)
+		buf_add_str(out, "This meeting is cancelled.\r\n\r\n");
+	if (spec->comment)
+		buf_addf(out, "%s\r\n\r\n", spec->comment);
+	eas_meeting_text(spec->event,
+	                 spec->method == ITIP_REQUEST || spec->method == ITIP_PUBLISH,
+	                 out);
+}
+
+enum rc
+eas_meeting_part(const struct itip_spec *spec, struct buf *out)
+{
+	AUTO_DONE(buf) struct buf cal = BUF_INIT(0);
+	enum rc rc = itip_write(spec, &cal);
+
+	if (rc != RC_OK)
+		return rc;
+	buf_addf(out,
+	         "Content-Type: text/calendar; charset=utf-8; method=%s\r\n"
+	         "Content-Transfer-Encoding: base64\r\n\r\n",
+	         itip_method_str(spec->method));
+	base64_encode_mime(buf_span(&cal), out);
+	return RC_OK;
+}
+
+const char *
+eas_meeting_comment(struct eas_call *c, const struct wbxml_node *body)
+{
+	const struct wbxml_node *data = wbxml_child(body, WBXML_AIRSYNCBASE_DATA);
+	AUTO_DONE(buf) struct buf plain = BUF_INIT(1 << 20);
+	const char *text = data ? eas_text_of(data, c->arena) : NULL;
+	uint32_t type;
+
+	if (!text || wbxml_child_u32(body, WBXML_AIRSYNCBASE_TYPE, 4, &type) != RC_OK ||
+	    type != EAS_BODY_HTML)
+		return text;
+	html_to_text(span_str(text), &plain);
+	return buf_ok(&plain) ? arena_strndup(c->arena, buf_span(&plain)) : text;
 }
 
 enum rc
@@ -68,12 +106,9 @@ eas_meeting_message(struct eas_call *c, const struct itip_spec *spec, struct spa
 	AUTO_DONE(buf) struct buf out = BUF_INIT(64 << 20);
 	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
 	AUTO_DONE(buf) struct buf crlf = BUF_INIT(0);
-	AUTO_DONE(buf) struct buf cal = BUF_INIT(0);
 	const char *boundary = eas_compose_boundary(c->arena);
-	enum rc rc = itip_write(spec, &cal);
+	enum rc rc;
 
-	if (rc != RC_OK)
-		return rc;
 	write_from(c, &out);
 	eas_compose_addresses(&out, "To", to, c->arena);
 	eas_compose_text(&out, "Subject", subject);
@@ -85,11 +120,10 @@ eas_meeting_message(struct eas_call *c, const struct itip_spec *spec, struct spa
 	write_text(spec, &text);
 	eas_compose_crlf(buf_span(&text), &crlf);
 	eas_compose_part_text(&out, "plain", buf_span(&crlf));
-	buf_addf(&out,
-	         "\r\n--%s\r\nContent-Type: text/calendar; charset=utf-8; method=%s\r\n"
-	         "Content-Transfer-Encoding: base64\r\n\r\n",
-	         boundary, itip_method_str(spec->method));
-	base64_encode_mime(buf_span(&cal), &out);
+	buf_addf(&out, "\r\n--%s\r\n", boundary);
+	rc = eas_meeting_part(spec, &out);
+	if (rc != RC_OK)
+		return rc;
 	buf_addf(&out, "\r\n--%s--\r\n", boundary);
 	if (!buf_ok(&out))
 		return RC_TOO_BIG;

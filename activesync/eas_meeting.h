@@ -17,6 +17,13 @@ enum rc
 eas_meeting_message(struct eas_call *c, const struct itip_spec *spec, struct span to,
                     struct span subject, struct span *ret) MUST_CHECK;
 
+/* The calendar alone: Content-* fields and body of a part. */
+enum rc eas_meeting_part(const struct itip_spec *spec, struct buf *out) MUST_CHECK;
+/* What, when and where, for people. */
+void eas_meeting_text(const struct pim_event *e, bool with_body, struct buf *out);
+/* An airsyncbase:Body as the text that goes along; NULL: none. In c->arena. */
+const char *eas_meeting_comment(struct eas_call *c, const struct wbxml_node *body);
+
 /*
  * From 16.0 on the server tells the attendees of what the organizer did (MS-ASCAL
  * 3.2.4.5). before NULL: a new meeting; after NULL: it is removed. Adds to *mail what is

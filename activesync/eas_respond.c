@@ -16,7 +16,6 @@
 #include "activesync/eas_send.h"
 #include "base/clock.h"
 #include "base/encode.h"
-#include "format/mime_text.h"
 #include "store/store_cursor.h"
 #include "store/store_directory.h"
 #include "store/store_invite.h"
@@ -97,7 +96,8 @@ take_id(struct answer *r)
 	enum rc rc;
 
 	if (id.n == 0)
-		id = wbxml_child_text(r->node, WBXML_SEARCH_LONGID);
+		return eas_long_id_parse(wbxml_child_text(r->node, WBXML_SEARCH_LONGID),
+		                         &r->id);
 	rc = eas_id_parse(id, 2, &r->id);
 	if (rc == RC_OK && folder.n > 0 &&
 	    (eas_id_parse(folder, 1, &in) != RC_OK || in.collection != r->id.collection))
@@ -248,28 +248,6 @@ take_mail(struct answer *r, struct store_tx *tx, enum rc *rc)
 	return EAS_STATUS_OK;
 }
 
-static bool
-has_instance(const struct pim_event *e, int64_t original, struct arena *a)
-{
-	const struct tzone *zone = pim_event_zone(e);
-	struct pim_instance *list;
-	size_t n;
-
-	if (pim_event_exception(e, original, zone))
-		return true;
-	if (pim_event_is_deleted(e, original, zone))
-		return false;
-	if (pim_event_expand(e, original, original + 1, zone, 100, a, &list, &n) !=
-	            RC_OK &&
-	    n == 0)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (list[i].original == original)
-			return true;
-	}
-	return false;
-}
-
 static unsigned
 take_event(struct answer *r, struct store_tx *tx, enum rc *rc)
 {
@@ -289,7 +267,7 @@ take_event(struct answer *r, struct store_tx *tx, enum rc *rc)
 		return EAS_STATUS_OK;
 	if (!r->event->recur)
 		return EAS_STATUS_NOT_RECURRING;
-	if (!has_instance(r->event, r->instance, r->c->arena))
+	if (!eas_calendar_has_instance(r->event, r->instance, r->c->arena))
 		return EAS_MEETING_INVALID;
 	return EAS_STATUS_OK;
 }
@@ -376,23 +354,6 @@ make_after(struct answer *r, const char *who)
 	return EAS_STATUS_OK;
 }
 
-/* MS-ASCMD 2.2.3.163: what the user has to say */
-static const char *
-comment_of(struct answer *r)
-{
-	const struct wbxml_node *body = wbxml_child(r->send, WBXML_AIRSYNCBASE_BODY);
-	const struct wbxml_node *data = wbxml_child(body, WBXML_AIRSYNCBASE_DATA);
-	AUTO_DONE(buf) struct buf plain = BUF_INIT(1 << 20);
-	const char *text = data ? eas_text_of(data, r->c->arena) : NULL;
-	uint32_t type;
-
-	if (!text || wbxml_child_u32(body, WBXML_AIRSYNCBASE_TYPE, 4, &type) != RC_OK ||
-	    type != EAS_BODY_HTML)
-		return text;
-	html_to_text(span_str(text), &plain);
-	return buf_ok(&plain) ? arena_strndup(r->c->arena, buf_span(&plain)) : text;
-}
-
 static enum rc
 send_answer(struct answer *r, const char *who)
 {
@@ -410,7 +371,8 @@ send_answer(struct answer *r, const char *who)
 		.attendee_email = who,
 		.attendee_name = arena_strndup(a, r->c->user.name),
 		.partstat = states[r->response - 1],
-		.comment = comment_of(r),
+		.comment = eas_meeting_comment(
+			r->c, wbxml_child(r->send, WBXML_AIRSYNCBASE_BODY)),
 		.now = clock_wall_ms() / 1000,
 	};
 	struct eas_send q = { .save = true };

@@ -4,10 +4,15 @@
  *
  * The client sends what it wrote, the server adds the original: quoted below the text of
  * a reply, as an attached message to a forward. With ReplaceMime the client has sent all.
+ * What is in the calendar is quoted in words, and forwarded as the invitation that it is
+ * (RFC 5546 3.2.2.5); from 16.0 on the client may name Forwardees and send no message.
  */
+#include "activesync/eas_calendar.h"
 #include "activesync/eas_compose.h"
 #include "activesync/eas_email.h"
 #include "activesync/eas_id.h"
+#include "activesync/eas_meeting.h"
+#include "activesync/eas_pack.h"
 #include "activesync/eas_props.h"
 #include "activesync/eas_send.h"
 #include "activesync/eas_thread.h"
@@ -23,7 +28,10 @@ struct smart {
 	struct store_tx *tx;
 	struct store_item item;
 	struct eas_message original;
-	struct mime_part *root; /* of message */
+	struct pim_event *event; /* of a source in the calendar, else NULL */
+	int64_t instance;        /* of a series: UTC; INT64_MIN: all of it */
+	unsigned status;         /* not 0: what is wrong with the source */
+	struct mime_part *root;  /* of message */
 	struct mime_view view;
 };
 
@@ -112,17 +120,86 @@ forward(struct smart *s, struct buf *out)
 	return RC_OK;
 }
 
+/* The event that is meant: the series or one instance of it. */
+static const struct pim_event *
+event_of(struct smart *s)
+{
+	if (s->instance == INT64_MIN)
+		return s->event;
+	return pim_event_exception_add(pim_event_copy(s->event, s->c->arena), s->instance,
+	                               pim_event_zone(s->event), s->c->arena);
+}
+
+/* What is nobody's meeting goes as what it is. */
+static struct itip_spec
+spec_of(struct smart *s)
+{
+	return (struct itip_spec){
+		.method = s->event->organizer_email ? ITIP_REQUEST : ITIP_PUBLISH,
+		.event = s->event,
+		.instance = s->instance,
+		.zone = pim_event_zone(s->event),
+		.now = clock_wall_ms() / 1000,
+	};
+}
+
+/* RFC 5546 3.2.2.5: organizer and attendees stay who they are. */
+static enum rc
+forward_event(struct smart *s, struct buf *out)
+{
+	const char *boundary = eas_compose_boundary(s->c->arena);
+	struct itip_spec spec = spec_of(s);
+	enum rc rc;
+
+	copy_headers(s, false, out);
+	buf_addf(out,
+	         "MIME-Version: 1.0\r\n"
+	         "Content-Type: multipart/%s; boundary=\"%s\"\r\n\r\n--%s\r\n",
+	         s->view.n_attachments > 0 ? "mixed" : "alternative", boundary, boundary);
+	copy_headers(s, true, out);
+	buf_add_str(out, "\r\n");
+	buf_add_span(out, part_bytes(s, s->root, false));
+	buf_addf(out, "\r\n--%s\r\n", boundary);
+	rc = eas_meeting_part(&spec, out);
+	buf_addf(out, "\r\n--%s--\r\n", boundary);
+	return rc;
+}
+
 static void
 add_intro(struct smart *s, struct buf *b)
 {
-	const struct mime_envelope *e = s->original.root->envelope;
+	const struct mime_envelope *e;
 	struct span from = SPAN("");
 	char date[40];
 
+	if (s->event) {
+		buf_addf(b, "%s:",
+		         s->event->organizer_name    ? s->event->organizer_name
+		         : s->event->organizer_email ? s->event->organizer_email
+		                                     : "Appointment");
+		return;
+	}
+	e = s->original.root->envelope;
 	if (e && e->from)
 		from = mime_addresses_str(e->from, s->c->arena);
 	buf_addf(b, "On %s, %.*s wrote:",
 	         clock_rfc5322(s->item.received_ms, date, sizeof(date)), SPAN_FMT(from));
+}
+
+static enum rc
+original_text(struct smart *s, bool html, struct buf *out)
+{
+	AUTO_DONE(buf) struct buf plain = BUF_INIT(QUOTE_MAX);
+
+	if (!s->event)
+		return eas_body_text(&s->original, html ? EAS_BODY_HTML : EAS_BODY_PLAIN,
+		                     QUOTE_MAX, out);
+	eas_meeting_text(event_of(s), true, &plain);
+	if (html)
+		text_to_html(buf_span(&plain), out);
+	else
+		buf_move(out, &plain);
+	return RC_OK;
 }
 
 /* The client's text and the original below it, in the form the client wrote in. */
@@ -134,8 +211,7 @@ quoted_text(struct smart *s, const struct mime_part *own, bool html, struct buf 
 	struct span rest, line;
 	enum rc rc;
 
-	rc = eas_body_text(&s->original, html ? EAS_BODY_HTML : EAS_BODY_PLAIN, QUOTE_MAX,
-	                   &old);
+	rc = original_text(s, html, &old);
 	if (rc != RC_OK)
 		return rc;
 	if (own)
@@ -222,25 +298,114 @@ mark_source(struct smart *s)
 		         LOG_STR(span_str(rc_str(rc))));
 }
 
+/* By ItemId or LongId; before 14.0 they and the instance are in the query. */
 static enum rc
-find_source(struct smart *s)
+take_source(struct smart *s, struct span *ret_instance)
 {
 	const struct wbxml_node *source =
 		wbxml_child(s->c->root, WBXML_COMPOSEMAIL_SOURCE);
-	struct span id = s->c->query.version < 140
-	                         ? s->c->query.item_id
-	                         : wbxml_child_text(source, WBXML_COMPOSEMAIL_ITEMID);
+	bool in_query = s->c->query.version < 140;
+	struct span id = in_query ? s->c->query.item_id
+	                          : wbxml_child_text(source, WBXML_COMPOSEMAIL_ITEMID);
+	struct span long_id =
+		in_query ? s->c->query.long_id
+			 : wbxml_child_text(source, WBXML_COMPOSEMAIL_LONGID);
+
+	*ret_instance = in_query ? s->c->query.occurrence
+	                         : wbxml_child_text(source, WBXML_COMPOSEMAIL_INSTANCEID);
+	if (id.n == 0 && long_id.n > 0)
+		return eas_long_id_parse(long_id, &s->source);
+	return eas_id_parse(id, 2, &s->source);
+}
+
+static enum rc
+load_event(struct smart *s, struct span instance)
+{
+	struct span text;
+	enum rc rc = eas_pim_load(s->tx, &s->item, s->c->arena, &text);
+
+	if (rc == RC_OK && pim_event_parse(text, s->c->arena, &s->event) != RC_OK)
+		rc = RC_NOT_FOUND;
+	if (rc != RC_OK || instance.n == 0)
+		return rc;
+	if (!s->event->recur)
+		s->status = EAS_STATUS_NOT_RECURRING;
+	else if (!eas_calendar_has_instance(s->event, s->instance, s->c->arena))
+		rc = RC_NOT_FOUND;
+	return rc;
+}
+
+static enum rc
+find_source(struct smart *s)
+{
+	struct store_collection folder;
+	struct span instance;
 	enum rc rc;
 
-	if (eas_id_parse(id, 2, &s->source) != RC_OK)
+	s->instance = INT64_MIN;
+	if (take_source(s, &instance) != RC_OK)
 		return RC_NOT_FOUND;
+	if (instance.n > 0 && eas_time_parse(instance, &s->instance) != RC_OK) {
+		s->status = EAS_STATUS_INVALID_TIME;
+		return RC_OK;
+	}
 	rc = eas_read(s->c, &s->tx);
+	if (rc == RC_OK)
+		rc = store_collection_load(s->tx, s->source.collection, s->c->arena,
+		                           &folder);
 	if (rc == RC_OK)
 		rc = store_item_load(s->tx, s->source.collection, s->source.uid,
 		                     s->c->arena, &s->item);
-	if (rc == RC_OK)
-		rc = eas_message_open(s->tx, &s->item, s->c->arena, &s->original);
-	return rc;
+	if (rc != RC_OK)
+		return rc;
+	if (folder.class == STORE_CLASS_CALENDAR)
+		return load_event(s, instance);
+	if (folder.class != STORE_CLASS_MAIL)
+		return RC_NOT_FOUND;
+	return eas_message_open(s->tx, &s->item, s->c->arena, &s->original);
+}
+
+/* MS-ASCMD 2.2.3.79: to these people, and the server writes the message. */
+static enum rc
+forward_to(struct smart *s, const struct wbxml_node *list, struct eas_send *q)
+{
+	AUTO_DONE(buf) struct buf to = BUF_INIT(1 << 20);
+	AUTO_DONE(buf) struct buf print = BUF_INIT(0);
+	struct arena *a = s->c->arena;
+	struct itip_spec spec;
+	enum rc rc = find_source(s);
+
+	store_tx_free(TAKE(s->tx));
+	if (rc == RC_OK && s->status == 0 && !s->event)
+		rc = RC_NOT_FOUND;
+	if (rc != RC_OK || s->status != 0)
+		return rc;
+	for (const struct wbxml_node *n = wbxml_child(list, WBXML_COMPOSEMAIL_FORWARDEE);
+	     n; n = wbxml_next(n, WBXML_COMPOSEMAIL_FORWARDEE)) {
+		struct span name = wbxml_child_text(n, WBXML_COMPOSEMAIL_NAME);
+
+		buf_add_str(&to, buf_len(&to) > 0 ? ", \"" : "\"");
+		for (size_t i = 0; i < name.n; i++) {
+			if (name.p[i] != '"' && name.p[i] != '\\')
+				buf_add_char(&to, name.p[i]);
+		}
+		buf_addf(&to, "\" <%.*s>",
+		         SPAN_FMT(wbxml_child_text(n, WBXML_COMPOSEMAIL_EMAIL)));
+	}
+	if (!buf_ok(&to))
+		return RC_TOO_BIG;
+	spec = spec_of(s);
+	spec.comment = eas_meeting_comment(
+		s->c, wbxml_child(s->c->root, WBXML_AIRSYNCBASE_BODY));
+	rc = eas_meeting_message(
+		s->c, &spec, buf_span(&to),
+		span_str(arena_printf(a, "FW: %s",
+	                              s->event->subject ? s->event->subject : "")),
+		&q->message);
+	eas_pack_node(s->c->root, &print);
+	q->fingerprint = arena_span(a, buf_span(&print));
+	q->save = true;
+	return rc == RC_OK ? eas_send_once(s->c, q) : rc;
 }
 
 static enum rc
@@ -251,12 +416,18 @@ run(struct smart *s, bool replace, struct eas_send *q)
 	enum rc rc = find_source(s);
 
 	q->fingerprint = s->message;
+	if (s->status != 0) {
+		store_tx_free(TAKE(s->tx));
+		return RC_OK;
+	}
 	if (rc == RC_OK && !replace) {
 		eas_compose_crlf(s->message, &crlf);
 		s->message = buf_span(&crlf);
 		s->root = mime_parse(s->message, NULL, s->c->arena);
 		mime_view_make(s->root, s->c->arena, &s->view);
-		rc = s->is_reply ? reply(s, &out) : forward(s, &out);
+		rc = s->is_reply ? reply(s, &out)
+		     : s->event  ? forward_event(s, &out)
+		                 : forward(s, &out);
 		q->message = buf_span(&out);
 	} else if (replace && rc == RC_NOT_FOUND) {
 		q->message = s->message; /* complete without the source */
@@ -270,7 +441,7 @@ run(struct smart *s, bool replace, struct eas_send *q)
 	store_tx_free(TAKE(s->tx));
 	if (rc == RC_OK)
 		rc = eas_send_once(s->c, q);
-	if (rc == RC_OK)
+	if (rc == RC_OK && !s->event)
 		mark_source(s);
 	return rc;
 }
@@ -280,6 +451,7 @@ eas_smart_start(struct eas_call *c)
 {
 	struct smart s = { .c = c };
 	struct eas_send q = { .client_id = SPAN("") };
+	const struct wbxml_node *forwardees = NULL;
 	bool replace = false;
 	enum rc rc;
 
@@ -298,10 +470,17 @@ eas_smart_start(struct eas_call *c)
 		q.client_id = wbxml_child_text(c->root, WBXML_COMPOSEMAIL_CLIENTID);
 		q.save = wbxml_child(c->root, WBXML_COMPOSEMAIL_SAVEINSENTITEMS) != NULL;
 		replace = wbxml_child(c->root, WBXML_COMPOSEMAIL_REPLACEMIME) != NULL;
+		if (c->query.version >= 160 && !s.is_reply)
+			forwardees = wbxml_child(c->root, WBXML_COMPOSEMAIL_FORWARDEES);
 	}
-	rc = s.message.n == 0 ? RC_UNSUPPORTED : run(&s, replace, &q);
-	if (rc == RC_OK)
-		eas_answer_http(c, 200);
+	if (forwardees && s.message.n == 0)
+		rc = forward_to(&s, forwardees, &q);
+	else
+		rc = s.message.n == 0 ? RC_UNSUPPORTED : run(&s, replace, &q);
+	if (rc == RC_OK && s.status != 0 && c->query.version >= 140)
+		eas_answer_status(c, s.status);
+	else if (rc == RC_OK)
+		eas_answer_http(c, s.status != 0 ? 500 : 200);
 	else if (c->query.version >= 140 || rc == RC_AGAIN)
 		eas_answer_rc(c, rc);
 	else

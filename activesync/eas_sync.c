@@ -11,6 +11,7 @@
 #include <assert.h>
 
 #include "activesync/eas_beat.h"
+#include "activesync/eas_event_files.h"
 #include "activesync/eas_folders.h"
 #include "activesync/eas_id.h"
 #include "activesync/eas_stuck.h"
@@ -356,19 +357,32 @@ save_all(struct eas_sync *s)
 
 /* 14.x names failures of Change and Delete only, an Add always (2.2.3.154). */
 static bool
-is_told(const struct eas_sync_result *r)
+is_told(const struct eas_sync *s, const struct eas_sync_result *r)
 {
-	return r->kind == WBXML_AIRSYNC_ADD || r->status != EAS_STATUS_OK || r->sent;
+	return r->kind == WBXML_AIRSYNC_ADD || r->status != EAS_STATUS_OK || r->sent ||
+	       eas_event_files_are_new(s->c->query.version, r->node);
+}
+
+/* The item of an Add or Change. */
+static struct eas_id
+item_of(const struct eas_sync_collection *co, const struct eas_sync_result *r)
+{
+	struct eas_id id = { co->id, r->uid, 0 };
+
+	if (r->kind != WBXML_AIRSYNC_ADD &&
+	    eas_id_parse(wbxml_child_text(r->node, WBXML_AIRSYNC_SERVERID), 2, &id) !=
+	            RC_OK)
+		id.uid = 0;
+	return id;
 }
 
 static void
 write_result(struct eas_sync *s, struct eas_sync_collection *co,
              const struct eas_sync_result *r, struct wbxml_writer *w)
 {
-	struct eas_id id = { co->id, r->uid, 0 };
+	struct eas_id id = item_of(co, r);
 	char text[EAS_ID_SIZE];
 
-	(void)s;
 	wbxml_start(w, r->kind);
 	if (r->kind == WBXML_AIRSYNC_ADD) {
 		wbxml_text(w, WBXML_AIRSYNC_CLIENTID,
@@ -380,6 +394,10 @@ write_result(struct eas_sync *s, struct eas_sync_collection *co,
 		           wbxml_child_text(r->node, WBXML_AIRSYNC_SERVERID));
 	}
 	wbxml_u64(w, WBXML_AIRSYNC_STATUS, r->status);
+	if (r->status == EAS_STATUS_OK && !r->sent && id.uid != 0 &&
+	    eas_event_files_are_new(s->c->query.version, r->node))
+		eas_event_files_answer(s->c, r->node, id, co->class == &eas_class_email,
+		                       w);
 	wbxml_end(w);
 }
 
@@ -391,12 +409,12 @@ write_responses(struct eas_sync *s, struct eas_sync_collection *co,
 	bool any = co->has_fetch;
 
 	for (const struct eas_sync_result *r = co->results; r; r = r->next)
-		any |= is_told(r);
+		any |= is_told(s, r);
 	if (!any)
 		return;
 	wbxml_start(w, WBXML_AIRSYNC_RESPONSES);
 	for (const struct eas_sync_result *r = co->results; r; r = r->next) {
-		if (is_told(r))
+		if (is_told(s, r))
 			write_result(s, co, r, w);
 	}
 	if (co->has_fetch)

@@ -12,8 +12,8 @@
 #include "format/mime_text.h"
 #include "store/store_private.h"
 
-#define TEXT_MAX (256 * 1024)   /* of a calendar in a mail */
-#define EVENT_MAX (1024 * 1024) /* of what becomes of it */
+#define TEXT_MAX (2u << 20)   /* of a calendar in a mail */
+#define EVENT_MAX (20u << 20) /* of an event with its files */
 #define EXCEPTIONS_MAX 1000
 #define ATTENDEES_MAX 5000
 

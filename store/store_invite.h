@@ -20,7 +20,7 @@
 struct store_invite;
 
 /* raw: the message that root was parsed of. NULL when it says nothing of a meeting, or
- * more than a calendar may (256 KB, 1,000 exceptions). */
+ * more than a calendar may (2 MB, 1,000 exceptions). */
 struct store_invite *store_invite_new(struct mime_part *root, struct span raw);
 void store_invite_free(struct store_invite *in);
 
@@ -35,7 +35,7 @@ enum rc
 store_invite_find(struct store_tx *tx, const char *uid, struct arena *a,
                   struct store_item *ret, struct pim_event **ret_event) MUST_CHECK;
 /* Writes e in the place of old, or into the default calendar when old is NULL; *ret has
- * its collection and uid. RC_TOO_BIG: over 1 MB. */
+ * its collection and uid. RC_TOO_BIG: over 20 MB. */
 enum rc store_invite_save(struct store_tx *tx, const struct store_item *old,
                           const struct pim_event *e, struct store_item *ret) MUST_CHECK;
 

@@ -442,6 +442,115 @@ times_that_are_none_get_status_6(void **state)
 	assert_int_equal(eas_exists(f, folder), 0);
 }
 
+#define FILE(id, name, base64)                                                           \
+	"<Add><ClientId>" id "</ClientId><Content>" base64                               \
+	"</Content><ContentType>text/plain</ContentType><DisplayName>" name              \
+	"</DisplayName><Method>1</Method></Add>"
+#define FILES(list) "<Attachments xmlns=\"AirSyncBase\">" list "</Attachments>"
+
+static const char *
+fetch_file(struct eas_fixture *f, const char *reference)
+{
+	return eas_runf(f, "ItemOperations",
+	                "<ItemOperations xmlns=\"ItemOperations\"><Fetch>"
+	                "<Store>Mailbox</Store><FileReference xmlns=\"AirSyncBase\">%s"
+	                "</FileReference></Fetch></ItemOperations>",
+	                reference);
+}
+
+static void
+files_of_an_event_come_and_go_by_their_reference(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+	uint32_t uid;
+	const char *first, *second;
+
+	uid = add(f, folder, synced(f, folder),
+	          TIMES("20261123T080000Z", "20261123T090000Z")
+	                  FILES(FILE("f1", "a.txt", "one") FILE("f2", "b.txt", "two")));
+	assert_has(f, "<ClientId>f1</ClientId><FileReference>");
+	first = eas_value(f, "FileReference", 0);
+	second = eas_value(f, "FileReference", 1);
+	assert_string_not_equal(first, second);
+	seen_by(f, "TABLET", 161, folder);
+	assert_has(f, arena_printf(f->a,
+	                           "<Attachment><DisplayName>a.txt</DisplayName>"
+	                           "<FileReference>%s</FileReference><Method>1</Method>"
+	                           "<EstimatedDataSize>3</EstimatedDataSize>",
+	                           first));
+	fetch_file(f, second);
+	assert_has(f, "<ContentType>text/plain</ContentType>");
+	assert_has(f, "<Data>dHdv</Data>");
+	/* A Change that names none leaves them; one that is removed is gone for good. */
+	change(f, folder, uid, "",
+	       TIMES("20261124T080000Z", "20261124T090000Z") C("Subject", "x"));
+	seen_by(f, "TABLET2", 161, folder);
+	assert_int_equal(eas_count(f, "<Attachment>"), 2);
+	change(f, folder, uid, "",
+	       arena_printf(f->a,
+	                    TIMES("20261124T080000Z", "20261124T090000Z")
+	                            FILES("<Delete><FileReference>%s</FileReference>"
+	                                  "</Delete>"),
+	                    first));
+	fetch_file(f, first);
+	assert_has(f, "<Status>15</Status>");
+	fetch_file(f, second);
+	assert_has(f, "<Data>dHdv</Data>");
+	/* One more: the Change is answered with its name. */
+	eas_sync(
+		f, folder, own_key,
+		arena_printf(
+			f->a,
+			"<Commands><Change><ServerId>%u:%u</ServerId>"
+			"<ApplicationData>" TIMES("20261124T080000Z", "20261124T090000Z")
+				FILES(FILE(
+					"f3", "c.txt",
+					"three")) "</ApplicationData></Change></Commands>",
+			folder, uid));
+	assert_has(f, "<ClientId>f3</ClientId><FileReference>");
+	fetch_file(f, eas_value(f, "FileReference", 0));
+	assert_has(f, "<Data>dGhyZWU=</Data>");
+	/* Devices before 16.0 are not told of them. */
+	seen_by(f, "OLD", 141, folder);
+	assert_has_not(f, "Attachment");
+}
+
+static void
+new_files_of_a_draft_are_named_in_the_answer(void **state)
+{
+	struct eas_fixture *f = *state;
+	char *key = synced(f, f->drafts);
+
+	eas_sync(f, f->drafts, key,
+	         "<Commands><Add><ClientId>d1</ClientId><ApplicationData>"
+	         "<Subject xmlns=\"Email\">files</Subject>" FILES(
+			 FILE("f1", "a.txt", "one")
+				 FILE("f2", "b.txt",
+	                              "two")) "</ApplicationData></Add></Commands>");
+	assert_has(f, "<ClientId>f2</ClientId><FileReference>");
+	fetch_file(f, eas_value(f, "FileReference", 1));
+	assert_has(f, "<Data>dHdv</Data>");
+}
+
+static void
+an_invitation_to_one_instance_alone_says_which(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+
+	put(f, folder,
+	    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:o\r\n"
+	    "RECURRENCE-ID:20261208T090000Z\r\nDTSTART:20261208T150000Z\r\n"
+	    "DTEND:20261208T160000Z\r\nSUMMARY:alone\r\nEND:VEVENT\r\n"
+	    "END:VCALENDAR\r\n");
+	seen_by(f, "TABLET", 161, folder);
+	assert_has(f, "<InstanceId>20261208T090000Z</InstanceId>");
+	assert_has(f, "<StartTime>20261208T150000Z</StartTime>");
+	seen_by(f, "OLD", 141, folder);
+	assert_has_not(f, "InstanceId");
+}
+
 int
 main(void)
 {
@@ -458,6 +567,9 @@ main(void)
 		CASE(a_filter_keeps_what_still_happens),
 		CASE(an_event_that_moves_into_the_window_is_added),
 		CASE(times_that_are_none_get_status_6),
+		CASE(files_of_an_event_come_and_go_by_their_reference),
+		CASE(new_files_of_a_draft_are_named_in_the_answer),
+		CASE(an_invitation_to_one_instance_alone_says_which),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

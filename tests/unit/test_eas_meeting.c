@@ -532,6 +532,121 @@ an_invitation_to_one_instance_says_which(void **state)
 	assert_int_equal(sent(f).event->recurrence_id.at.day, 8);
 }
 
+#define TEXT                                                                             \
+	"From: " USER                                                                    \
+	"&#13;\nTo: bob@example.net&#13;\nSubject: Re: Tides&#13;\n&#13;\n"              \
+	"my words&#13;\n"
+
+static const char *
+smart(struct eas_fixture *f, const char *command, uint32_t folder, const char *source,
+      const char *rest)
+{
+	static unsigned n;
+
+	return eas_runf(f, command,
+	                "<%s xmlns=\"ComposeMail\"><ClientId>s%u</ClientId><Source>"
+	                "<FolderId>%u</FolderId><ItemId>%u:1</ItemId>%s</Source>%s</%s>",
+	                command, n++, folder, folder, source, rest, command);
+}
+
+static void
+a_reply_to_an_event_quotes_it(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+	struct mime_part *root;
+	struct span raw;
+
+	receive(f, BOSS, "REQUEST", SERIES);
+	smart(f, "SmartReply", folder,
+	      "<InstanceId>2026-12-08T09:00:00.000Z</InstanceId>",
+	      "<Mime>" TEXT "</Mime>");
+	assert_int_equal(f->http_status, 200);
+	assert_string_equal(f->xml, "");
+	raw = span_str(f->sent_message);
+	root = mime_parse(raw, NULL, f->a);
+	mime_decode_text(root, span_sub(raw, (size_t)root->body_at, raw.n), &text);
+	assert_non_null(strstr(arena_strndup(f->a, buf_span(&text)),
+	                       "my words\r\n\r\n\r\nBoss:\r\n> What: Tides\r\n"
+	                       "> When: 2026-12-08 09:00"));
+}
+
+static void
+a_reply_to_an_instance_that_is_none_has_a_status(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+
+	receive(f, BOSS, "REQUEST", SERIES);
+	smart(f, "SmartReply", folder, "<InstanceId>soon</InstanceId>",
+	      "<Mime>" TEXT "</Mime>");
+	assert_status(f, "104");
+	assert_int_equal(f->n_sent, 0);
+}
+
+static void
+an_event_is_forwarded_as_an_invitation(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+	struct itip in;
+
+	receive(f, BOSS, "REQUEST", SERIES);
+	smart(f, "SmartForward", folder, "", "<Mime>" TEXT "</Mime>");
+	assert_string_equal(f->xml, "");
+	in = sent(f);
+	assert_int_equal(in.method, ITIP_REQUEST);
+	assert_string_equal(in.event->organizer_email, BOSS);
+	assert_non_null(in.event->recur);
+	assert_non_null(strstr(f->sent_message, "my words"));
+	smart(f, "SmartForward", folder,
+	      "<InstanceId>2026-12-08T09:00:00.000Z</InstanceId>",
+	      "<Mime>" TEXT "</Mime>");
+	in = sent(f);
+	assert_null(in.event->recur);
+	assert_int_equal(in.event->recurrence_id.at.day, 8);
+	assert_int_equal(f->n_sent, 2);
+	smart(f, "SmartForward", folder, "<InstanceId>soon</InstanceId>",
+	      "<Mime>" TEXT "</Mime>");
+	assert_status(f, "104");
+	smart(f, "SmartForward", folder,
+	      "<InstanceId>2026-12-09T09:00:00.000Z</InstanceId>",
+	      "<Mime>" TEXT "</Mime>");
+	assert_status(f, "150");
+	assert_int_equal(f->n_sent, 2);
+}
+
+static void
+forwardees_get_the_invitation_without_a_message_of_the_device(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+	static const char list[] =
+		"<Forwardees><Forwardee><Name>Bob \"B\" Lee</Name><Email>bob@example.net"
+		"</Email></Forwardee><Forwardee><Email>eve@example.net</Email></Forwardee>"
+		"</Forwardees><Body xmlns=\"AirSyncBase\"><Type>1</Type><Data>come along"
+		"</Data></Body>";
+	struct itip in;
+
+	receive(f, BOSS, "REQUEST", SINGLE);
+	smart(f, "SmartForward", folder, "", list);
+	assert_string_equal(f->xml, "");
+	in = sent(f);
+	assert_int_equal(in.method, ITIP_REQUEST);
+	assert_string_equal(in.comment, "come along");
+	assert_non_null(strstr(f->sent_message, "Subject: FW: Tides\r\n"));
+	assert_non_null(strstr(f->sent_message, "\"Bob B Lee\" <bob@example.net>"));
+	assert_non_null(strstr(f->sent_message, "<eve@example.net>"));
+	smart(f, "SmartForward", folder,
+	      "<InstanceId>2026-12-01T09:00:00.000Z</InstanceId>", list);
+	assert_status(f, "146");
+	/* They are for what is in the calendar. */
+	smart(f, "SmartForward", f->inbox, "", list);
+	assert_status(f, "150");
+	assert_int_equal(f->n_sent, 1);
+}
+
 static void
 nothing_changes_while_mail_cannot_be_sent(void **state)
 {
@@ -572,6 +687,10 @@ main(void)
 		T(an_answer_in_html_goes_out_as_text),
 		T(more_than_100_answers_are_too_many),
 		T(an_invitation_to_one_instance_says_which),
+		T(a_reply_to_an_event_quotes_it),
+		T(a_reply_to_an_instance_that_is_none_has_a_status),
+		T(an_event_is_forwarded_as_an_invitation),
+		T(forwardees_get_the_invitation_without_a_message_of_the_device),
 		T(nothing_changes_while_mail_cannot_be_sent),
 	};
 

@@ -420,7 +420,7 @@ hostile_calendars_are_delivered_and_do_no_harm(void **state)
 	assert_null(event(f, "u6"));
 	buf_clear(&many);
 	buf_add_str(&many, HEAD("REQUEST"));
-	for (int i = 0; i < 9000; i++)
+	for (int i = 0; i < 60000; i++)
 		buf_addf(&many, "X-LONG:%032d\r\n", i);
 	buf_add_str(&many, EVENT("u7", "0", "20261101T000000Z", "20261201T090000Z",
 	                         "20261201T100000Z", PEOPLE(BOSS)) TAIL);
