@@ -33,7 +33,10 @@ eas_send_check(const struct eas_call *c)
 	/* 2.2.3.3: UserInformation names no accounts, so none is right. */
 	if (wbxml_child_text(c->root, WBXML_COMPOSEMAIL_ACCOUNTID).n > 0)
 		return EAS_STATUS_INVALID_ACCOUNT;
-	if (!wbxml_child(c->root, WBXML_COMPOSEMAIL_MIME))
+	/* 2.2.3.79: who names Forwardees sends no message. */
+	if (!wbxml_child(c->root, WBXML_COMPOSEMAIL_MIME) &&
+	    !(c->query.version >= 160 && c->root->tag == WBXML_COMPOSEMAIL_SMARTFORWARD &&
+	      wbxml_child(c->root, WBXML_COMPOSEMAIL_FORWARDEES)))
 		return EAS_STATUS_INVALID_XML;
 	return EAS_STATUS_OK;
 }

@@ -68,6 +68,8 @@ copy_headers(struct smart *s, bool content, struct buf *out)
 static void
 bind_to_original(struct smart *s, struct buf *out)
 {
+	if (s->event)
+		return; /* no mail began it */
 	eas_thread_answer(&s->original,
 	                  span_sub(s->message, 0, mime_header_len(s->message)),
 	                  s->c->arena, out);
