@@ -1,5 +1,6 @@
 # Unit tests of activesync/, on commands over a store in a temporary directory.
-add_library(godwit_eas_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/eas_fixture.c)
+add_library(godwit_eas_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/eas_fixture.c
+	${CMAKE_SOURCE_DIR}/tests/unit/engine_fixture.c)
 target_link_libraries(godwit_eas_fixture PUBLIC godwit_activesync cmocka)
 
 foreach(name nodes sync sync_client pim calendar meeting random ping provision quarantine folders query items send settings search kql resolve)
@@ -10,6 +11,8 @@ godwit_unit_test(test_eas_beat USES eas_fixture LABELS thread)
 foreach(name options rules flags fields events failure)
 	godwit_unit_test(test_eas_${name} USES eas_fixture)
 endforeach()
+
+godwit_unit_test(test_eas_strangers USES eas_fixture)
 
 # OpenSSL is the client there, and the connection's insides are looked at.
 godwit_unit_test(test_eas_idle USES eas_fixture SOURCES ${CMAKE_SOURCE_DIR}/tests/fake/test_cert.c

@@ -9,6 +9,7 @@
 
 #include "format/mime_text.h"
 #include "store/engine/engine.h"
+#include "tests/unit/engine_fixture.h"
 
 static enum rc
 fake_submit(void *arg, const struct mail_submit_request *q, struct err *err)
@@ -43,8 +44,31 @@ eas_folder(struct eas_fixture *f, enum store_role role)
 }
 
 static void
-quiet(enum log_level level UNUSED, const char *line UNUSED, void *arg UNUSED)
+quiet(enum log_level level UNUSED, const char *line, void *arg UNUSED)
 {
+	if (getenv("EAS_TRACE"))
+		printf("%s\n", line);
+}
+
+static void
+start(struct eas_fixture *f)
+{
+	struct eas_deps deps = { 0 };
+
+	deps.store = f->store;
+	deps.push = f->push;
+	deps.mdm = f->mdm;
+	deps.submit = (struct mail_submit){ fake_submit, f };
+	assert_ok(eas_new(&f->conf, &deps, &f->eas));
+}
+
+void
+eas_restart(struct eas_fixture *f)
+{
+	eas_stop_waiting(f);
+	eas_free(TAKE(f->eas));
+	loop_run_once(f->loop, false);
+	start(f);
 }
 
 int
@@ -61,7 +85,6 @@ eas_setup(void **state)
 		.readers = 2,
 	};
 	struct mdm_policy policy = { .enforce = false };
-	struct eas_deps deps = { 0 };
 	struct err err = { "" };
 
 	log_set_sink(quiet, NULL);
@@ -69,6 +92,11 @@ eas_setup(void **state)
 	clock_fake_start(EAS_NOW);
 	snprintf(f->dir, sizeof(f->dir), "/tmp/godwit-eas-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
+	if (engine_fixture_is_pg()) {
+		sc.engine = STORE_ENGINE_POSTGRESQL;
+		sc.postgresql = f->database = engine_fixture_make();
+		sc.postgresql_connections = 10;
+	}
 	if (store_open(&sc, &f->store, &err) != RC_OK)
 		fail_msg("store_open: %s", err.text);
 	f->mdm_conf = (struct mdm_conf){ .password_cost = 1,
@@ -90,11 +118,7 @@ eas_setup(void **state)
 		.body_max = 1 << 24,
 		.external_url = (char *)(uintptr_t) "",
 	};
-	deps.store = f->store;
-	deps.push = f->push;
-	deps.mdm = f->mdm;
-	deps.submit = (struct mail_submit){ fake_submit, f };
-	assert_ok(eas_new(&f->conf, &deps, &f->eas));
+	start(f);
 	f->a = arena_new();
 	assert_ok(store_domain_add(f->store, SPAN("example.org")));
 	assert_ok(store_user_add(f->store, SPAN("alice@example.org"),
@@ -123,6 +147,7 @@ eas_teardown(void **state)
 	loop_free(f->loop);
 	mdm_free(f->mdm);
 	store_close(f->store);
+	engine_fixture_drop(f->database);
 	nftw(f->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	arena_free(f->a);
 	buf_done(&f->body);

@@ -33,6 +33,7 @@
 
 struct eas_fixture {
 	char dir[64];
+	char *database; /* on PostgreSQL, see engine_fixture.h */
 	struct store *store;
 	struct push *push;
 	struct loop *loop;
@@ -75,6 +76,8 @@ struct eas_fixture {
 
 int eas_setup(void **state);
 int eas_teardown(void **state);
+/* Forgets all that is only in memory, as a new start of the server does. */
+void eas_restart(struct eas_fixture *f);
 /* Sets the policy to one that is enforced. */
 void eas_enforce(struct eas_fixture *f);
 
