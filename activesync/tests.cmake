@@ -14,6 +14,10 @@ endforeach()
 
 godwit_unit_test(test_eas_strangers USES eas_fixture)
 
+# Cards and calendars that lie beside the repository.
+godwit_unit_test(test_eas_corpus USES eas_fixture)
+set_tests_properties(unit.test_eas_corpus PROPERTIES SKIP_RETURN_CODE 77)
+
 # OpenSSL is the client there, and the connection's insides are looked at.
 godwit_unit_test(test_eas_idle USES eas_fixture SOURCES ${CMAKE_SOURCE_DIR}/tests/fake/test_cert.c
 	LIBS PkgConfig::pc_openssl)
