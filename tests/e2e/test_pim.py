@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 
 from eas_client import Node
-from harness import CORPUS, PASSWORD, GodwitTest
+from eas_proxy import EasProxy
+from harness import CORPUS, PASSWORD, GodwitTest, free_port
 
 SHARED_BENCH = os.path.join(os.path.dirname(CORPUS), "bench")
+ADDON = "/usr/share/webext/eas4tbsync@jobisoft.de.xpi"
 TASKS, CALENDAR, CONTACTS, NOTES = 7, 8, 9, 10
 
 
@@ -94,22 +97,27 @@ class Pim(GodwitTest):
         self.assertIn("Count the waders", text)
         m.logout()
 
-    def test_thunderbird_syncs_contacts_events_and_tasks(self):
+    def thunderbird(self, version):
+        """Thunderbird syncs an account both ways with EAS-4-TbSync, at this version."""
         script = os.path.join(SHARED_BENCH, "tb_eas.sh")
-        addon = "/usr/share/webext/eas4tbsync@jobisoft.de.xpi"
-        if not os.path.exists(script) or not shutil.which("thunderbird") or not os.path.exists(addon):
+        if not os.path.exists(script) or not shutil.which("thunderbird") or not os.path.exists(ADDON):
             self.skipTest("no Thunderbird with EAS-4-TbSync here")
-        user = self.g.user("tb@demo.test")
+        user = self.g.user("tb%s@demo.test" % version.replace(".", ""))
         phone = self.device(user, "PHONEA")
         add(phone, folder_of(phone, CONTACTS), "c", Node("Contacts:FirstName", "Ann"),
             Node("Contacts:LastName", "Lee"), Node("Contacts:FileAs", "Ann Lee"))
         add(phone, folder_of(phone, CALENDAR), "e", Node("Calendar:Subject", "Count"),
             Node("Calendar:StartTime", "20991123T080000Z"), Node("Calendar:EndTime", "20991123T090000Z"))
         add(phone, folder_of(phone, TASKS), "t", Node("Tasks:Subject", "Feed"))
-        r = subprocess.run(["bash", script, "http://127.0.0.1:%d/Microsoft-Server-ActiveSync" % self.g.ports["http"],
-                            user, PASSWORD, "--add-contact", "Wader", "--add-event", "From the desktop"],
-                           capture_output=True, text=True, timeout=300)
+        with EasProxy(self.g.ports["http"], float(version)) as proxy, tempfile.TemporaryDirectory() as folder:
+            r = subprocess.run(["bash", script, "http://127.0.0.1:%d/Microsoft-Server-ActiveSync" % proxy.port,
+                                user, PASSWORD, "--add-contact", "Wader", "--add-event", "From the desktop"],
+                               capture_output=True, text=True, timeout=300,
+                               env=dict(os.environ, W=folder, PORT=str(free_port())))
         self.assertEqual(r.returncode, 0, r.stdout + r.stderr)
+        self.assertEqual(proxy.spoken, {version})
+        self.assertIn("Sync", proxy.commands)
+        self.assertEqual([s for s in proxy.statuses if s not in (200, 401, 449)], [])
         result = json.loads(r.stdout.strip().splitlines()[-1])
         books = {b[0]: b[-1] for b in result["books"]}
         calendars = {c[0]: c[-1] for c in result["calendars"]}
@@ -120,3 +128,9 @@ class Pim(GodwitTest):
         self.assertEqual([c["node"].text("Contacts:LastName") for c in contacts], ["Wader"])
         events = phone.sync_all(folder_of(phone, CALENDAR))
         self.assertEqual([e["node"].text("Calendar:Subject") for e in events], ["From the desktop"])
+
+    def test_thunderbird_syncs_contacts_events_and_tasks_at_16_1(self):
+        self.thunderbird("16.1")
+
+    def test_thunderbird_syncs_contacts_events_and_tasks_at_14_1(self):
+        self.thunderbird("14.1")
