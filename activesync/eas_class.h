@@ -75,6 +75,12 @@ struct eas_class {
 
 /* The class of a collection, or NULL when devices are not shown it. */
 const struct eas_class *eas_class_find(enum store_class class);
+/* An item as the version of the call wants it; change: what a Change tells. As
+ * eas_class_write_fn. */
+enum rc eas_class_write(struct eas_call *c, const struct eas_class *class, bool change,
+                        struct store_tx *tx, const struct store_item *item,
+                        const struct eas_options *o, size_t limit, struct arena *a,
+                        struct wbxml_writer *w) MUST_CHECK;
 /* By the name of a Class element, case ignored; NULL: none. */
 const struct eas_class *eas_class_named(struct span name);
 /* By the type of a user's folder (MS-ASCMD 2.2.3.186.2); 1 (generic) is mail. */

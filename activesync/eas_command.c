@@ -16,7 +16,7 @@
 #include "base/encode.h"
 #include "base/metric.h"
 
-static const uint16_t versions[] = { 121, 140, 141, 160, 161 };
+static const uint16_t versions[] = { 25, 120, 121, 140, 141, 160, 161 };
 
 /* The database is away: so long, up to twice of it, so that not all come at once. */
 #define RETRY_AFTER_S 15
@@ -24,7 +24,9 @@ static const uint16_t versions[] = { 121, 140, 141, 160, 161 };
 /* Of an answer, to know it again. */
 #define HASHED_MAX 4096
 
-#define V_ALL 121, 161
+#define V_ALL 25, 161
+#define V_12 120, 161
+#define V_OLD 25, 121
 #define V_14 140, 161
 
 static const struct eas_command commands[] = {
@@ -36,7 +38,8 @@ static const struct eas_command commands[] = {
 	  WBXML_COMPOSEMAIL_STATUS, eas_smart_start },
 	{ "SmartReply", 3, V_ALL, EAS_COMMAND_RAW, WBXML_COMPOSEMAIL_SMARTREPLY,
 	  WBXML_COMPOSEMAIL_STATUS, eas_smart_start },
-	{ "GetAttachment", 4, 121, 121, EAS_COMMAND_EMPTY, 0, 0, eas_attachment_start },
+	{ "GetAttachment", 4, V_OLD, EAS_COMMAND_EMPTY, 0, 0, eas_attachment_start },
+	{ "GetHierarchy", 5, V_OLD, EAS_COMMAND_EMPTY, 0, 0, eas_hierarchy_start },
 	{ "FolderSync", 9, V_ALL, EAS_COMMAND_ANY_DEVICE | EAS_COMMAND_QUARANTINE,
 	  WBXML_FOLDERHIERARCHY_FOLDERSYNC, WBXML_FOLDERHIERARCHY_STATUS,
 	  eas_folders_start },
@@ -53,13 +56,13 @@ static const struct eas_command commands[] = {
 	  eas_estimate_start },
 	{ "MeetingResponse", 15, V_ALL, 0, WBXML_MEETINGRESPONSE_MEETINGRESPONSE,
 	  WBXML_MEETINGRESPONSE_STATUS, eas_respond_start },
-	{ "Search", 16, V_ALL, 0, WBXML_SEARCH_SEARCH, WBXML_SEARCH_STATUS,
+	{ "Search", 16, V_12, 0, WBXML_SEARCH_SEARCH, WBXML_SEARCH_STATUS,
 	  eas_search_start },
-	{ "Settings", 17, V_ALL, EAS_COMMAND_ANY_DEVICE, WBXML_SETTINGS_SETTINGS,
+	{ "Settings", 17, V_12, EAS_COMMAND_ANY_DEVICE, WBXML_SETTINGS_SETTINGS,
 	  WBXML_SETTINGS_STATUS, eas_settings_start },
 	{ "Ping", 18, V_ALL, EAS_COMMAND_EMPTY | EAS_COMMAND_QUARANTINE, WBXML_PING_PING,
 	  WBXML_PING_STATUS, eas_ping_start },
-	{ "ItemOperations", 19, V_ALL, EAS_COMMAND_QUARANTINE,
+	{ "ItemOperations", 19, V_12, EAS_COMMAND_QUARANTINE,
 	  WBXML_ITEMOPERATIONS_ITEMOPERATIONS, WBXML_ITEMOPERATIONS_STATUS,
 	  eas_items_start },
 	{ "Provision", 20, V_ALL, EAS_COMMAND_UNPROVISIONED | EAS_COMMAND_ANY_DEVICE,

@@ -13,6 +13,7 @@
 #include "activesync/eas_thread.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "format/mime_thread.h"
 
 /* MS-ASEMAIL 2.2.2.43 */
 enum {
@@ -189,53 +190,19 @@ message_class(const struct eas_message *m)
 	return "IPM.Note";
 }
 
-/* The subject without "Re:", "Fwd:", "AW:" ... in front (2.2.2.74). */
-static struct span
-thread_topic(struct span subject)
-{
-	for (;;) {
-		size_t i = 0;
-
-		subject = span_trim(subject);
-		while (i < subject.n && i < 4 &&
-		       ((subject.p[i] | 0x20) >= 'a' && (subject.p[i] | 0x20) <= 'z'))
-			i++;
-		if (i < 1 || i > 3 || i >= subject.n || subject.p[i] != ':')
-			return subject;
-		subject = span_sub(subject, i + 1, subject.n);
-	}
-}
-
-/* The root of the thread names it: first of References, In-Reply-To, or the message's own
- * id. */
 void
 eas_email_conversation(const struct mime_envelope *e, struct arena *a, uint8_t ret[16])
 {
-	struct span root = SPAN(""), rest = SPAN("");
-	struct sha256 hash;
-
-	if (e) {
-		rest = e->references.n > 0    ? e->references
-		       : e->in_reply_to.n > 0 ? e->in_reply_to
-		                              : e->message_id;
-		rest = span_trim(rest);
-		for (size_t i = 0; i < rest.n && root.n == 0; i++) {
-			if (rest.p[i] == '>')
-				root = span_sub(rest, 0, i + 1);
-		}
-	}
-	if (root.n == 0 && e)
-		root = thread_topic(mime_decode_header(e->subject, a));
-	sha256_of(root, &hash);
-	memcpy(ret, hash.b, 16);
+	mime_conversation_id(e, a, ret);
 }
 
+/* 2.2.2.21: the same 16 bytes for all messages of a conversation. */
 static void
 write_conversation(const struct eas_message *m, struct arena *a, struct wbxml_writer *w)
 {
-	uint8_t id[16];
+	uint8_t id[MIME_CONVERSATION_SIZE];
 
-	eas_email_conversation(m->root->envelope, a, id);
+	mime_conversation_id(m->root->envelope, a, id);
 	wbxml_start(w, WBXML_EMAIL2_CONVERSATIONID);
 	wbxml_opaque(w, span_of((const char *)id, sizeof(id)));
 	wbxml_end(w);
@@ -414,7 +381,7 @@ eas_email_write_message(struct eas_call *c, const struct eas_message *m,
 	const struct mime_envelope *e = m->root->envelope ? m->root->envelope : &none;
 	const struct store_item *item = m->item;
 	struct span subject = mime_decode_header(e->subject, a);
-	struct span topic = thread_topic(subject);
+	struct span topic = mime_thread_topic(subject);
 	struct itip invite;
 	bool is_meeting = eas_invite_load(m, a, &invite) == RC_OK;
 	char time[32];

@@ -413,3 +413,29 @@ eas_folders_start(struct eas_call *c)
 	else if (rc != RC_OK)
 		eas_answer_rc(c, rc);
 }
+
+/* GetHierarchy, to 12.1: all folders, without a key. */
+void
+eas_hierarchy_start(struct eas_call *c)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_collection *cols;
+	struct wbxml_writer w;
+	size_t n;
+	enum rc rc = eas_read(c, &tx);
+
+	if (rc == RC_OK)
+		rc = store_collection_list(tx, c->arena, &cols, &n);
+	if (rc != RC_OK) {
+		eas_answer_rc(c, rc);
+		return;
+	}
+	eas_answer_begin(c, &w);
+	wbxml_start(&w, WBXML_FOLDERHIERARCHY_FOLDERS);
+	for (size_t i = 0; i < n; i++) {
+		if (eas_folder_is_shown(&cols[i]))
+			write_folder(&w, WBXML_FOLDERHIERARCHY_FOLDER, &cols[i]);
+	}
+	wbxml_end(&w);
+}

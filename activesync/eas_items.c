@@ -6,6 +6,7 @@
  * behind it (2.2.1.10.1); EmptyFolderContents.
  */
 #include "activesync/eas_class.h"
+#include "activesync/eas_conversation.h"
 #include "activesync/eas_email.h"
 #include "activesync/eas_event_files.h"
 #include "activesync/eas_id.h"
@@ -442,11 +443,54 @@ empty(struct items *it, const struct wbxml_node *n)
 	wbxml_end(&it->w);
 }
 
-static void
-refuse_move(struct items *it, const struct wbxml_node *n)
+/* MS-ASCMD 2.2.2: 153 to 156 are of this alone. */
+static unsigned
+move_status(struct items *it, enum rc rc, size_t moved)
 {
+	switch (rc) {
+	case RC_OK:
+		return EAS_STATUS_OK;
+	case RC_INVALID:
+		return EAS_ITEMS_PROTOCOL;
+	case RC_DENIED:
+		return EAS_ITEMS_MOVE_FOLDER;
+	case RC_AGAIN:
+		it->away = true;
+		break;
+	case RC_NOT_FOUND:
+	case RC_EXISTS:
+	case RC_CONFLICT:
+	case RC_TOO_BIG:
+	case RC_UNSUPPORTED:
+	case RC_IO:
+		break;
+	}
+	return moved > 0 ? EAS_ITEMS_MOVE_LOST : EAS_ITEMS_MOVE_FAILED;
+}
+
+/* 2.2.3.117.1, 2.2.3.118: only for good. */
+static void
+move(struct items *it, const struct wbxml_node *n)
+{
+	const struct wbxml_node *options = wbxml_child(n, WBXML_ITEMOPERATIONS_OPTIONS);
+	struct span folder = wbxml_child_text(n, WBXML_ITEMOPERATIONS_DSTFLDID);
+	unsigned status = EAS_ITEMS_MOVE_FOLDER;
+	struct eas_id id;
+	size_t moved;
+
+	if (it->c->query.version < 140)
+		status = EAS_ITEMS_PROTOCOL;
+	else if (!wbxml_child(options, WBXML_ITEMOPERATIONS_MOVEALWAYS))
+		status = EAS_ITEMS_MOVE_NOT_ALWAYS;
+	else if (eas_id_parse(folder, 1, &id) == RC_OK) {
+		enum rc rc = eas_conversation_move(
+			it->c, wbxml_child_text(n, WBXML_ITEMOPERATIONS_CONVERSATIONID),
+			id.collection, &moved);
+
+		status = move_status(it, rc, moved);
+	}
 	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_MOVE);
-	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_ITEMS_UNSUPPORTED);
+	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, status);
 	echo(it, n, WBXML_ITEMOPERATIONS_CONVERSATIONID);
 	wbxml_end(&it->w);
 }
@@ -511,7 +555,7 @@ eas_items_start(struct eas_call *c)
 		else if (n->tag == WBXML_ITEMOPERATIONS_EMPTYFOLDERCONTENTS)
 			empty(it, n);
 		else if (n->tag == WBXML_ITEMOPERATIONS_MOVE)
-			refuse_move(it, n);
+			move(it, n);
 	}
 	wbxml_end(&it->w);
 	wbxml_end(&it->w);

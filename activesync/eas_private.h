@@ -72,6 +72,7 @@ eas_start_fn eas_sendmail_start;
 eas_start_fn eas_smart_start;
 eas_start_fn eas_attachment_start;
 eas_start_fn eas_folders_start;
+eas_start_fn eas_hierarchy_start;
 eas_start_fn eas_folder_create_start;
 eas_start_fn eas_folder_update_start;
 eas_start_fn eas_folder_delete_start;

@@ -3,7 +3,11 @@
  * eas_settings.c - Settings: [MS-ASCMD] 2.2.1.18, 2.2.3.177.15.
  */
 #include "activesync/eas_settings.h"
+#include "base/clock.h"
 #include "store/store_device.h"
+#include "store/store_recovery.h"
+
+#define PASSWORD_MAX 255 /* characters; 2.2.3.132.3 */
 
 static void
 add_fact(struct buf *json, const char *name, struct span v)
@@ -94,6 +98,49 @@ write_user(struct eas_call *c, struct wbxml_writer *w)
 	wbxml_end(w);
 }
 
+static size_t
+characters(struct span s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
+/* 2.2.3.132.3: the recovery password, which an empty one clears. It is kept where the
+ * policy wants it (MS-ASPROV 2.2.2.39), and nowhere else; it is never logged. */
+static enum rc
+set_password(struct eas_call *c, const struct wbxml_node *n, unsigned *ret_status)
+{
+	const struct wbxml_node *password =
+		wbxml_child(wbxml_child(n, WBXML_SETTINGS_SET), WBXML_SETTINGS_PASSWORD);
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	enum rc rc;
+
+	if (!password)
+		*ret_status = EAS_SETTINGS_PROTOCOL;
+	else if (!c->policy.enforce || !c->policy.password_required ||
+	         !c->policy.password_recovery || c->device.number == 0)
+		*ret_status = EAS_SETTINGS_BY_POLICY;
+	else if (characters(password->text) > PASSWORD_MAX)
+		*ret_status = EAS_SETTINGS_ARGUMENTS;
+	else
+		*ret_status = EAS_STATUS_OK;
+	if (*ret_status != EAS_STATUS_OK)
+		return RC_OK;
+	rc = eas_write(c, true, &tx);
+	if (rc == RC_OK)
+		rc = store_recovery_set(tx, c->device.number, password->text,
+		                        clock_wall_ms());
+	if (rc == RC_OK)
+		rc = store_commit(&tx);
+	if (rc == RC_OK)
+		log_info(c->log, "eas.recovery password", "set=%d", password->text.n > 0);
+	return rc;
+}
+
 static void
 write_status(struct wbxml_writer *w, wbxml_tag tag, unsigned status)
 {
@@ -109,8 +156,11 @@ eas_settings_start(struct eas_call *c)
 	const struct wbxml_node *info =
 		wbxml_child(root, WBXML_SETTINGS_DEVICEINFORMATION);
 	const struct wbxml_node *oof = wbxml_child(root, WBXML_SETTINGS_OOF);
+	const struct wbxml_node *password =
+		wbxml_child(root, WBXML_SETTINGS_DEVICEPASSWORD);
+	const struct wbxml_node *user = wbxml_child(root, WBXML_SETTINGS_USERINFORMATION);
 	struct wbxml_writer w;
-	unsigned status = EAS_STATUS_OK;
+	unsigned status = EAS_STATUS_OK, password_status = EAS_STATUS_OK;
 
 	if (root->tag != WBXML_SETTINGS_SETTINGS || !root->first) {
 		eas_answer_status(c, EAS_SETTINGS_PROTOCOL);
@@ -125,6 +175,14 @@ eas_settings_start(struct eas_call *c)
 		}
 		status = eas_status_from_rc(c->command, rc);
 	}
+	if (password) {
+		enum rc rc = set_password(c, password, &password_status);
+
+		if (rc != RC_OK) {
+			eas_answer_rc(c, rc);
+			return;
+		}
+	}
 	eas_answer_begin(c, &w);
 	wbxml_start(&w, WBXML_SETTINGS_SETTINGS);
 	wbxml_u64(&w, WBXML_SETTINGS_STATUS, EAS_STATUS_OK);
@@ -138,11 +196,13 @@ eas_settings_start(struct eas_call *c)
 	}
 	if (info)
 		write_status(&w, WBXML_SETTINGS_DEVICEINFORMATION, status);
-	/* Recovery passwords are not kept: the policy says so as well. */
-	if (wbxml_child(root, WBXML_SETTINGS_DEVICEPASSWORD))
-		write_status(&w, WBXML_SETTINGS_DEVICEPASSWORD, EAS_SETTINGS_BY_POLICY);
-	if (wbxml_child(root, WBXML_SETTINGS_USERINFORMATION))
+	if (password)
+		write_status(&w, WBXML_SETTINGS_DEVICEPASSWORD, password_status);
+	if (user && wbxml_child(user, WBXML_SETTINGS_GET))
 		write_user(c, &w);
+	else if (user)
+		write_status(&w, WBXML_SETTINGS_USERINFORMATION, EAS_SETTINGS_PROTOCOL);
+	/* There is no rights management here, at any version that knows the question. */
 	if (wbxml_child(root, WBXML_SETTINGS_RIGHTSMANAGEMENTINFORMATION))
 		write_status(&w, WBXML_SETTINGS_RIGHTSMANAGEMENTINFORMATION,
 		             EAS_STATUS_IRM_DISABLED);

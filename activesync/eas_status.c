@@ -71,7 +71,7 @@ items_status(enum rc rc)
 	case RC_TOO_BIG:
 		return EAS_ITEMS_TOO_BIG;
 	case RC_UNSUPPORTED:
-		return EAS_ITEMS_UNSUPPORTED;
+		return EAS_ITEMS_PROTOCOL;
 	case RC_AGAIN:
 	case RC_CONFLICT:
 	case RC_IO:

@@ -14,6 +14,7 @@
 #include "activesync/eas_event_files.h"
 #include "activesync/eas_folders.h"
 #include "activesync/eas_id.h"
+#include "activesync/eas_legacy.h"
 #include "activesync/eas_stuck.h"
 #include "base/clock.h"
 #include "base/encode.h"
@@ -230,8 +231,9 @@ write_fetch(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx 
 		rc = store_item_load(tx, co->id, id.uid, a, &item);
 	if (rc == RC_OK) {
 		wbxml_start(w, WBXML_AIRSYNC_APPLICATIONDATA);
-		rc = co->class->write(s->c, tx, &item, &co->cursor.options,
-		                      s->c->eas->conf->response_max, a, w);
+		rc = eas_class_write(s->c, co->class, false, tx, &item,
+		                     &co->cursor.options, s->c->eas->conf->response_max,
+		                     a, w);
 		wbxml_end(w);
 	}
 	if (rc != RC_OK) {
@@ -491,6 +493,8 @@ read_request(struct eas_sync *s, unsigned *ret_status)
 
 	*ret_status = EAS_STATUS_OK;
 	if (s->c->root) {
+		if (eas_is_legacy(s->c->query.version))
+			eas_legacy_read(s->c->root, s->c->arena);
 		rc = eas_sync_parse(s, s->c->root);
 		if (rc != RC_OK) {
 			*ret_status =

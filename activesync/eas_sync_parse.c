@@ -3,6 +3,7 @@
  * eas_sync_parse.c - the Sync request: [MS-ASCMD] 2.2.1.21, 2.2.3.29.2, 2.2.3.125.6.
  */
 #include "activesync/eas_id.h"
+#include "activesync/eas_legacy.h"
 #include "activesync/eas_sync.h"
 
 /* An absent element has its default, an empty one and 1 are true. */
@@ -166,6 +167,8 @@ parse_collection(struct eas_sync *s, const struct wbxml_node *n,
 	if (options) {
 		co->has_options = true;
 		rc = eas_options_parse(options, &co->options);
+		if (rc == RC_OK && eas_is_legacy(s->c->query.version))
+			eas_legacy_options(options, &co->options);
 	}
 	co->supported = wbxml_child(n, WBXML_AIRSYNC_SUPPORTED);
 	co->commands = wbxml_child(n, WBXML_AIRSYNC_COMMANDS);

@@ -47,16 +47,13 @@ write_item(struct round *r, wbxml_tag tag, const struct store_item *item)
 	struct wbxml_writer *w = &co->w;
 	struct eas_id id = { item->collection, item->uid, 0 };
 	char text[EAS_ID_SIZE];
-	eas_class_write_fn *fn = co->class->write;
 	enum rc rc;
 
-	if (tag == WBXML_AIRSYNC_CHANGE && co->class->write_change)
-		fn = co->class->write_change;
 	wbxml_start(w, tag);
 	wbxml_str(w, WBXML_AIRSYNC_SERVERID, eas_id_str(id, 2, text));
 	wbxml_start(w, WBXML_AIRSYNC_APPLICATIONDATA);
-	rc = fn(r->s->c, r->tx, item, &co->cursor.options,
-	        r->s->c->eas->conf->response_max, a, w);
+	rc = eas_class_write(r->s->c, co->class, tag == WBXML_AIRSYNC_CHANGE, r->tx, item,
+	                     &co->cursor.options, r->s->c->eas->conf->response_max, a, w);
 	wbxml_end(w);
 	wbxml_end(w);
 	return rc;

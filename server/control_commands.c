@@ -358,6 +358,7 @@ static const struct command commands[] = {
 	{ "device", "quarantine", 2, 3, control_device_quarantine },
 	{ "device", "wipe", 2, 4, control_device_wipe },
 	{ "device", "cancel", 2, 2, control_device_cancel },
+	{ "device", "password", 2, 2, control_device_password },
 	{ "device", "forget", 2, 2, control_device_forget },
 	{ "device", "remove", 2, 2, control_device_forget },
 	{ "device", "release", 3, 3, control_device_release },

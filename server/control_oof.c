@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * control_oof.c - what godwitctl can ask and say of a user's automatic replies.
+ * control_oof.c - what godwitctl can ask and say of a user who is away, or locked out:
+ * automatic replies, recovery passwords of devices.
  *
  * user oof ADDRESS                                 shows them
  * user oof ADDRESS off
@@ -12,8 +13,10 @@
  */
 #include "format/pim.h"
 #include "server/control_private.h"
+#include "store/store_device.h"
 #include "store/store_directory.h"
 #include "store/store_oof.h"
+#include "store/store_recovery.h"
 
 static void
 show_row(struct control_request *r, const char *what, struct span value)
@@ -129,4 +132,31 @@ control_user_oof(struct control_request *r, const struct span *args, size_t n)
 	if (rc == RC_OK)
 		rc = show(r, user.id);
 	return rc == RC_OK || r->err.text[0] ? rc : control_explain(r, rc, args[0]);
+}
+
+enum rc
+control_device_password(struct control_request *r, const struct span *args,
+                        size_t n UNUSED)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_user u;
+	struct store_device d;
+	struct store_recovery p;
+	enum rc rc = control_device_find(r, args, &u, &d);
+	if (rc != RC_OK)
+		return rc;
+	rc = store_read(control_store(r), u.id, &tx);
+	if (rc == RC_OK)
+		rc = store_recovery_load(tx, d.number, r->arena, &p);
+	if (rc == RC_NOT_FOUND)
+		return err_set(&r->err, rc, "%.*s has left no recovery password",
+		               SPAN_FMT(args[1]));
+	if (rc != RC_OK)
+		return rc;
+	control_cell(r, p.password);
+	control_tab(r);
+	control_cell_time(r, p.set_ms);
+	control_end_row(r);
+	return RC_OK;
 }

@@ -46,6 +46,7 @@ control_fn control_audit_list;
 control_fn control_audit_verify;
 /* control_oof.c */
 control_fn control_user_oof;
+control_fn control_device_password;
 /* control_person.c */
 control_fn control_user_set;
 control_fn control_user_show;

@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "format/mime_thread.h"
+#include "store/store_conversation.h"
 #include "store/store_directory.h"
 #include "store/store_invite.h"
 #include "store/store_private.h"
@@ -66,6 +68,36 @@ take_token(struct store_tx *tx, uint64_t token)
 	return !rc && rows == 0 ? RC_EXISTS : rc;
 }
 
+/* Where its conversation goes, when that is a mail folder still. RC_NOT_FOUND. */
+static enum rc
+find_conversation(struct deliver *d, struct store_tx *tx, struct arena *a,
+                  struct store_collection *ret)
+{
+	uint8_t id[STORE_CONVERSATION_SIZE];
+	struct mime_part *root;
+	uint32_t collection;
+	enum rc rc;
+
+	if (tx->n_conversations == 0 ||
+	    mime_meta_read(buf_span(&d->content->meta), a, &root) != RC_OK)
+		return RC_NOT_FOUND;
+	mime_conversation_id(root->envelope, a, id);
+	rc = store_conversation_find(tx, id, &collection);
+	if (!rc)
+		rc = store_collection_load(tx, collection, a, ret);
+	return !rc && ret->class != STORE_CLASS_MAIL ? RC_NOT_FOUND : rc;
+}
+
+static enum rc
+find_folder(struct deliver *d, struct store_tx *tx, enum store_role role, struct arena *a,
+            struct store_collection *ret)
+{
+	enum rc rc = role == STORE_ROLE_INBOX ? find_conversation(d, tx, a, ret)
+	                                      : RC_NOT_FOUND;
+
+	return rc == RC_NOT_FOUND ? store_collection_find_role(tx, role, a, ret) : rc;
+}
+
 static enum rc
 add_to_folder(struct deliver *d, struct store_tx *tx, struct store_delivery *one,
               uint32_t *ret_uid)
@@ -82,7 +114,7 @@ add_to_folder(struct deliver *d, struct store_tx *tx, struct store_delivery *one
 	if (rc == RC_EXISTS)
 		return RC_OK;
 	if (!rc)
-		rc = store_collection_find_role(tx, one->folder, a, &c);
+		rc = find_folder(d, tx, one->folder, a, &c);
 	if (!rc)
 		rc = store_item_add(tx, c.id, d->content, &item, ret_uid, NULL);
 	/* What looks like junk stays out of the calendar. */

@@ -20,9 +20,10 @@ struct store_delivery {
 };
 
 /*
- * Adds the content to each user's folder; commits are grouped by shard and run side by
- * side. Returns when all are durable or failed; RC_OK only when all are RC_OK, otherwise
- * the first failure (each delivery has its own rc).
+ * Adds the content to each user's folder (from the INBOX the mail of some conversations
+ * goes on to where its user wants it, store_conversation.h); commits are grouped by shard
+ * and run side by side. Returns when all are durable or failed; RC_OK only when all are
+ * RC_OK, otherwise the first failure (each delivery has its own rc).
  */
 enum rc store_deliver(struct store *s, const struct store_content *content,
                       const struct store_actor *who, int64_t received_ms,

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "store/store_cursor.h"
 #include "store/store_private.h"
+#include "store/store_recovery.h"
 
 #define FIELD_MAX 4096
 #define COLUMNS                                                                          \
@@ -179,6 +180,8 @@ store_device_delete(struct store_tx *tx, uint32_t number)
 
 	if (!rc)
 		rc = store_cursor_delete_prefix(tx, number, "");
+	if (!rc)
+		rc = store_recovery_set(tx, number, SPAN(""), 0);
 	return !rc && rows == 0 ? RC_NOT_FOUND : rc;
 }
 

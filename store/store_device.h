@@ -71,7 +71,7 @@ enum rc store_device_save(struct store_tx *tx, const struct store_device *d,
 /* Only what was learned of its connections. RC_NOT_FOUND: no such device. */
 enum rc store_device_set_heartbeat(struct store_tx *tx, uint32_t number,
                                    const struct store_heartbeat *h) MUST_CHECK;
-/* With its cursors. */
+/* With its cursors and its recovery password. */
 enum rc store_device_delete(struct store_tx *tx, uint32_t number) MUST_CHECK;
 /* What holds for a user's devices beside the configuration; kept with the account. */
 enum store_device_default {

@@ -151,6 +151,7 @@ struct store_tx {
 		int64_t until_ms;
 		uint64_t version;
 	} oof;
+	uint64_t n_conversations; /* store_conversation.c writes it */
 	bool account_dirty;
 
 	struct tx_counters *counters;

@@ -286,6 +286,32 @@ static const char *const shard_9[] = {
 	NULL,
 };
 
+/* What opens a device whose user forgot his own password; the device sends it. */
+static const char *const shard_10[] = {
+	"CREATE TABLE device_recovery ("
+	" owner BIGINT NOT NULL,"
+	" device BIGINT NOT NULL,"
+	" password BYTEA NOT NULL,"
+	" set_ms BIGINT NOT NULL,"
+	" PRIMARY KEY (owner, device)"
+	") /* clustered */",
+	NULL,
+};
+
+/* Conversations whose later mail goes to a folder of its own; n_conversations: how many
+ * there are. */
+static const char *const shard_11[] = {
+	"ALTER TABLE account ADD COLUMN n_conversations BIGINT NOT NULL DEFAULT 0",
+	"CREATE TABLE conversation_rule ("
+	" owner BIGINT NOT NULL,"
+	" conversation BYTEA NOT NULL,"
+	" collection BIGINT NOT NULL,"
+	" set_ms BIGINT NOT NULL,"
+	" PRIMARY KEY (owner, conversation)"
+	") /* clustered */",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -488,9 +514,9 @@ static const char *const blobs_1[] = {
 	NULL,
 };
 
-static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3,
-	                                          shard_4, shard_5, shard_6,
-	                                          shard_7, shard_8, shard_9 };
+static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4,
+	                                          shard_5, shard_6, shard_7, shard_8,
+	                                          shard_9, shard_10, shard_11 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
 	                                              directory_3, directory_4,
 	                                              directory_5, directory_6 };

@@ -29,7 +29,7 @@ store_shard_of(const struct store *s, uint64_t user)
 #define ACCOUNT                                                                          \
 	"SELECT modseq, tree_modseq, tree_floor, collection_next,"                       \
 	" content_next, device_next, epoch_last, hold, swept, lost,"                     \
-	" oof_state, oof_from_ms, oof_until_ms, oof_version FROM account WHERE owner = $1"
+	" oof_state, oof_from_ms, oof_until_ms, oof_version, n_conversations FROM account WHERE owner = $1"
 
 /* The first statement of each transaction. A writer locks the row: those of one user run
  * one after the other on any engine. */
@@ -58,6 +58,7 @@ account_load(struct store_tx *tx)
 	tx->swept = col_u64(st, 8);
 	tx->oof = (struct tx_oof){ engine_int(st, 10), engine_int(st, 11),
 		                   engine_int(st, 12), col_u64(st, 13) };
+	tx->n_conversations = col_u64(st, 14);
 	return lost_read(engine_bytes(st, 9), tx->lost, &tx->n_lost);
 }
 

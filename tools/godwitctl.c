@@ -43,6 +43,7 @@ static const char usage[] =
 	"  device show ADDRESS DEVICE\n"
 	"  device wipe ADDRESS DEVICE [--account-only] [WHY]\n"
 	"  device cancel ADDRESS DEVICE (a wipe that is pending)\n"
+	"  device password ADDRESS DEVICE (the recovery password that it left)\n"
 	"  device forget ADDRESS DEVICE\n"
 	"  device release ADDRESS DEVICE FOLDER:ITEM (what was set aside)\n"
 	"  device limit ADDRESS [N|none|default]\n"
@@ -79,6 +80,7 @@ static const struct {
 	{ "queue", "list", "ID\tQUEUED\tSTATE\tTRIES\tNEXT\tFROM\tTO\tLAST ERROR" },
 	{ "audit", "list", "ROW\tTIME\tWHO\tFROM\tDID\tUSER\tWHAT\tMORE" },
 	{ "node", "list", "NAME\tSTATE\tVERSION\tHOST\tSINCE\tSEEN\tWHICH" },
+	{ "device", "password", "RECOVERY PASSWORD\tSINCE" },
 	{ "device", "limit", "USER\tLIMIT\tWHOSE\tUNKNOWN DEVICES" },
 	{ "device", "unknown", "USER\tLIMIT\tWHOSE\tUNKNOWN DEVICES" },
 	{ "device", "list",

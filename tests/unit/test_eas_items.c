@@ -2,6 +2,7 @@
  *
  * test_eas_items.c - bodies in the form asked for, attachments, ranges, parts.
  */
+#include "store/store_deliver.h"
 #include "tests/unit/eas_fixture.h"
 
 #define NOW EAS_NOW
@@ -230,7 +231,7 @@ fetches_that_cannot_be_get_their_status(void **state)
 	assert_string_equal(eas_value(f, "Status", 2), "15");
 	assert_string_equal(eas_value(f, "Status", 3), "15");
 	assert_string_equal(eas_value(f, "Status", 4), "6");
-	assert_string_equal(eas_value(f, "Status", 5), "156");
+	assert_string_equal(eas_value(f, "Status", 5), "155");
 	eas_runf(f, "ItemOperations",
 	         "<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
 	         "<ServerId xmlns=\"AirSync\">%u:%u</ServerId>"
@@ -240,6 +241,150 @@ fetches_that_cannot_be_get_their_status(void **state)
 	eas_run(f, "ItemOperations", "<ItemOperations xmlns=\"ItemOperations\"/>");
 	assert_string_equal(f->xml,
 	                    "<ItemOperations><Status>2</Status></ItemOperations>");
+}
+
+static uint32_t
+letter(struct eas_fixture *f, uint32_t folder, const char *id, const char *references)
+{
+	return eas_mail_raw(
+		f, folder, EAS_NOW,
+		span_str(arena_printf(
+			f->a,
+			"From: b@example.net\r\nTo: alice@example.org\r\n"
+			"Subject: plan\r\nMessage-ID: <%s>\r\n%s%s%s\r\nx\r\n",
+			id, references ? "References: <" : "",
+			references ? references : "", references ? ">\r\n" : "")));
+}
+
+/* The ConversationId of the only mail of the folder. */
+static const char *
+conversation_of(struct eas_fixture *f, uint32_t folder)
+{
+	const char *at;
+
+	eas_sync(f, folder, "0", "");
+	eas_sync(f, folder, eas_key(f), "<GetChanges/>");
+	at = strstr(f->xml, "<ConversationId encoding=\"base64\">");
+	assert_non_null(at);
+	at = strchr(at, '>') + 1;
+	return arena_strndup(f->a, span_of(at, (size_t)(strchr(at, '<') - at)));
+}
+
+static const char *
+move_conversation(struct eas_fixture *f, const char *id, uint32_t to, const char *options)
+{
+	eas_runf(f, "ItemOperations",
+	         "<ItemOperations xmlns=\"ItemOperations\"><Move>"
+	         "<ConversationId encoding=\"base64\">%s</ConversationId>"
+	         "<DstFldId>%u</DstFldId>%s</Move></ItemOperations>",
+	         id, to, options);
+	return eas_value(f, "Status", 1);
+}
+
+#define ALWAYS "<Options><MoveAlways/></Options>"
+
+static void
+a_conversation_moves_as_a_whole_but_for_what_was_sent(void **state)
+{
+	struct eas_fixture *f = *state;
+	const char *id;
+
+	letter(f, f->inbox, "1@x", NULL);
+	id = conversation_of(f, f->inbox);
+	letter(f, f->inbox, "2@x", "1@x");
+	letter(f, f->junk, "3@x", "1@x> <2@x");
+	letter(f, f->sent, "4@x", "1@x");
+	letter(f, f->inbox, "5@x", NULL);
+	assert_string_equal(move_conversation(f, id, f->trash, ALWAYS), "1");
+	assert_has(f, "<Response><Move><Status>1</Status><ConversationId");
+	assert_int_equal(eas_exists(f, f->trash), 3);
+	assert_int_equal(eas_exists(f, f->inbox), 1);
+	assert_int_equal(eas_exists(f, f->junk), 0);
+	assert_int_equal(eas_exists(f, f->sent), 1);
+	/* The device is told as everybody is. */
+	eas_sync(f, f->inbox, eas_key(f), "<GetChanges/>");
+	assert_has(f, "<Delete>");
+}
+
+static void
+a_conversation_moves_for_good_or_not_at_all(void **state)
+{
+	struct eas_fixture *f = *state;
+	const char *id;
+
+	letter(f, f->inbox, "1@x", NULL);
+	id = conversation_of(f, f->inbox);
+	assert_string_equal(move_conversation(f, id, f->trash, ""), "155");
+	assert_string_equal(move_conversation(f, id, 9999, ALWAYS), "156");
+	assert_string_equal(
+		move_conversation(f, id, eas_folder(f, STORE_ROLE_CONTACTS), ALWAYS),
+		"156");
+	assert_string_equal(move_conversation(f, "AAE=", f->trash, ALWAYS), "2");
+	assert_int_equal(eas_exists(f, f->inbox), 1);
+	f->version = 121;
+	assert_string_equal(move_conversation(f, id, f->trash, ALWAYS), "2");
+	assert_int_equal(eas_exists(f, f->inbox), 1);
+}
+
+/* As SMTP brings it. */
+static void
+deliver(struct eas_fixture *f, const char *id, const char *references)
+{
+	AUTO(store_content)
+	struct store_content *content = NULL;
+	struct store_delivery d = { .user = f->user, .folder = STORE_ROLE_INBOX };
+	const char *raw = arena_printf(
+		f->a,
+		"From: b@example.net\r\nSubject: Re: plan\r\nMessage-ID: <%s>\r\n"
+		"References: <%s>\r\n\r\nx\r\n",
+		id, references);
+
+	assert_ok(store_content_new_mail(f->store, span_str(raw), &content));
+	assert_ok(store_deliver(f->store, content, NULL, EAS_NOW, &d, 1));
+}
+
+static void
+later_mail_of_a_moved_conversation_follows_it(void **state)
+{
+	struct eas_fixture *f = *state;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	const char *id;
+	uint32_t folder;
+
+	letter(f, f->inbox, "1@x", NULL);
+	id = conversation_of(f, f->inbox);
+	assert_ok(store_write(f->store, f->user, NULL, &tx));
+	assert_ok(store_collection_create(tx, 0, SPAN("plans"), STORE_CLASS_MAIL,
+	                                  STORE_ROLE_NONE, &folder));
+	assert_ok(store_commit(&tx));
+	assert_string_equal(move_conversation(f, id, folder, ALWAYS), "1");
+	deliver(f, "2@x", "1@x");
+	deliver(f, "3@x", "other@x");
+	assert_int_equal(eas_exists(f, folder), 2);
+	assert_int_equal(eas_exists(f, f->inbox), 1);
+	/* A folder that is gone keeps nothing from the INBOX. */
+	assert_ok(store_write(f->store, f->user, NULL, &tx));
+	assert_ok(store_collection_delete(tx, folder));
+	assert_ok(store_commit(&tx));
+	deliver(f, "4@x", "1@x");
+	assert_int_equal(eas_exists(f, f->inbox), 2);
+}
+
+static void
+the_index_of_a_conversation_is_that_of_its_thread(void **state)
+{
+	struct eas_fixture *f = *state;
+	/* 1, five bytes of time, a GUID of 16, one answer of five. */
+	const char *index = "AQECAwQFAAAAAAAAAAAAAAAAAAAAAKqrrK2u";
+
+	eas_mail_raw(
+		f, f->inbox, EAS_NOW,
+		span_str(arena_printf(f->a, "Subject: x\r\nThread-Index: %s\r\n\r\nx\r\n",
+	                              index)));
+	(void)conversation_of(f, f->inbox);
+	/* 01 02 03 04 05 aa ab ac ad ae */
+	assert_has(f, "<ConversationIndex encoding=\"base64\">AQIDBAWqq6ytrg==<");
 }
 
 static void
@@ -382,6 +527,10 @@ main(void)
 		T(attachments_are_listed_and_fetched),
 		T(attachment_comes_by_its_own_command_at_12_1),
 		T(fetches_that_cannot_be_get_their_status),
+		T(a_conversation_moves_as_a_whole_but_for_what_was_sent),
+		T(a_conversation_moves_for_good_or_not_at_all),
+		T(later_mail_of_a_moved_conversation_follows_it),
+		T(the_index_of_a_conversation_is_that_of_its_thread),
 		T(message_comes_byte_for_byte_as_opaque_and_as_part),
 		T(subject_with_control_characters_does_not_break_the_answer),
 		T(folder_is_emptied_with_what_lies_below),

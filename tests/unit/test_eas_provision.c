@@ -497,7 +497,7 @@ validate_is_no_device(void **state)
 }
 
 static void
-settings_tell_who_the_user_is_and_that_no_vacation_answer_is_set(void **state)
+settings_tell_who_the_user_is(void **state)
 {
 	struct eas_fixture *f = *state;
 
@@ -552,7 +552,7 @@ main(void)
 		T(each_option_is_in_the_document_and_can_be_unset),
 		T(blocked_device_is_refused_by_every_command),
 		T(validate_is_no_device),
-		T(settings_tell_who_the_user_is_and_that_no_vacation_answer_is_set),
+		T(settings_tell_who_the_user_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

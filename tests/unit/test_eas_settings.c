@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
- * test_eas_settings.c - Settings: Oof Get and Set, with their statuses.
+ * test_eas_settings.c - Settings: Oof, recovery passwords, what there is of the user.
  */
+#include "mdm/mdm_policy.h"
 #include "store/store_oof.h"
+#include "store/store_recovery.h"
 #include "tests/unit/eas_fixture.h"
 
 static const char *
@@ -168,6 +170,142 @@ all_devices_of_the_user_see_the_same(void **state)
 	assert_has(f, "<ReplyMessage>away</ReplyMessage>");
 }
 
+#define PASSWORD(text)                                                                   \
+	"<Settings xmlns=\"Settings\"><DevicePassword><Set><Password>" text              \
+	"</Password></Set></DevicePassword></Settings>"
+
+static void
+assert_password(struct eas_fixture *f, const char *xml, unsigned status)
+{
+	char want[200];
+
+	snprintf(want, sizeof(want),
+	         "<Settings><Status>1</Status><DevicePassword><Status>%u</Status>"
+	         "</DevicePassword></Settings>",
+	         status);
+	assert_string_equal(eas_run(f, "Settings", xml), want);
+}
+
+static enum rc
+recovery(struct eas_fixture *f, struct store_recovery *ret)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_device d;
+
+	assert_ok(store_read(f->store, f->user, &tx));
+	assert_ok(
+		store_device_find(tx, SPAN("activesync"), span_str(f->device), f->a, &d));
+	return store_recovery_load(tx, d.number, f->a, ret);
+}
+
+/* The policy with or without recovery, taken by the device. */
+static void
+take_policy(struct eas_fixture *f, bool with_recovery)
+{
+	const struct mdm_policy p = { .enforce = true,
+		                      .password_required = true,
+		                      .password_recovery = with_recovery };
+	uint32_t key = 0;
+
+	mdm_set_policy(f->mdm, &p);
+	f->policy_key = 0;
+	eas_run(f, "Provision",
+	        "<Provision xmlns=\"Provision\"><Policies><Policy><PolicyType>"
+	        "MS-EAS-Provisioning-WBXML</PolicyType></Policy></Policies></Provision>");
+	assert_has(f, with_recovery ? "<PasswordRecoveryEnabled>1<"
+	                            : "<PasswordRecoveryEnabled>0<");
+	eas_runf(f, "Provision",
+	         "<Provision xmlns=\"Provision\"><Policies><Policy><PolicyType>"
+	         "MS-EAS-Provisioning-WBXML</PolicyType><PolicyKey>%s</PolicyKey>"
+	         "<Status>1</Status></Policy></Policies></Provision>",
+	         eas_value(f, "PolicyKey", 0));
+	assert_ok(parse_u32(span_str(eas_value(f, "PolicyKey", 0)), UINT32_MAX, &key));
+	f->policy_key = key;
+}
+
+static void
+a_recovery_password_is_kept_where_the_policy_wants_it(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct store_recovery r;
+	char long_one[260];
+
+	take_policy(f, true);
+	assert_password(f, PASSWORD("12345-67890"), 1);
+	assert_ok(recovery(f, &r));
+	assert_true(span_is(r.password, "12345-67890"));
+	assert_int_equal(r.set_ms, clock_wall_ms());
+	memset(long_one, 'x', 256);
+	long_one[256] = '\0';
+	eas_runf(f, "Settings", PASSWORD("%s"), long_one);
+	assert_has(f, "<DevicePassword><Status>5</Status>");
+	assert_ok(recovery(f, &r));
+	long_one[255] = '\0';
+	eas_runf(f, "Settings", PASSWORD("%s"), long_one);
+	assert_has(f, "<DevicePassword><Status>1</Status>");
+	assert_password(f, PASSWORD(""), 1);
+	assert_rc(recovery(f, &r), RC_NOT_FOUND);
+	eas_run(f, "Settings",
+	        "<Settings xmlns=\"Settings\"><DevicePassword/></Settings>");
+	assert_has(f, "<DevicePassword><Status>2</Status>");
+}
+
+static void
+a_recovery_password_is_refused_elsewhere(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct store_recovery r;
+
+	assert_password(f, PASSWORD("12345"), 7);
+	take_policy(f, false);
+	assert_password(f, PASSWORD("12345"), 7);
+	assert_rc(recovery(f, &r), RC_NOT_FOUND);
+}
+
+static void
+a_forgotten_device_takes_its_recovery_password_along(void **state)
+{
+	struct eas_fixture *f = *state;
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_device d;
+	struct store_recovery r;
+
+	take_policy(f, true);
+	assert_password(f, PASSWORD("12345"), 1);
+	assert_ok(store_write(f->store, f->user, NULL, &tx));
+	assert_ok(
+		store_device_find(tx, SPAN("activesync"), span_str(f->device), f->a, &d));
+	assert_ok(store_device_delete(tx, d.number));
+	assert_rc(store_recovery_load(tx, d.number, f->a, &r), RC_NOT_FOUND);
+}
+
+static void
+user_information_and_rights_say_what_there_is(void **state)
+{
+	struct eas_fixture *f = *state;
+	static const char ask[] =
+		"<Settings xmlns=\"Settings\"><RightsManagementInformation><Get/>"
+		"</RightsManagementInformation><UserInformation><Get/></UserInformation>"
+		"</Settings>";
+
+	eas_run(f, "Settings", ask);
+	assert_has(f, "<UserInformation><Status>1</Status><Get><Accounts><Account>"
+	              "<UserDisplayName>Alice Example</UserDisplayName><EmailAddresses>"
+	              "<SMTPAddress>alice@example.org</SMTPAddress><PrimarySmtpAddress>"
+	              "alice@example.org</PrimarySmtpAddress></EmailAddresses></Account>"
+	              "</Accounts></Get></UserInformation>");
+	assert_has(f, "<RightsManagementInformation><Status>168</Status>");
+	f->version = 121;
+	eas_run(f, "Settings", ask);
+	assert_has(f, "<UserInformation><Status>1</Status><Get><EmailAddresses>"
+	              "<SMTPAddress>alice@example.org</SMTPAddress></EmailAddresses>");
+	eas_run(f, "Settings",
+	        "<Settings xmlns=\"Settings\"><UserInformation/></Settings>");
+	assert_has(f, "<UserInformation><Status>2</Status></UserInformation>");
+}
+
 int
 main(void)
 {
@@ -178,6 +316,10 @@ main(void)
 		EAS_TEST(times_belong_to_state_2),
 		EAS_TEST(nonsense_gets_its_status_and_changes_nothing),
 		EAS_TEST(all_devices_of_the_user_see_the_same),
+		EAS_TEST(a_recovery_password_is_kept_where_the_policy_wants_it),
+		EAS_TEST(a_recovery_password_is_refused_elsewhere),
+		EAS_TEST(a_forgotten_device_takes_its_recovery_password_along),
+		EAS_TEST(user_information_and_rights_say_what_there_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
