@@ -40,6 +40,12 @@ eas_body_make(const struct eas_message *m, const struct eas_options *o, uint16_t
 void eas_body_done(struct eas_body *b);
 /* <airsyncbase:Body>; part >= 0: a number in place of the data (multipart answers). */
 void eas_body_write(struct wbxml_writer *w, const struct eas_body *b, int part);
+/* <airsyncbase:BodyPart> (MS-ASAIRS 2.2.2.10) when the options want one and the version
+ * has it: what the message adds to its conversation, without what it quotes. limit: as
+ * above. */
+enum rc
+eas_body_part_write(const struct eas_message *m, const struct eas_options *o,
+                    uint16_t version, size_t limit, struct wbxml_writer *w) MUST_CHECK;
 /* NativeBodyType, MS-ASAIRS 2.2.2.32 */
 enum eas_body_type eas_body_native(const struct eas_message *m);
 

@@ -94,7 +94,7 @@ find_mails(struct eas_call *c, struct span id, uint32_t to, struct mails *m)
 
 	if (rc == RC_OK)
 		rc = store_collection_load(tx, to, c->arena, &col);
-	if (rc == RC_NOT_FOUND || (rc == RC_OK && col.class != STORE_CLASS_MAIL))
+	if (rc == RC_OK && col.class != STORE_CLASS_MAIL)
 		return RC_DENIED;
 	if (rc == RC_OK)
 		rc = collect_mails(tx, to, m);
@@ -135,6 +135,8 @@ eas_conversation_move(struct eas_call *c, struct span id, uint32_t to, size_t *r
 	if (id.n != MIME_CONVERSATION_SIZE)
 		return RC_INVALID;
 	rc = find_mails(c, id, to, &m);
+	if (rc == RC_OK && m.n == 0)
+		rc = RC_NOT_FOUND;
 	if (rc != RC_OK)
 		return rc;
 	do {

@@ -10,8 +10,9 @@
 /*
  * Moves what is there of the conversation, from all mail folders but Sent Items, and
  * notes that its later mail goes there as well. The device hears of it by Sync, as the
- * others do. RC_INVALID: no conversation's id; RC_DENIED: to is no folder for mail.
- * *ret_n: how many were moved, also on failure.
+ * others do. RC_INVALID: no conversation's id; RC_NOT_FOUND: no mail of it outside of the
+ * folder, or no such folder; RC_DENIED: it is not for mail. *ret_n: how many were moved,
+ * also on failure.
  */
 enum rc eas_conversation_move(struct eas_call *c, struct span id, uint32_t to,
                               size_t *ret_n) MUST_CHECK;

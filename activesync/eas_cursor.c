@@ -12,7 +12,7 @@
 #include "activesync/eas_stuck.h"
 #include "base/clock.h"
 
-#define FORMAT 2
+#define FORMAT 3
 #define DAY_MS INT64_C(86400000)
 #define BATCH 128
 
@@ -89,6 +89,15 @@ read_stuck(struct eas_unpack *u, struct arena *a, struct eas_cursor *cur)
 	cur->again = read_uids(u, a, &cur->n_again);
 }
 
+static void
+write_pref(const struct eas_body_pref *p, struct buf *out)
+{
+	eas_pack_u64(out, p->type);
+	eas_pack_u64(out, p->truncation);
+	eas_pack_u64(out, p->all_or_none);
+	eas_pack_u64(out, p->preview);
+}
+
 void
 eas_cursor_write(const struct eas_cursor *cur, struct buf *out)
 {
@@ -115,12 +124,12 @@ eas_cursor_write(const struct eas_cursor *cur, struct buf *out)
 	eas_pack_u64(out, o->mime_truncation);
 	eas_pack_u64(out, o->conflict);
 	eas_pack_u64(out, o->n_prefs);
-	for (size_t i = 0; i < o->n_prefs; i++) {
-		eas_pack_u64(out, o->prefs[i].type);
-		eas_pack_u64(out, o->prefs[i].truncation);
-		eas_pack_u64(out, o->prefs[i].all_or_none);
-		eas_pack_u64(out, o->prefs[i].preview);
-	}
+	for (size_t i = 0; i < o->n_prefs; i++)
+		write_pref(&o->prefs[i], out);
+	eas_pack_u64(out, o->sms);
+	eas_pack_u64(out, o->part.type != 0);
+	if (o->part.type != 0)
+		write_pref(&o->part, out);
 	eas_pack_u64(out, cur->n_recheck);
 	for (size_t i = 0; i < cur->n_recheck; i++)
 		eas_pack_u64(out, cur->recheck[i]);
@@ -129,6 +138,15 @@ eas_cursor_write(const struct eas_cursor *cur, struct buf *out)
 	for (size_t i = 0; i < cur->n_supported; i++)
 		eas_pack_u64(out, cur->supported[i]);
 	write_stuck(cur, out);
+}
+
+static void
+read_pref(struct eas_unpack *u, struct eas_body_pref *p)
+{
+	p->type = (uint8_t)eas_unpack_u64(u);
+	p->truncation = eas_unpack_u32(u);
+	p->all_or_none = eas_unpack_u64(u) != 0;
+	p->preview = (uint16_t)eas_unpack_u64(u);
 }
 
 static void
@@ -143,12 +161,11 @@ read_options(struct eas_unpack *u, struct eas_options *o)
 		u->failed = true;
 		o->n_prefs = 0;
 	}
-	for (size_t i = 0; i < o->n_prefs; i++) {
-		o->prefs[i].type = (uint8_t)eas_unpack_u64(u);
-		o->prefs[i].truncation = eas_unpack_u32(u);
-		o->prefs[i].all_or_none = eas_unpack_u64(u) != 0;
-		o->prefs[i].preview = (uint16_t)eas_unpack_u64(u);
-	}
+	for (size_t i = 0; i < o->n_prefs; i++)
+		read_pref(u, &o->prefs[i]);
+	o->sms = eas_unpack_u64(u) != 0;
+	if (eas_unpack_u64(u) != 0)
+		read_pref(u, &o->part);
 }
 
 enum rc

@@ -43,6 +43,8 @@ struct eas_options {    /* MS-ASCMD 2.2.3.125 */
 	uint8_t conflict;        /* 0: the client wins, 1: the server */
 	size_t n_prefs;
 	struct eas_body_pref prefs[EAS_BODY_PREFS_MAX];
+	struct eas_body_pref part; /* BodyPartPreference; type 0: none */
+	bool sms;                  /* text messages too (MS-ASMS) */
 };
 
 #define EAS_OPTIONS_DEFAULT ((struct eas_options){ .mime_truncation = 8, .conflict = 1 })

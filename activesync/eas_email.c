@@ -10,6 +10,7 @@
 #include "activesync/eas_invite.h"
 #include "activesync/eas_pim.h"
 #include "activesync/eas_props.h"
+#include "activesync/eas_sms.h"
 #include "activesync/eas_thread.h"
 #include "base/clock.h"
 #include "base/encode.h"
@@ -384,9 +385,13 @@ eas_email_write_message(struct eas_call *c, const struct eas_message *m,
 	struct span topic = mime_thread_topic(subject);
 	struct itip invite;
 	bool is_meeting = eas_invite_load(m, a, &invite) == RC_OK;
+	bool is_sms = eas_sms_is(item);
 	char time[32];
 
-	write_addresses(e, a, w);
+	if (is_sms)
+		eas_sms_write_addresses(m->header, a, w);
+	else
+		write_addresses(e, a, w);
 	wbxml_text(w, WBXML_EMAIL_SUBJECT, subject);
 	wbxml_str(w, WBXML_EMAIL_DATERECEIVED,
 	          clock_iso8601(item->received_ms, time, sizeof(time)));
@@ -397,7 +402,9 @@ eas_email_write_message(struct eas_call *c, const struct eas_message *m,
 	eas_email_write_attachments(c, m, a, w);
 	eas_body_write(w, body, part);
 	wbxml_str(w, WBXML_EMAIL_MESSAGECLASS,
-	          is_meeting ? eas_invite_class(&invite) : message_class(m));
+	          is_meeting ? eas_invite_class(&invite)
+	          : is_sms   ? EAS_SMS_CLASS
+	                     : message_class(m));
 	if (is_meeting)
 		eas_invite_write(c, m->tx, &invite, a, w);
 	wbxml_u64(w, WBXML_EMAIL_INTERNETCPID, 65001); /* texts are UTF-8 here */
@@ -438,7 +445,7 @@ eas_email_write(struct eas_call *c, struct store_tx *tx, const struct store_item
 		return rc;
 	eas_email_write_message(c, &m, &body, -1, a, w);
 	eas_body_done(&body);
-	return RC_OK;
+	return eas_body_part_write(&m, o, c->query.version, limit, w);
 }
 
 /* 2.2.2.31, .72, .86, .87: all four or none of them, and no end before its start. */

@@ -53,6 +53,12 @@ estimate(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
 		                      : EAS_ESTIMATE_COLLECTION;
 		return RC_OK;
 	}
+	/* 2.2.3.36.1 */
+	if (c->query.version >= 140 && co.class != &eas_class_email &&
+	    span_is(wbxml_child_text(n, WBXML_AIRSYNC_CONVERSATIONMODE), "1")) {
+		ret->status = EAS_STATUS_INVALID_XML;
+		return RC_OK;
+	}
 	rc = eas_cursor_pending(tx, &co.cursor, co.id, c->device.number, COUNT_MAX, true,
 	                        &ret->count);
 	if (rc == RC_CONFLICT) {

@@ -11,6 +11,7 @@
 #include "activesync/eas_event_files.h"
 #include "activesync/eas_id.h"
 #include "activesync/eas_sync.h"
+#include "activesync/eas_tree.h"
 #include "base/encode.h"
 
 #define MULTIPART_TYPE "application/vnd.ms-sync.multipart"
@@ -96,15 +97,15 @@ cut_range(struct buf *b, struct range *r)
 }
 
 static void
-write_range(struct items *it, const struct range *r, uint64_t total)
+write_range(const struct range *r, uint64_t total, struct wbxml_writer *w)
 {
 	AUTO_DONE(buf) struct buf b = BUF_INIT(64);
 
 	if (!r->given) /* only when asked for: iOS 10 breaks otherwise */
 		return;
 	buf_addf(&b, "%llu-%llu", (unsigned long long)r->from, (unsigned long long)r->to);
-	wbxml_text(&it->w, WBXML_ITEMOPERATIONS_RANGE, buf_span(&b));
-	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_TOTAL, total);
+	wbxml_text(w, WBXML_ITEMOPERATIONS_RANGE, buf_span(&b));
+	wbxml_u64(w, WBXML_ITEMOPERATIONS_TOTAL, total);
 }
 
 /* Takes b as the next part: its number, or -1 when there is no room. */
@@ -205,8 +206,14 @@ fetch_attachment(struct items *it, const struct wbxml_node *n, const struct rang
 	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
 	wbxml_text(&it->w, WBXML_AIRSYNCBASE_FILEREFERENCE, ref);
 	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_PROPERTIES);
+<<<<<<< HEAD
 	wbxml_str(&it->w, WBXML_AIRSYNCBASE_CONTENTTYPE, type);
 	write_range(it, &r, total);
+=======
+	wbxml_str(&it->w, WBXML_AIRSYNCBASE_CONTENTTYPE,
+	          eas_email_part_type(p, it->c->arena));
+	write_range(&r, total, &it->w);
+>>>>>>> 3e5845e (activesync: Schema, BodyPart, text messages, Settings in order)
 	part = add_part(it, &data);
 	if (part > 0) {
 		wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_PART, (uint64_t)part);
@@ -228,6 +235,8 @@ item_options(const struct wbxml_node *n, struct eas_options *ret)
 	enum rc rc;
 
 	rc = eas_body_prefs_parse(n, WBXML_AIRSYNCBASE_BODYPREFERENCE, &o);
+	if (rc == RC_OK)
+		rc = eas_body_part_parse(n, &o);
 	if (rc == RC_OK) {
 		rc = wbxml_child_u32(n, WBXML_AIRSYNC_MIMESUPPORT, 2, &support);
 		if (rc == RC_NOT_FOUND)
@@ -247,22 +256,39 @@ item_options(const struct wbxml_node *n, struct eas_options *ret)
 	return rc;
 }
 
+/* 2.2.3.158: the properties that the client wants, or NULL for all. */
+static const struct wbxml_node *
+schema_of(const struct wbxml_node *fetch)
+{
+	return wbxml_child(wbxml_child(fetch, WBXML_ITEMOPERATIONS_OPTIONS),
+	                   WBXML_ITEMOPERATIONS_SCHEMA);
+}
+
+static bool
+wants(const struct wbxml_node *schema, wbxml_tag tag)
+{
+	return !schema || wbxml_child(schema, tag);
+}
+
 /* Of other classes: the properties with the body in its place. */
 static enum rc
 write_other(struct items *it, const struct wbxml_node *n, const struct eas_class *class,
             const struct store_item *item, const struct eas_options *o, struct arena *a)
 {
 	struct wbxml_mark mark = wbxml_mark(&it->w);
-	enum rc rc;
+	struct eas_pick p;
+	enum rc rc, end;
 
 	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_FETCH);
 	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
 	echo(it, n, WBXML_AIRSYNC_COLLECTIONID);
 	echo(it, n, WBXML_AIRSYNC_SERVERID);
 	wbxml_str(&it->w, WBXML_AIRSYNC_CLASS, class->name);
-	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_PROPERTIES);
-	rc = class->write(it->c, it->tx, item, o, SIZE_MAX / 8, a, &it->w);
-	wbxml_end(&it->w);
+	eas_pick_begin(&p, &it->w, schema_of(n), WBXML_ITEMOPERATIONS_PROPERTIES);
+	rc = class->write(it->c, it->tx, item, o, SIZE_MAX / 8, a, p.w);
+	end = eas_pick_end(&p, rc == RC_OK, a);
+	if (rc == RC_OK)
+		rc = end;
 	wbxml_end(&it->w);
 	it->bytes += item->size;
 	if (rc != RC_OK)
@@ -281,9 +307,12 @@ write_item(struct items *it, const struct wbxml_node *n, const struct eas_id *id
 	struct eas_body body;
 	struct store_collection col;
 	const struct eas_class *class = NULL;
+	const struct wbxml_node *schema = schema_of(n);
+	struct wbxml_mark mark;
+	struct eas_pick p;
 	uint64_t total;
 	int part = -1;
-	enum rc rc;
+	enum rc rc, end;
 
 	rc = store_collection_load(it->tx, id->collection, a, &col);
 	if (rc == RC_OK)
@@ -306,21 +335,29 @@ write_item(struct items *it, const struct wbxml_node *n, const struct eas_id *id
 		write_refusal(it, n, EAS_ITEMS_RANGE);
 		return RC_OK;
 	}
-	if (body.has_data)
+	if (body.has_data && wants(schema, WBXML_AIRSYNCBASE_BODY))
 		part = add_part(it, &body.data);
 	it->bytes += buf_len(&body.data);
+	mark = wbxml_mark(&it->w);
 	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_FETCH);
 	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
 	echo(it, n, WBXML_AIRSYNC_COLLECTIONID);
 	echo(it, n, WBXML_AIRSYNC_SERVERID);
 	wbxml_str(&it->w, WBXML_AIRSYNC_CLASS, "Email");
-	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_PROPERTIES);
-	write_range(it, r, total);
-	eas_email_write_message(it->c, &m, &body, part, a, &it->w);
-	wbxml_end(&it->w);
+	eas_pick_begin(&p, &it->w, schema, WBXML_ITEMOPERATIONS_PROPERTIES);
+	write_range(r, total, p.w);
+	eas_email_write_message(it->c, &m, &body, part, a, p.w);
+	rc = RC_OK;
+	if (wants(schema, WBXML_AIRSYNCBASE_BODYPART))
+		rc = eas_body_part_write(&m, o, it->c->query.version, SIZE_MAX / 8, p.w);
+	end = eas_pick_end(&p, rc == RC_OK, a);
 	wbxml_end(&it->w);
 	eas_body_done(&body);
-	return RC_OK;
+	if (rc == RC_OK)
+		rc = end;
+	if (rc != RC_OK)
+		wbxml_rewind(&it->w, mark);
+	return rc;
 }
 
 static void
@@ -351,7 +388,9 @@ fetch(struct items *it, const struct wbxml_node *n)
 	}
 	rc = item_options(options, &o);
 	if (rc != RC_OK) {
-		write_refusal(it, n, EAS_ITEMS_PROTOCOL);
+		write_refusal(it, n,
+		              rc == RC_UNSUPPORTED ? EAS_STATUS_BODY_PART_TYPE
+		                                   : EAS_ITEMS_PROTOCOL);
 		return;
 	}
 	if (eas_id_parse(wbxml_child_text(n, WBXML_AIRSYNC_SERVERID), 2, &id) != RC_OK) {
@@ -454,10 +493,11 @@ move_status(struct items *it, enum rc rc, size_t moved)
 		return EAS_ITEMS_PROTOCOL;
 	case RC_DENIED:
 		return EAS_ITEMS_MOVE_FOLDER;
+	case RC_NOT_FOUND:
+		return EAS_ITEMS_NOT_FOUND;
 	case RC_AGAIN:
 		it->away = true;
 		break;
-	case RC_NOT_FOUND:
 	case RC_EXISTS:
 	case RC_CONFLICT:
 	case RC_TOO_BIG:
@@ -474,7 +514,7 @@ move(struct items *it, const struct wbxml_node *n)
 {
 	const struct wbxml_node *options = wbxml_child(n, WBXML_ITEMOPERATIONS_OPTIONS);
 	struct span folder = wbxml_child_text(n, WBXML_ITEMOPERATIONS_DSTFLDID);
-	unsigned status = EAS_ITEMS_MOVE_FOLDER;
+	unsigned status = EAS_ITEMS_NOT_FOUND;
 	struct eas_id id;
 	size_t moved;
 

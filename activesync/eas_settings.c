@@ -141,6 +141,16 @@ set_password(struct eas_call *c, const struct wbxml_node *n, unsigned *ret_statu
 	return rc;
 }
 
+/* 2.2.3.60: a device that is to send text messages needs a number. */
+static bool
+wants_number(const struct wbxml_node *info)
+{
+	const struct wbxml_node *set = wbxml_child(info, WBXML_SETTINGS_SET);
+
+	return span_is(wbxml_child_text(set, WBXML_SETTINGS_ENABLEOUTBOUNDSMS), "1") &&
+	       wbxml_child_text(set, WBXML_SETTINGS_PHONENUMBER).n == 0;
+}
+
 static void
 write_status(struct wbxml_writer *w, wbxml_tag tag, unsigned status)
 {
@@ -149,62 +159,67 @@ write_status(struct wbxml_writer *w, wbxml_tag tag, unsigned status)
 	wbxml_end(w);
 }
 
+/* One question and its answer, nothing of it written when the store fails. */
+static enum rc
+answer_one(struct eas_call *c, const struct wbxml_node *n, struct wbxml_writer *w)
+{
+	unsigned status = EAS_STATUS_OK;
+	enum rc rc = RC_OK;
+
+	switch (n->tag) {
+	case WBXML_SETTINGS_OOF:
+		return eas_settings_oof(c, n, w);
+	case WBXML_SETTINGS_DEVICEINFORMATION:
+		status = EAS_SETTINGS_ARGUMENTS;
+		if (!wants_number(n)) {
+			rc = eas_device_information(c, n);
+			status = eas_status_from_rc(c->command, rc);
+			rc = rc == RC_AGAIN ? rc : RC_OK;
+		}
+		break;
+	case WBXML_SETTINGS_DEVICEPASSWORD:
+		rc = set_password(c, n, &status);
+		break;
+	case WBXML_SETTINGS_USERINFORMATION:
+		if (wbxml_child(n, WBXML_SETTINGS_GET)) {
+			write_user(c, w);
+			return RC_OK;
+		}
+		status = EAS_SETTINGS_PROTOCOL;
+		break;
+	case WBXML_SETTINGS_RIGHTSMANAGEMENTINFORMATION:
+		/* There is no rights management here. */
+		status = EAS_STATUS_IRM_DISABLED;
+		break;
+	default:
+		return RC_OK;
+	}
+	if (rc == RC_OK)
+		write_status(w, n->tag, status);
+	return rc;
+}
+
+/* 2.2.1.18: answers come in the order of the questions. */
 void
 eas_settings_start(struct eas_call *c)
 {
 	const struct wbxml_node *root = c->root;
-	const struct wbxml_node *info =
-		wbxml_child(root, WBXML_SETTINGS_DEVICEINFORMATION);
-	const struct wbxml_node *oof = wbxml_child(root, WBXML_SETTINGS_OOF);
-	const struct wbxml_node *password =
-		wbxml_child(root, WBXML_SETTINGS_DEVICEPASSWORD);
-	const struct wbxml_node *user = wbxml_child(root, WBXML_SETTINGS_USERINFORMATION);
 	struct wbxml_writer w;
-	unsigned status = EAS_STATUS_OK, password_status = EAS_STATUS_OK;
 
 	if (root->tag != WBXML_SETTINGS_SETTINGS || !root->first) {
 		eas_answer_status(c, EAS_SETTINGS_PROTOCOL);
 		return;
 	}
-	if (info) {
-		enum rc rc = eas_device_information(c, info);
-
-		if (rc == RC_AGAIN) {
-			eas_answer_rc(c, rc);
-			return;
-		}
-		status = eas_status_from_rc(c->command, rc);
-	}
-	if (password) {
-		enum rc rc = set_password(c, password, &password_status);
-
-		if (rc != RC_OK) {
-			eas_answer_rc(c, rc);
-			return;
-		}
-	}
 	eas_answer_begin(c, &w);
 	wbxml_start(&w, WBXML_SETTINGS_SETTINGS);
 	wbxml_u64(&w, WBXML_SETTINGS_STATUS, EAS_STATUS_OK);
-	if (oof) {
-		enum rc rc = eas_settings_oof(c, oof, &w);
+	for (const struct wbxml_node *n = root->first; n; n = n->next) {
+		enum rc rc = answer_one(c, n, &w);
 
 		if (rc != RC_OK) {
 			eas_answer_rc(c, rc);
 			return;
 		}
 	}
-	if (info)
-		write_status(&w, WBXML_SETTINGS_DEVICEINFORMATION, status);
-	if (password)
-		write_status(&w, WBXML_SETTINGS_DEVICEPASSWORD, password_status);
-	if (user && wbxml_child(user, WBXML_SETTINGS_GET))
-		write_user(c, &w);
-	else if (user)
-		write_status(&w, WBXML_SETTINGS_USERINFORMATION, EAS_SETTINGS_PROTOCOL);
-	/* There is no rights management here, at any version that knows the question. */
-	if (wbxml_child(root, WBXML_SETTINGS_RIGHTSMANAGEMENTINFORMATION))
-		write_status(&w, WBXML_SETTINGS_RIGHTSMANAGEMENTINFORMATION,
-		             EAS_STATUS_IRM_DISABLED);
 	wbxml_end(&w);
 }

@@ -45,6 +45,9 @@ find_folder(struct eas_sync *s, struct eas_sync_collection *co, struct store_tx 
 		co->status = EAS_SYNC_HIERARCHY;
 		return RC_OK;
 	}
+	/* 2.2.3.36.2: of mail alone. */
+	if (rc == RC_OK && co->conversation_mode && co->class != &eas_class_email)
+		co->status = EAS_SYNC_PROTOCOL;
 	return rc;
 }
 
@@ -391,6 +394,8 @@ write_result(struct eas_sync *s, struct eas_sync_collection *co,
 		           wbxml_child_text(r->node, WBXML_AIRSYNC_CLIENTID));
 		if (r->uid != 0)
 			wbxml_str(w, WBXML_AIRSYNC_SERVERID, eas_id_str(id, 2, text));
+		if (span_iis(wbxml_child_text(r->node, WBXML_AIRSYNC_CLASS), "SMS"))
+			wbxml_str(w, WBXML_AIRSYNC_CLASS, "SMS");
 	} else {
 		wbxml_text(w, WBXML_AIRSYNC_SERVERID,
 		           wbxml_child_text(r->node, WBXML_AIRSYNC_SERVERID));

@@ -40,6 +40,7 @@ struct eas_sync_collection {
 	uint64_t key; /* UINT64_MAX: not a number of ours */
 	bool get_changes;
 	bool deletes_as_moves;
+	bool conversation_mode;
 	uint32_t window;
 	bool has_options;
 	struct eas_options options;
@@ -94,8 +95,11 @@ enum rc eas_sync_parse(struct eas_sync *s, const struct wbxml_node *root) MUST_C
  * are others than one for mail and one for SMS (MS-ASCMD 2.2.3.27.5). */
 enum rc eas_options_find(const struct wbxml_node *collection,
                          const struct wbxml_node **ret) MUST_CHECK;
-/* The Options element, MS-ASCMD 2.2.3.125; what it leaves out has its default. */
+/* The Options element, MS-ASCMD 2.2.3.125; what it leaves out has its default.
+ * RC_UNSUPPORTED: as eas_body_part_parse(). */
 enum rc eas_options_parse(const struct wbxml_node *n, struct eas_options *ret) MUST_CHECK;
+/* Of Options; RC_UNSUPPORTED: a Type other than HTML (Status 164). */
+enum rc eas_body_part_parse(const struct wbxml_node *n, struct eas_options *o) MUST_CHECK;
 enum rc eas_body_prefs_parse(const struct wbxml_node *n, wbxml_tag tag,
                              struct eas_options *o) MUST_CHECK;
 

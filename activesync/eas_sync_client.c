@@ -12,6 +12,7 @@
 #include "activesync/eas_id.h"
 #include "activesync/eas_pack.h"
 #include "activesync/eas_send.h"
+#include "activesync/eas_sms.h"
 #include "activesync/eas_sync_step.h"
 #include "base/clock.h"
 #include "base/encode.h"
@@ -138,6 +139,33 @@ prepare_content(struct eas_sync *s, struct eas_sync_collection *co,
 	                              &st->content);
 }
 
+static bool
+is_sms(struct eas_sync *s, const struct wbxml_node *add)
+{
+	return s->c->query.version >= 140 &&
+	       span_iis(wbxml_child_text(add, WBXML_AIRSYNC_CLASS), "SMS");
+}
+
+/* MS-ASMS 3.1.5.1: what the phone got or sent. */
+static enum rc
+prepare_sms(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync_step *st)
+{
+	const struct wbxml_node *n = st->result->node;
+	const struct wbxml_node *data = wbxml_child(n, WBXML_AIRSYNC_APPLICATIONDATA);
+	AUTO_DONE(buf) struct buf message = BUF_INIT(0);
+	enum rc rc;
+
+	if (!co->cursor.options.sms || !data ||
+	    wbxml_child_text(n, WBXML_AIRSYNC_CLIENTID).n == 0)
+		return RC_INVALID;
+	rc = eas_sms_compose(s->c, data, &message, &st->received_ms);
+	if (rc == RC_OK)
+		rc = store_content_new_mail(s->c->eas->deps.store, buf_span(&message),
+		                            &st->content);
+	st->is_sms = rc == RC_OK;
+	return rc;
+}
+
 static enum rc
 prepare(struct eas_sync *s, struct eas_sync_collection *co,
         const struct eas_sync_step *before, size_t n_before, struct eas_sync_step *st)
@@ -151,6 +179,8 @@ prepare(struct eas_sync *s, struct eas_sync_collection *co,
 			return RC_INVALID;
 		return eas_sync_edit_prepare(s, co, before, n_before, st);
 	}
+	if (st->result->kind == WBXML_AIRSYNC_ADD && is_sms(s, n))
+		return prepare_sms(s, co, st);
 	if (st->result->kind == WBXML_AIRSYNC_ADD) {
 		/* Mail comes in by drafts of 16.x only (MS-ASCMD 2.2.3.7.2). */
 		if (s->c->query.version < 160 || co->folder.role != STORE_ROLE_DRAFTS)
@@ -180,6 +210,16 @@ apply_add(struct eas_sync_collection *co, struct eas_sync_step *st, struct store
 	};
 
 	item.keywords = item.props = SPAN("");
+	if (st->is_sms) {
+		const struct wbxml_node *data =
+			wbxml_child(st->result->node, WBXML_AIRSYNC_APPLICATIONDATA);
+
+		item.flags = span_is(wbxml_child_text(data, WBXML_EMAIL_READ), "1")
+		                     ? STORE_FLAG_SEEN
+		                     : 0;
+		item.keywords = SPAN(EAS_SMS_KEYWORD);
+		item.received_ms = st->received_ms;
+	}
 	item.client_id = wbxml_child_text(st->result->node, WBXML_AIRSYNC_CLIENTID);
 	return store_item_add(tx, co->id, st->content, &item, &st->result->uid, NULL);
 }

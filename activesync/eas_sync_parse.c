@@ -77,6 +77,24 @@ eas_body_prefs_parse(const struct wbxml_node *n, wbxml_tag tag, struct eas_optio
 	return rc;
 }
 
+/* MS-ASAIRS 2.2.2.11, 2.2.2.41.3 */
+enum rc
+eas_body_part_parse(const struct wbxml_node *n, struct eas_options *o)
+{
+	const struct wbxml_node *p = wbxml_child(n, WBXML_AIRSYNCBASE_BODYPARTPREFERENCE);
+	struct eas_options one = { 0 };
+
+	if (!p)
+		return RC_OK;
+	if (wbxml_next(p, WBXML_AIRSYNCBASE_BODYPARTPREFERENCE) ||
+	    parse_pref(p, &one) != RC_OK)
+		return RC_INVALID;
+	if (one.prefs[0].type != EAS_BODY_HTML)
+		return RC_UNSUPPORTED;
+	o->part = one.prefs[0];
+	return RC_OK;
+}
+
 enum rc
 eas_options_parse(const struct wbxml_node *n, struct eas_options *ret)
 {
@@ -93,8 +111,10 @@ eas_options_parse(const struct wbxml_node *n, struct eas_options *ret)
 		rc = number_of(n, WBXML_AIRSYNC_CONFLICT, 1, 1, &conflict);
 	if (rc == RC_OK)
 		rc = eas_body_prefs_parse(n, WBXML_AIRSYNCBASE_BODYPREFERENCE, &o);
+	if (rc == RC_OK)
+		rc = eas_body_part_parse(n, &o);
 	if (rc != RC_OK)
-		return RC_INVALID;
+		return rc == RC_UNSUPPORTED ? rc : RC_INVALID;
 	o.filter = (uint8_t)filter;
 	o.mime_support = (uint8_t)support;
 	o.mime_truncation = (uint8_t)truncation;
@@ -132,6 +152,17 @@ eas_options_find(const struct wbxml_node *collection, const struct wbxml_node **
 	return RC_OK;
 }
 
+/* Does it ask for text messages, which come with 14.0 (MS-ASMS 2.2.2.2.1.2)? */
+static bool
+wants_sms(const struct wbxml_node *n, uint16_t version)
+{
+	const struct wbxml_node *o = wbxml_child(n, WBXML_AIRSYNC_OPTIONS);
+
+	while (o && !span_iis(wbxml_child_text(o, WBXML_AIRSYNC_CLASS), "SMS"))
+		o = wbxml_next(o, WBXML_AIRSYNC_OPTIONS);
+	return o && version >= 140;
+}
+
 static enum rc
 parse_collection(struct eas_sync *s, const struct wbxml_node *n,
                  struct eas_sync_collection *co)
@@ -153,6 +184,8 @@ parse_collection(struct eas_sync *s, const struct wbxml_node *n,
 		co->key = UINT64_MAX;
 	co->get_changes = flag_of(n, WBXML_AIRSYNC_GETCHANGES, co->key != 0);
 	co->deletes_as_moves = flag_of(n, WBXML_AIRSYNC_DELETESASMOVES, true);
+	co->conversation_mode = s->c->query.version >= 140 &&
+	                        flag_of(n, WBXML_AIRSYNC_CONVERSATIONMODE, false);
 	rc = number_of(n, WBXML_AIRSYNC_WINDOWSIZE, UINT32_MAX, EAS_WINDOW_DEFAULT,
 	               &co->window);
 	if (rc != RC_OK)
@@ -164,12 +197,20 @@ parse_collection(struct eas_sync *s, const struct wbxml_node *n,
 		co->window = (uint32_t)s->c->eas->conf->window_max;
 	if (eas_options_find(n, &options) != RC_OK)
 		return RC_INVALID;
-	if (options) {
+	if (wbxml_child(n, WBXML_AIRSYNC_OPTIONS)) {
 		co->has_options = true;
+		co->options = EAS_OPTIONS_DEFAULT;
+	}
+	if (options) {
 		rc = eas_options_parse(options, &co->options);
 		if (rc == RC_OK && eas_is_legacy(s->c->query.version))
 			eas_legacy_options(options, &co->options);
+		if (rc == RC_UNSUPPORTED) {
+			co->status = EAS_STATUS_BODY_PART_TYPE;
+			rc = RC_OK;
+		}
 	}
+	co->options.sms = wants_sms(n, s->c->query.version);
 	co->supported = wbxml_child(n, WBXML_AIRSYNC_SUPPORTED);
 	co->commands = wbxml_child(n, WBXML_AIRSYNC_COMMANDS);
 	if (co->commands && !co->commands->first)

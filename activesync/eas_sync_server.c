@@ -7,6 +7,7 @@
  * was rendered, so that any cut is a good one.
  */
 #include "activesync/eas_id.h"
+#include "activesync/eas_sms.h"
 #include "activesync/eas_stuck.h"
 #include "activesync/eas_sync.h"
 #include "base/clock.h"
@@ -51,6 +52,8 @@ write_item(struct round *r, wbxml_tag tag, const struct store_item *item)
 
 	wbxml_start(w, tag);
 	wbxml_str(w, WBXML_AIRSYNC_SERVERID, eas_id_str(id, 2, text));
+	if (co->class == &eas_class_email && eas_sms_is(item))
+		wbxml_str(w, WBXML_AIRSYNC_CLASS, "SMS");
 	wbxml_start(w, WBXML_AIRSYNC_APPLICATIONDATA);
 	rc = eas_class_write(r->s->c, co->class, tag == WBXML_AIRSYNC_CHANGE, r->tx, item,
 	                     &co->cursor.options, r->s->c->eas->conf->response_max, a, w);
@@ -70,6 +73,16 @@ write_delete(struct round *r, wbxml_tag tag, uint32_t uid)
 	wbxml_end(&r->co->w);
 }
 
+/* Text messages are for those who ask for them. */
+static bool
+is_unwanted(const struct eas_sync_collection *co, enum eas_verdict v,
+            const struct store_item *item)
+{
+	return (v == EAS_VERDICT_ADD || v == EAS_VERDICT_CHANGE) &&
+	       !co->cursor.options.sms && co->class == &eas_class_email &&
+	       eas_sms_is(item);
+}
+
 /*
  * Renders one verdict; *ret_done false: it did not fit and the round is full. An item
  * that cannot be read is named in the log and left out, so that it does not hold up the
@@ -85,7 +98,7 @@ emit(struct round *r, enum eas_verdict v, const struct store_item *item, bool *r
 	enum rc rc = RC_OK;
 
 	*ret_done = true;
-	if (v == EAS_VERDICT_SKIP)
+	if (v == EAS_VERDICT_SKIP || is_unwanted(co, v, item))
 		return RC_OK;
 	if ((v == EAS_VERDICT_ADD || v == EAS_VERDICT_CHANGE) &&
 	    eas_stuck_is_aside(&co->cursor, item->uid))

@@ -13,6 +13,8 @@ struct eas_sync_step {
 	struct store_content *content; /* made before the transaction begins */
 	uint32_t uid;                  /* of Change and Delete */
 	bool known;                    /* answered before */
+	bool is_sms;                   /* an Add of a text message ... */
+	int64_t received_ms;           /* ... of that time */
 
 	/* Of classes with an edit function. */
 	struct eas_edit edit;

@@ -8,6 +8,23 @@
 
 #include "format/wbxml.h"
 
+/*
+ * Properties of which a client wants some (MS-ASCMD 2.2.3.158): written to p->w, they are
+ * w's own when schema is NULL, else a document apart, of which eas_pick_end() gives w
+ * what schema names. Both open and close the element tag.
+ */
+struct eas_pick {
+	struct wbxml_writer *w;
+	struct wbxml_writer own;
+	struct buf doc;
+	struct wbxml_writer *to;
+	const struct wbxml_node *schema;
+};
+void eas_pick_begin(struct eas_pick *p, struct wbxml_writer *to,
+                    const struct wbxml_node *schema, wbxml_tag tag);
+/* Also after a failure; keep false: nothing is to be given. */
+enum rc eas_pick_end(struct eas_pick *p, bool keep, struct arena *a) MUST_CHECK;
+
 /* The node with all below it, as the writer's next element. Octets that text cannot carry
  * travel as OPAQUE. */
 void eas_tree_write(struct wbxml_writer *w, const struct wbxml_node *n);

@@ -35,7 +35,7 @@ class ActiveSync(GodwitTest):
 
     def test_options_prints_versions_and_commands(self):
         _, c = self.phone("options@demo.test")
-        self.assertEqual(c.options(), "12.1,14.0,14.1,16.0,16.1")
+        self.assertEqual(c.options(), "2.5,12.0,12.1,14.0,14.1,16.0,16.1")
         for command in ("Sync", "Ping", "Provision", "ItemOperations", "SendMail", "FolderSync"):
             self.assertIn(command, c.commands)
         self.assertNotIn("Search", c.commands)
@@ -80,7 +80,7 @@ class ActiveSync(GodwitTest):
         self.assertEqual(status, 200)
 
     def test_every_version_with_both_kinds_of_query(self):
-        for version in ("12.1", "14.0", "14.1", "16.0", "16.1"):
+        for version in ("12.0", "12.1", "14.0", "14.1", "16.0", "16.1"):
             for packed in (False, True):
                 with self.subTest(version=version, base64=packed):
                     name = "v%s%d@demo.test" % (version.replace(".", ""), packed)

@@ -243,6 +243,161 @@ fetches_that_cannot_be_get_their_status(void **state)
 	                    "<ItemOperations><Status>2</Status></ItemOperations>");
 }
 
+static void
+schema_leaves_out_what_is_not_wanted(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = add_mixed(f);
+	const char *ask =
+		"<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox"
+		"</Store><CollectionId xmlns=\"AirSync\">%u</CollectionId>"
+		"<ServerId xmlns=\"AirSync\">%u:%u</ServerId><Options><Schema>%s"
+		"</Schema></Options></Fetch></ItemOperations>";
+
+	eas_runf(f, "ItemOperations", ask, f->inbox, f->inbox, uid,
+	         "<Subject xmlns=\"Email\"/><From xmlns=\"Email\"/>");
+	assert_has(f, "<Class>Email</Class><Properties><From>");
+	assert_has(f, "<Subject>Re: Grüße</Subject></Properties>");
+	assert_has_not(f, "<Body>");
+	eas_runf(f, "ItemOperations", ask, f->inbox, f->inbox, uid,
+	         "<Body xmlns=\"AirSyncBase\"/>");
+	assert_has(f, "<Properties><Body><Type>");
+	assert_has_not(f, "<Subject>");
+	f->multipart = true;
+	eas_runf(f, "ItemOperations", ask, f->inbox, f->inbox, uid,
+	         "<Subject xmlns=\"Email\"/>");
+	/* No part comes for a body that nobody wants. */
+	assert_int_equal(f->body.p[0], 1);
+}
+
+static const char quoting[] =
+	"From: b@example.net\r\nSubject: Re: q\r\nMIME-Version: 1.0\r\n"
+	"Content-Type: text/html\r\n\r\n"
+	"<p>My answer</p><div class=\"gmail_quote\"><blockquote>long ago</blockquote></div>";
+
+#define PART(type, more)                                                                 \
+	"<GetChanges/><Options><BodyPartPreference xmlns=\"AirSyncBase\"><Type>" type    \
+	"</Type>" more "</BodyPartPreference></Options>"
+
+static void
+fetch_part(struct eas_fixture *f, const char *type)
+{
+	eas_runf(
+		f, "ItemOperations",
+		"<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+		"<ServerId xmlns=\"AirSync\">%u:1</ServerId><Options><BodyPartPreference "
+		"xmlns=\"AirSyncBase\"><Type>%s</Type></BodyPartPreference></Options>"
+		"</Fetch></ItemOperations>",
+		f->inbox, type);
+}
+
+static void
+body_part_is_what_a_message_adds(void **state)
+{
+	struct eas_fixture *f = *state;
+	const char *key;
+
+	f->version = 141;
+	eas_mail_raw(f, f->inbox, EAS_NOW, span_of(quoting, sizeof(quoting) - 1));
+	eas_sync(f, f->inbox, "0", "");
+	key = arena_strdup(f->a, eas_key(f));
+	eas_sync(f, f->inbox, key, PART("2", "<Preview>5</Preview>"));
+	assert_has(f, "<BodyPart><Status>1</Status><Type>2</Type><EstimatedDataSize>16"
+	              "</EstimatedDataSize><Data>&lt;p&gt;My answer&lt;/p&gt;</Data>"
+	              "<Preview>My an</Preview></BodyPart>");
+	eas_sync(f, f->inbox, key, PART("2", "<TruncationSize>5</TruncationSize>"));
+	assert_has(f, "<Truncated>1</Truncated><Data>&lt;p&gt;My</Data></BodyPart>");
+	eas_sync(f, f->inbox, key,
+	         PART("2", "<TruncationSize>5</TruncationSize><AllOrNone>1</AllOrNone>"));
+	assert_has(f, "<EstimatedDataSize>16</EstimatedDataSize><Truncated>1</Truncated>"
+	              "</BodyPart>");
+	eas_sync(
+		f, f->inbox, key,
+		PART("2", "<TruncationSize>16</TruncationSize><AllOrNone>1</AllOrNone>"));
+	assert_has(f, "<Data>&lt;p&gt;My answer&lt;/p&gt;</Data></BodyPart>");
+	eas_sync(
+		f, f->inbox, key,
+		PART("2", "<TruncationSize>16</TruncationSize><AllOrNone>0</AllOrNone>"));
+	assert_has(f, "<Data>&lt;p&gt;My answer&lt;/p&gt;</Data></BodyPart>");
+	eas_sync(f, f->inbox, key, PART("1", ""));
+	assert_string_equal(eas_value(f, "Status", 0), "164");
+	fetch_part(f, "2");
+	assert_has(f, "<BodyPart><Status>1</Status><Type>2</Type>");
+	fetch_part(f, "4");
+	assert_has(f, "<Fetch><Status>164</Status>");
+	f->version = 140;
+	eas_sync(f, f->inbox, "0", "");
+	eas_sync(f, f->inbox, eas_key(f), PART("2", ""));
+	assert_has_not(f, "<BodyPart>");
+}
+
+#define SMS_OPTIONS                                                                       \
+	"<GetChanges/><Options><Class>Email</Class></Options><Options><Class>SMS</Class>" \
+	"</Options>"
+#define SMS_ADD                                                                          \
+	"<Commands><Add><Class>SMS</Class><ClientId>77</ClientId><ApplicationData>"      \
+	"<To xmlns=\"Email\">\"Ann\" [MOBILE: +491234]</To>"                             \
+	"<From xmlns=\"Email\">[MOBILE: +495678]</From>"                                 \
+	"<DateReceived xmlns=\"Email\">2026-11-20T10:00:00.000Z</DateReceived>"          \
+	"<Read xmlns=\"Email\">1</Read><Body xmlns=\"AirSyncBase\"><Type>1</Type>"       \
+	"<Data>see you</Data></Body></ApplicationData></Add></Commands>"
+
+static void
+text_messages_are_kept_once_and_shown_to_who_wants_them(void **state)
+{
+	struct eas_fixture *f = *state;
+	const char *key;
+
+	f->version = 141;
+	eas_sync(f, f->inbox, "0", "");
+	key = arena_strdup(f->a, eas_key(f));
+	eas_sync(f, f->inbox, key, SMS_OPTIONS SMS_ADD);
+	assert_has(f, "<Add><ClientId>77</ClientId><ServerId>");
+	assert_has(f, "<Class>SMS</Class><Status>1</Status></Add>");
+	/* The answer was lost. */
+	eas_sync(f, f->inbox, key, SMS_OPTIONS SMS_ADD);
+	assert_has(f, "<Status>1</Status></Add>");
+	assert_int_equal(eas_exists(f, f->inbox), 1);
+	f->device = "PHONE2";
+	eas_sync(f, f->inbox, "0", "");
+	eas_sync(f, f->inbox, eas_key(f), SMS_OPTIONS);
+	assert_has(f,
+	           "<Class>SMS</Class><ApplicationData><To>\"Ann\" [MOBILE: +491234]</To>"
+	           "<From>[MOBILE: +495678]</From>");
+	assert_has(f, "<DateReceived>2026-11-20T10:00:00.000Z</DateReceived>");
+	assert_has(f, "<Read>1</Read>");
+	assert_has(f, "<MessageClass>IPM.Note.Mobile.SMS</MessageClass>");
+	assert_has(f, "see you");
+	f->device = "PHONE3";
+	eas_sync(f, f->inbox, "0", "");
+	eas_sync(f, f->inbox, eas_key(f), "<GetChanges/>");
+	assert_has_not(f, "<Add>");
+}
+
+static void
+conversation_mode_is_of_mail_alone(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t contacts = eas_folder(f, STORE_ROLE_CONTACTS);
+	const char *mode = "<GetChanges/><ConversationMode>1</ConversationMode>";
+
+	eas_sync(f, f->inbox, "0", "");
+	eas_sync(f, f->inbox, eas_key(f), mode);
+	assert_int_equal(f->http_status, 200);
+	assert_has_not(f, "<Status>4</Status>");
+	eas_sync(f, contacts, "0", "");
+	eas_sync(f, contacts, eas_key(f), mode);
+	assert_string_equal(eas_value(f, "Status", 0), "4");
+	eas_sync(f, contacts, "0", "");
+	eas_runf(f, "GetItemEstimate",
+	         "<GetItemEstimate xmlns=\"GetItemEstimate\"><Collections><Collection>"
+	         "<SyncKey xmlns=\"AirSync\">%s</SyncKey><CollectionId>%u</CollectionId>"
+	         "<ConversationMode xmlns=\"AirSync\">1</ConversationMode></Collection>"
+	         "</Collections></GetItemEstimate>",
+	         eas_key(f), contacts);
+	assert_has(f, "<Response><Status>103</Status>");
+}
+
 static uint32_t
 letter(struct eas_fixture *f, uint32_t folder, const char *id, const char *references)
 {
@@ -315,7 +470,9 @@ a_conversation_moves_for_good_or_not_at_all(void **state)
 	letter(f, f->inbox, "1@x", NULL);
 	id = conversation_of(f, f->inbox);
 	assert_string_equal(move_conversation(f, id, f->trash, ""), "155");
-	assert_string_equal(move_conversation(f, id, 9999, ALWAYS), "156");
+	assert_string_equal(move_conversation(f, id, 9999, ALWAYS), "6");
+	assert_string_equal(
+		move_conversation(f, "AAAAAAAAAAAAAAAAAAAAAA==", f->trash, ALWAYS), "6");
 	assert_string_equal(
 		move_conversation(f, id, eas_folder(f, STORE_ROLE_CONTACTS), ALWAYS),
 		"156");
@@ -527,6 +684,10 @@ main(void)
 		T(attachments_are_listed_and_fetched),
 		T(attachment_comes_by_its_own_command_at_12_1),
 		T(fetches_that_cannot_be_get_their_status),
+		T(schema_leaves_out_what_is_not_wanted),
+		T(body_part_is_what_a_message_adds),
+		T(text_messages_are_kept_once_and_shown_to_who_wants_them),
+		T(conversation_mode_is_of_mail_alone),
 		T(a_conversation_moves_as_a_whole_but_for_what_was_sent),
 		T(a_conversation_moves_for_good_or_not_at_all),
 		T(later_mail_of_a_moved_conversation_follows_it),

@@ -155,13 +155,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define EAS_TEST(name) cmocka_unit_test_setup_teardown(name, eas_setup, eas_teardown)
-		EAS_TEST(mail_comes_in_the_words_of_2_5),
-		EAS_TEST(truncation_cuts_what_2_5_is_told),
-		EAS_TEST(contacts_and_tasks_go_both_ways_at_2_5),
-		EAS_TEST(hierarchy_is_told_to_old_devices_alone),
-		EAS_TEST(commands_of_12_0_are_not_there_at_2_5),
-		EAS_TEST(version_12_0_syncs_as_12_1),
+#define T(name) cmocka_unit_test_setup_teardown(name, eas_setup, eas_teardown)
+		T(mail_comes_in_the_words_of_2_5),
+		T(truncation_cuts_what_2_5_is_told),
+		T(contacts_and_tasks_go_both_ways_at_2_5),
+		T(hierarchy_is_told_to_old_devices_alone),
+		T(commands_of_12_0_are_not_there_at_2_5),
+		T(version_12_0_syncs_as_12_1),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

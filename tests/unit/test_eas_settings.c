@@ -306,20 +306,41 @@ user_information_and_rights_say_what_there_is(void **state)
 	assert_has(f, "<UserInformation><Status>2</Status></UserInformation>");
 }
 
+static void
+answers_come_in_the_order_of_the_questions(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_run(f, "Settings",
+	        "<Settings xmlns=\"Settings\"><RightsManagementInformation><Get/>"
+	        "</RightsManagementInformation><DevicePassword><Set><Password>x</Password>"
+	        "</Set></DevicePassword><UserInformation/><DeviceInformation><Set>"
+	        "<EnableOutboundSMS>1</EnableOutboundSMS></Set></DeviceInformation>"
+	        "</Settings>");
+	assert_string_equal(
+		f->xml,
+		"<Settings><Status>1</Status><RightsManagementInformation>"
+		"<Status>168</Status></RightsManagementInformation><DevicePassword>"
+		"<Status>7</Status></DevicePassword><UserInformation><Status>2</Status>"
+		"</UserInformation><DeviceInformation><Status>5</Status>"
+		"</DeviceInformation></Settings>");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define EAS_TEST(name) cmocka_unit_test_setup_teardown(name, eas_setup, eas_teardown)
-		EAS_TEST(oof_that_was_never_set_is_off_for_all_three),
-		EAS_TEST(what_is_set_is_told_in_the_form_that_is_asked_for),
-		EAS_TEST(times_belong_to_state_2),
-		EAS_TEST(nonsense_gets_its_status_and_changes_nothing),
-		EAS_TEST(all_devices_of_the_user_see_the_same),
-		EAS_TEST(a_recovery_password_is_kept_where_the_policy_wants_it),
-		EAS_TEST(a_recovery_password_is_refused_elsewhere),
-		EAS_TEST(a_forgotten_device_takes_its_recovery_password_along),
-		EAS_TEST(user_information_and_rights_say_what_there_is),
+#define T(name) cmocka_unit_test_setup_teardown(name, eas_setup, eas_teardown)
+		T(oof_that_was_never_set_is_off_for_all_three),
+		T(what_is_set_is_told_in_the_form_that_is_asked_for),
+		T(times_belong_to_state_2),
+		T(nonsense_gets_its_status_and_changes_nothing),
+		T(all_devices_of_the_user_see_the_same),
+		T(a_recovery_password_is_kept_where_the_policy_wants_it),
+		T(a_recovery_password_is_refused_elsewhere),
+		T(a_forgotten_device_takes_its_recovery_password_along),
+		T(user_information_and_rights_say_what_there_is),
+		T(answers_come_in_the_order_of_the_questions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
