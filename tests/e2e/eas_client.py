@@ -28,7 +28,7 @@ PAGES = {
         0x05: "Sync", 0x06: "Responses", 0x07: "Add", 0x08: "Change", 0x09: "Delete", 0x0A: "Fetch",
         0x0B: "SyncKey", 0x0C: "ClientId", 0x0D: "ServerId", 0x0E: "Status", 0x0F: "Collection",
         0x10: "Class", 0x12: "CollectionId", 0x13: "GetChanges", 0x14: "MoreAvailable",
-        0x15: "WindowSize", 0x16: "Commands", 0x17: "Options", 0x18: "FilterType", 0x1B: "Conflict",
+        0x15: "WindowSize", 0x16: "Commands", 0x17: "Options", 0x18: "FilterType", 0x19: "Truncation", 0x1B: "Conflict",
         0x1C: "Collections", 0x1D: "ApplicationData", 0x1E: "DeletesAsMoves", 0x20: "Supported",
         0x21: "SoftDelete", 0x22: "MIMESupport", 0x23: "MIMETruncation", 0x24: "Wait", 0x25: "Limit",
         0x26: "Partial", 0x29: "HeartbeatInterval"}),
@@ -49,6 +49,8 @@ PAGES = {
         "Suffix", 0x36: "Title", 0x37: "WebPage", 0x38: "YomiCompanyName", 0x39: "YomiFirstName", 0x3A:
         "YomiLastName", 0x3C: "Picture"}),
     2: ("Email", {
+        0x05: "Attachment", 0x06: "Attachments", 0x07: "AttName", 0x08: "AttSize", 0x0A: "AttMethod",
+        0x0C: "Body", 0x0D: "BodySize", 0x0E: "BodyTruncated", 0x10: "DisplayName",
         0x0F: "DateReceived", 0x11: "DisplayTo", 0x12: "Importance", 0x13: "MessageClass",
         0x14: "Subject", 0x15: "Read", 0x16: "To", 0x17: "Cc", 0x18: "From", 0x19: "ReplyTo",
         0x1A: "AllDayEvent", 0x1B: "Categories", 0x1C: "Category", 0x1D: "DtStamp", 0x1E: "EndTime",

@@ -97,6 +97,26 @@ class ActiveSync(GodwitTest):
                     c.sendmail("To: %s\r\nSubject: two\r\n\r\nx\r\n" % address, save=True)
                     self.assertEqual([subject(i) for i in c.sync_all(inbox)], ["two"])
 
+    def test_a_device_of_2_5_is_told_in_its_own_words(self):
+        address, c = self.phone("v25@demo.test", "DEV25", "2.5")
+        c.provision()
+        inbox = next(f for f in c.foldersync() if f["type"] == 2)["id"]
+        self.g.send(address, MESSAGE % "old")
+
+        def sync(key):
+            return Node("AirSync:Collection", Node("AirSync:Class", "Email"), Node("AirSync:SyncKey", key),
+                        Node("AirSync:CollectionId", inbox), *([] if key == "0" else [
+                            Node("AirSync:GetChanges"),
+                            Node("AirSync:Options", Node("AirSync:Truncation", "4"))]))
+        c.take(c.sync_raw(sync("0")), inbox)
+        items, more, _ = c.take(c.sync_raw(sync(c.sync_keys[inbox])), inbox)
+        self.assertEqual([subject(i) for i in items], ["old"])
+        data = items[0]["node"]
+        self.assertEqual(data.text("Email:Body").strip(), "hello")
+        self.assertEqual(data.text("Email:BodyTruncated"), "0")
+        self.assertIsNone(data.find("AirSyncBase:Body"))
+        self.assertFalse(more)
+
     def test_policy_must_be_taken_before_anything_else(self):
         _, c = self.phone("policy@demo.test")
         with self.assertRaises(EasError) as e:

@@ -3,6 +3,10 @@
  * test_store_deliver.c - one message to many users of several shards.
  */
 #include "store/store_deliver.h"
+
+#include "format/mime_text.h"
+#include "format/mime_thread.h"
+#include "store/store_conversation.h"
 #include "store/store_private.h"
 #include "tests/unit/store_fixture.h"
 
@@ -218,11 +222,70 @@ under_one_token_each_user_gets_it_once(void **state)
 		assert_int_equal(delivered(f, &d[i]), 2);
 }
 
+static void
+set_rule(struct fixture *f, const char *raw, uint32_t collection)
+{
+	uint8_t id[STORE_CONVERSATION_SIZE];
+	struct store_tx *tx = fixture_write(f, 0);
+
+	mime_conversation_id(mime_parse(span_str(raw), NULL, f->a)->envelope, f->a, id);
+	assert_ok(store_conversation_set(tx, id, collection, 1));
+	assert_ok(store_commit(&tx));
+}
+
+static uint32_t
+items_in(struct fixture *f, uint32_t collection)
+{
+	struct store_tx *tx = fixture_read(f);
+	struct store_collection c;
+
+	assert_ok(store_collection_load(tx, collection, f->a, &c));
+	assert_ok(store_commit(&tx));
+	return c.exists;
+}
+
+static void
+deliver_mail(struct fixture *f, const char *raw)
+{
+	AUTO(store_content)
+	struct store_content *content = NULL;
+	struct store_delivery d = { .user = f->user, .folder = STORE_ROLE_INBOX };
+
+	assert_ok(store_content_new_mail(f->s, span_str(raw), &content));
+	assert_ok(store_deliver(f->s, content, NULL, 1, &d, 1));
+}
+
+static void
+a_conversation_goes_where_its_user_wants_it(void **state)
+{
+	static const char mail[] = "Message-ID: <2@x>\r\nReferences: <1@x>\r\n\r\nx\r\n";
+	static const char other[] = "Message-ID: <3@x>\r\n\r\nx\r\n";
+	struct fixture *f = *state;
+
+	mime_text_init();
+	deliver_mail(f, mail);
+	assert_int_equal(items_in(f, f->inbox), 1);
+	set_rule(f, mail, f->trash);
+	deliver_mail(f, mail);
+	deliver_mail(f, other);
+	assert_int_equal(items_in(f, f->trash), 1);
+	assert_int_equal(items_in(f, f->inbox), 2);
+	/* The last word counts, and a folder that is none stops nothing. */
+	set_rule(f, mail, f->inbox);
+	deliver_mail(f, mail);
+	assert_int_equal(items_in(f, f->inbox), 3);
+	set_rule(f, mail, 9999);
+	deliver_mail(f, mail);
+	assert_int_equal(items_in(f, f->inbox), 4);
+	fixture_check(f, f->user);
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(a_conversation_goes_where_its_user_wants_it),
 		TEST(everyone_gets_it_and_is_told),
 		TEST(one_who_cannot_get_it_does_not_keep_it_from_others),
 		TEST(round_trips_are_few),
