@@ -35,7 +35,7 @@ static const char *const commands[] = {
 	"FolderUpdate",  "MoveItems",  "GetItemEstimate", "Search",
 	"Settings",      "Ping",       "ItemOperations",  "Provision",
 };
-static const uint16_t versions[] = { 121, 140, 141, 160, 161 };
+static const uint16_t versions[] = { 121, 140, 141, 160, 161, 25, 120 };
 
 static enum rc
 swallow(void *arg UNUSED, const struct mail_submit_request *q, struct err *err UNUSED)
