@@ -243,28 +243,29 @@ fetches_that_cannot_be_get_their_status(void **state)
 	                    "<ItemOperations><Status>2</Status></ItemOperations>");
 }
 
+#define SCHEMA_ASK                                                                       \
+	"<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox"                 \
+	"</Store><CollectionId xmlns=\"AirSync\">%u</CollectionId>"                      \
+	"<ServerId xmlns=\"AirSync\">%u:%u</ServerId><Options><Schema>%s"                \
+	"</Schema></Options></Fetch></ItemOperations>"
+
 static void
 schema_leaves_out_what_is_not_wanted(void **state)
 {
 	struct eas_fixture *f = *state;
 	uint32_t uid = add_mixed(f);
-	const char *ask =
-		"<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox"
-		"</Store><CollectionId xmlns=\"AirSync\">%u</CollectionId>"
-		"<ServerId xmlns=\"AirSync\">%u:%u</ServerId><Options><Schema>%s"
-		"</Schema></Options></Fetch></ItemOperations>";
 
-	eas_runf(f, "ItemOperations", ask, f->inbox, f->inbox, uid,
+	eas_runf(f, "ItemOperations", SCHEMA_ASK, f->inbox, f->inbox, uid,
 	         "<Subject xmlns=\"Email\"/><From xmlns=\"Email\"/>");
 	assert_has(f, "<Class>Email</Class><Properties><From>");
 	assert_has(f, "<Subject>Re: Grüße</Subject></Properties>");
 	assert_has_not(f, "<Body>");
-	eas_runf(f, "ItemOperations", ask, f->inbox, f->inbox, uid,
+	eas_runf(f, "ItemOperations", SCHEMA_ASK, f->inbox, f->inbox, uid,
 	         "<Body xmlns=\"AirSyncBase\"/>");
 	assert_has(f, "<Properties><Body><Type>");
 	assert_has_not(f, "<Subject>");
 	f->multipart = true;
-	eas_runf(f, "ItemOperations", ask, f->inbox, f->inbox, uid,
+	eas_runf(f, "ItemOperations", SCHEMA_ASK, f->inbox, f->inbox, uid,
 	         "<Subject xmlns=\"Email\"/>");
 	/* No part comes for a body that nobody wants. */
 	assert_int_equal(f->body.p[0], 1);
