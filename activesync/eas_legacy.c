@@ -180,6 +180,17 @@ write_children(struct wbxml_writer *w, const struct wbxml_node *parent,
 	}
 }
 
+/* The class of the properties: a body may stand before them. */
+static const struct body_words *
+words_of(const struct wbxml_node *root)
+{
+	const struct body_words *v = NULL;
+
+	for (const struct wbxml_node *n = root->first; n && !v; n = n->next)
+		v = words_of_page(n->tag);
+	return v;
+}
+
 enum rc
 eas_legacy_write(struct eas_call *c, eas_class_write_fn *fn, struct store_tx *tx,
                  const struct store_item *item, const struct eas_options *o, size_t limit,
@@ -199,6 +210,6 @@ eas_legacy_write(struct eas_call *c, eas_class_write_fn *fn, struct store_tx *tx
 	if (rc == RC_OK)
 		rc = wbxml_parse(buf_span(&doc), NULL, a, &root);
 	if (rc == RC_OK)
-		write_children(w, root, NULL);
+		write_children(w, root, words_of(root));
 	return rc;
 }
