@@ -206,14 +206,8 @@ fetch_attachment(struct items *it, const struct wbxml_node *n, const struct rang
 	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
 	wbxml_text(&it->w, WBXML_AIRSYNCBASE_FILEREFERENCE, ref);
 	wbxml_start(&it->w, WBXML_ITEMOPERATIONS_PROPERTIES);
-<<<<<<< HEAD
 	wbxml_str(&it->w, WBXML_AIRSYNCBASE_CONTENTTYPE, type);
-	write_range(it, &r, total);
-=======
-	wbxml_str(&it->w, WBXML_AIRSYNCBASE_CONTENTTYPE,
-	          eas_email_part_type(p, it->c->arena));
 	write_range(&r, total, &it->w);
->>>>>>> 3e5845e (activesync: Schema, BodyPart, text messages, Settings in order)
 	part = add_part(it, &data);
 	if (part > 0) {
 		wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_PART, (uint64_t)part);
