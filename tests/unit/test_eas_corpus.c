@@ -377,7 +377,9 @@ static const char *const known[] = {
 	"ORGANIZER",
 	"X-GODWIT-UTC-",
 	"X-GODWIT-MESSAGE-CLASS",
-	"SEQUENCE:", /* of our own meetings the server counts */
+	"<InstanceId", /* of an instance without its series: an Add makes an event of it
+	                */
+	"SEQUENCE:",   /* of our own meetings the server counts */
 };
 
 static bool
