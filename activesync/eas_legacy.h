@@ -20,8 +20,9 @@ void eas_legacy_read(struct wbxml_node *root, struct arena *a);
 /* Truncation (MS-ASCMD 2.2.3.187) as preferences of the body. */
 void eas_legacy_options(const struct wbxml_node *options, struct eas_options *o);
 /* What fn, of the class, writes for the item, in the words of 2.5. */
-enum rc eas_legacy_write(struct eas_call *c, eas_class_write_fn *fn, struct store_tx *tx,
-                         const struct store_item *item, const struct eas_options *o,
-                         size_t limit, struct arena *a, struct wbxml_writer *w) MUST_CHECK;
+enum rc
+eas_legacy_write(struct eas_call *c, eas_class_write_fn *fn, struct store_tx *tx,
+                 const struct store_item *item, const struct eas_options *o, size_t limit,
+                 struct arena *a, struct wbxml_writer *w) MUST_CHECK;
 
 #endif

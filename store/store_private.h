@@ -207,8 +207,8 @@ struct store_content {
 /* store_content.c: without touching anything, for bytes that are made inside of a
  * transaction; they lie in the row. */
 struct store_content *content_new_inline(struct store *s, struct span raw);
-/* Of a mail that comes out of the queue: what it says of a meeting, if its meta tells of a
- * calendar in it. */
+/* Of a mail that comes out of the queue: what it says of a meeting, if its meta tells of
+ * a calendar in it. */
 enum rc content_find_invite(struct store *s, struct store_content *c) MUST_CHECK;
 /* The caller counts. RC_OK and *ret_id with one reference. */
 enum rc content_insert(struct store_tx *tx, const struct store_content *c,

@@ -514,8 +514,8 @@ static const char *const blobs_1[] = {
 	NULL,
 };
 
-static const char *const *const shard_steps[] = { shard_1, shard_2, shard_3, shard_4,
-	                                          shard_5, shard_6, shard_7, shard_8,
+static const char *const *const shard_steps[] = { shard_1, shard_2,  shard_3, shard_4,
+	                                          shard_5, shard_6,  shard_7, shard_8,
 	                                          shard_9, shard_10, shard_11 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
 	                                              directory_3, directory_4,
