@@ -52,6 +52,7 @@ write_refusal(struct items *it, const struct wbxml_node *n, unsigned status)
 	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, status);
 	echo(it, n, WBXML_AIRSYNC_COLLECTIONID);
 	echo(it, n, WBXML_AIRSYNC_SERVERID);
+	echo(it, n, WBXML_SEARCH_LONGID);
 	echo(it, n, WBXML_AIRSYNCBASE_FILEREFERENCE);
 	wbxml_end(&it->w);
 }
@@ -277,6 +278,7 @@ write_other(struct items *it, const struct wbxml_node *n, const struct eas_class
 	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
 	echo(it, n, WBXML_AIRSYNC_COLLECTIONID);
 	echo(it, n, WBXML_AIRSYNC_SERVERID);
+	echo(it, n, WBXML_SEARCH_LONGID);
 	wbxml_str(&it->w, WBXML_AIRSYNC_CLASS, class->name);
 	eas_pick_begin(&p, &it->w, schema_of(n), WBXML_ITEMOPERATIONS_PROPERTIES);
 	rc = class->write(it->c, it->tx, item, o, SIZE_MAX / 8, a, p.w);
@@ -337,6 +339,7 @@ write_item(struct items *it, const struct wbxml_node *n, const struct eas_id *id
 	wbxml_u64(&it->w, WBXML_ITEMOPERATIONS_STATUS, EAS_STATUS_OK);
 	echo(it, n, WBXML_AIRSYNC_COLLECTIONID);
 	echo(it, n, WBXML_AIRSYNC_SERVERID);
+	echo(it, n, WBXML_SEARCH_LONGID);
 	wbxml_str(&it->w, WBXML_AIRSYNC_CLASS, "Email");
 	eas_pick_begin(&p, &it->w, schema, WBXML_ITEMOPERATIONS_PROPERTIES);
 	write_range(r, total, p.w);
@@ -352,6 +355,17 @@ write_item(struct items *it, const struct wbxml_node *n, const struct eas_id *id
 	if (rc != RC_OK)
 		wbxml_rewind(&it->w, mark);
 	return rc;
+}
+
+/* [MS-ASCMD] 2.2.3.100: by the name that Search gave it, or that Sync did */
+static enum rc
+item_id(const struct wbxml_node *n, struct eas_id *ret)
+{
+	struct span long_id = wbxml_child_text(n, WBXML_SEARCH_LONGID);
+
+	if (long_id.n > 0)
+		return eas_long_id_parse(long_id, ret);
+	return eas_id_parse(wbxml_child_text(n, WBXML_AIRSYNC_SERVERID), 2, ret);
 }
 
 static void
@@ -387,7 +401,7 @@ fetch(struct items *it, const struct wbxml_node *n)
 		                                   : EAS_ITEMS_PROTOCOL);
 		return;
 	}
-	if (eas_id_parse(wbxml_child_text(n, WBXML_AIRSYNC_SERVERID), 2, &id) != RC_OK) {
+	if (item_id(n, &id) != RC_OK) {
 		write_refusal(it, n, EAS_ITEMS_NOT_FOUND);
 		return;
 	}

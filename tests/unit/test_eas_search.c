@@ -73,6 +73,32 @@ mail_is_found_newest_first(void **state)
 	assert_has(f, "<Store><Status>1</Status><Result/><Total>0</Total></Store>");
 }
 
+#define FETCH                                                                            \
+	"<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"         \
+	"<LongId xmlns=\"Search\">%s</LongId><Options>"                                  \
+	"<BodyPreference xmlns=\"AirSyncBase\"><Type>1</Type></BodyPreference>"          \
+	"</Options></Fetch></ItemOperations>"
+
+static void
+what_was_found_is_fetched_by_its_long_id(void **state)
+{
+	struct eas_fixture *f = *state;
+	const char *id;
+
+	fill(f);
+	eas_run(f, "Search", SEARCH("<And>" TEXT("numbers") "</And>", ""));
+	id = arena_strdup(f->a, eas_value(f, "LongId", 0));
+	eas_runf(f, "ItemOperations", FETCH, id);
+	assert_string_equal(eas_value(f, "Status", 1), "1");
+	assert_string_equal(eas_value(f, "LongId", 0), id);
+	assert_has(f, "The numbers are attached.");
+	eas_runf(f, "ItemOperations", FETCH, "S999-1");
+	assert_string_equal(eas_value(f, "Status", 1), "6");
+	assert_string_equal(eas_value(f, "LongId", 0), "S999-1");
+	eas_runf(f, "ItemOperations", FETCH, "nonsense");
+	assert_string_equal(eas_value(f, "Status", 1), "6");
+}
+
 static void
 mail_that_came_just_now_is_found(void **state)
 {
@@ -478,6 +504,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(mail_is_found_newest_first),
+		TEST(what_was_found_is_fetched_by_its_long_id),
 		TEST(mail_that_came_just_now_is_found),
 		TEST(a_range_is_a_page_of_it),
 		TEST(folders_classes_dates_and_conversations_narrow_it),
