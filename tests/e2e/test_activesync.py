@@ -36,9 +36,10 @@ class ActiveSync(GodwitTest):
     def test_options_prints_versions_and_commands(self):
         _, c = self.phone("options@demo.test")
         self.assertEqual(c.options(), "2.5,12.0,12.1,14.0,14.1,16.0,16.1")
-        for command in ("Sync", "Ping", "Provision", "ItemOperations", "SendMail", "FolderSync"):
+        for command in ("Sync", "Ping", "Provision", "ItemOperations", "SendMail", "FolderSync", "Search",
+                        "Find"):
             self.assertIn(command, c.commands)
-        self.assertNotIn("Search", c.commands)
+        self.assertNotIn("Notify", c.commands)
 
     def test_wrong_passwords_are_asked_for_again(self):
         address, c = self.phone("wrong@demo.test")

@@ -95,7 +95,7 @@ class Process(GodwitTest):
         self.assertEqual(r.returncode, 1)
         self.assertEqual(r.stdout, "41 added, 4 failed\n")
         self.assertEqual(sorted(r.stderr.splitlines()), [
-            "godwitctl: line 44: not an address, a tab and a password, perhaps a tab and a name",
+            "godwitctl: line 44: not an address, a tab and a password, perhaps a name, and fields",
             "godwitctl: line 45: h2@import.test: the hash is none of crypt(5), or too weak",
             "godwitctl: line 46: u00@import.test: exists already",
             "godwitctl: line 47: x@elsewhere.test: its domain is not one of ours (domain add)"])
