@@ -188,6 +188,20 @@ same_text(const char *a, const char *b)
 }
 
 static bool
+same_location(const struct pim_location *a, const struct pim_location *b)
+{
+	for (size_t i = 0; i < EAS_LOCATION_FIELDS; i++) {
+		size_t at = eas_location_fields[i].at;
+		const char *const *x = (const char *const *)((const char *)a + at);
+		const char *const *y = (const char *const *)((const char *)b + at);
+
+		if (!same_text(*x, *y))
+			return false;
+	}
+	return true;
+}
+
+static bool
 same_list(pim_strings a, pim_strings b)
 {
 	size_t i = 0;
@@ -223,10 +237,14 @@ write_differing(struct view *v, wbxml_tag tag, const char *text, const char *mas
 static void
 write_differing_body(struct view *v, const struct pim_event *x, const struct pim_event *e)
 {
+	static const struct pim_body none = { .plain = "" };
+	bool has = x->body.plain || x->body.html;
+
 	if (same_text(x->body.plain, e->body.plain) &&
 	    same_text(x->body.html, e->body.html))
 		return;
-	eas_write_body(v->o, &x->body, true, v->version, v->limit, v->a, v->w);
+	eas_write_body(v->o, has ? &x->body : &none, true, v->version, v->limit, v->a,
+	               v->w);
 }
 
 static void
@@ -254,7 +272,7 @@ write_exception(struct view *v, const struct pim_event *e, const struct pim_even
 	if (v->version < 160)
 		write_differing(v, WBXML_CALENDAR_LOCATION, x->location.name,
 		                e->location.name);
-	else if (!same_text(x->location.name, e->location.name))
+	else if (!same_location(&x->location, &e->location))
 		write_location(v, x);
 	if (!same_list(x->categories, e->categories)) {
 		if (x->categories && x->categories[0])

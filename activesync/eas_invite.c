@@ -75,12 +75,15 @@ is_instance(const struct pim_event *e)
 	return e->recurrence_id.kind != PIM_TIME_NONE;
 }
 
-/* 2.2.2.39: 0 single, 1 a series, 2 one instance of it, 3 an exception */
+/* 2.2.2.39: 0 single, 1 a series, 2 one instance of it, 3 an exception; from 16.0 on 4:
+ * an instance of a series that the user was not invited to */
 static unsigned
-instance_type(const struct pim_event *e)
+instance_type(const struct pim_event *e, const struct pim_event *stored, uint16_t version)
 {
 	if (!is_instance(e))
 		return e->recur ? 1 : 0;
+	if (version >= 160 && !(stored && stored->recur))
+		return 4;
 	return pim_time_eq(&e->recurrence_id, &e->start) ? 2 : 3;
 }
 
@@ -145,13 +148,11 @@ write_uid(const struct pim_event *e, uint16_t version, struct wbxml_writer *w)
 
 /* 2.2.2.47: 1 the first request, 2 an update, 4 a newer one has come since */
 static unsigned
-message_type(struct store_tx *tx, const struct pim_event *e, struct arena *a)
+message_type(const struct pim_event *e, const struct pim_event *stored)
 {
-	struct store_item item;
-	struct pim_event *stored;
 	const struct pim_event *now;
 
-	if (store_invite_find(tx, e->uid, a, &item, &stored) != RC_OK)
+	if (!stored)
 		return e->sequence > 0 ? 2 : 1;
 	now = is_instance(e) ? pim_event_exception(
 				       stored,
@@ -201,10 +202,14 @@ eas_invite_write(struct eas_call *c, struct store_tx *tx, const struct itip *in,
 {
 	const struct pim_event *e = in->event;
 	uint16_t version = c->query.version;
+	struct pim_event *stored = NULL;
+	struct store_item item;
 	char time[EAS_TIME_SIZE];
 
 	if (!is_shown(c, in))
 		return;
+	if (store_invite_find(tx, e->uid, a, &item, &stored) != RC_OK)
+		stored = NULL;
 	wbxml_start(w, WBXML_EMAIL_MEETINGREQUEST);
 	wbxml_u64(w, WBXML_EMAIL_ALLDAYEVENT, pim_event_is_all_day(e));
 	wbxml_str(w, WBXML_EMAIL_STARTTIME, moment(e, &e->start, version, time));
@@ -213,7 +218,7 @@ eas_invite_write(struct eas_call *c, struct store_tx *tx, const struct itip *in,
 	                  ? moment(e, &e->start, version, time)
 	                  : eas_time_iso(pim_time_utc(&e->dtstamp, NULL), time));
 	wbxml_str(w, WBXML_EMAIL_ENDTIME, moment(e, &e->end, version, time));
-	wbxml_u64(w, WBXML_EMAIL_INSTANCETYPE, instance_type(e));
+	wbxml_u64(w, WBXML_EMAIL_INSTANCETYPE, instance_type(e, stored, version));
 	write_location(e, version, w);
 	write_organizer(e, a, w);
 	if (is_instance(e))
@@ -236,7 +241,7 @@ eas_invite_write(struct eas_call *c, struct store_tx *tx, const struct itip *in,
 		wbxml_u64(w, WBXML_EMAIL_DISALLOWNEWTIMEPROPOSAL, e->disallow_new_time);
 	if (version >= 141)
 		wbxml_u64(w, WBXML_EMAIL2_MEETINGMESSAGETYPE,
-		          in->method == ITIP_REQUEST ? message_type(tx, e, a) : 0);
+		          in->method == ITIP_REQUEST ? message_type(e, stored) : 0);
 	if (in->method == ITIP_COUNTER)
 		write_proposal(e, w);
 	wbxml_end(w);

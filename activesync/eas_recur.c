@@ -31,6 +31,7 @@ const struct eas_recur_tags eas_recur_email = {
 	.calendar_type = WBXML_EMAIL2_CALENDARTYPE,
 	.is_leap_month = WBXML_EMAIL2_ISLEAPMONTH,
 	.first_day_of_week = WBXML_EMAIL2_FIRSTDAYOFWEEK,
+	.has_leap_month = true,
 };
 const struct eas_recur_tags eas_recur_task = { TAGS(TASKS), .is_until_iso = true };
 
@@ -149,8 +150,9 @@ eas_recur_write(const struct recur_eas *e, const struct eas_recur_tags *t,
 	if (version >= 140) {
 		if (e->type > RECUR_EAS_WEEKLY)
 			wbxml_u64(w, t->calendar_type, e->calendar_type);
-		if (e->is_leap_month)
-			wbxml_u64(w, t->is_leap_month, 1);
+		if (e->is_leap_month ||
+		    (t->has_leap_month && e->type >= RECUR_EAS_YEARLY))
+			wbxml_u64(w, t->is_leap_month, e->is_leap_month);
 	}
 	/* MS-ASCAL 3.2.5.1: always with a weekly one. A rule without a word of it means
 	 * Monday. */

@@ -23,6 +23,8 @@ struct eas_recur_tags {
 	wbxml_tag is_leap_month;
 	wbxml_tag first_day_of_week;
 	bool is_until_iso; /* "2026-11-22T..." instead of "20261122T..." */
+	/* IsLeapMonth stands with every yearly rule, not only with a leap month. */
+	bool has_leap_month;
 };
 extern const struct eas_recur_tags eas_recur_calendar;
 extern const struct eas_recur_tags eas_recur_email;

@@ -261,7 +261,7 @@ merge_address(struct resolve *r, struct span address, char *merged, bool *ret_kn
 	enum rc rc = store_user_find(r->c->eas->deps.store, address, a, &user);
 
 	if (rc == RC_OK)
-		rc = eas_freebusy_merge(r->c->eas->deps.store, user.id, r->from, r->to,
+		rc = eas_freebusy_merge(r->c->eas->deps.store, &user, r->from, r->to,
 		                        merged);
 	*ret_known |= rc == RC_OK;
 	return rc == RC_NOT_FOUND ? RC_OK : rc;

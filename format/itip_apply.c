@@ -104,10 +104,14 @@ request_all(const struct pim_event *stored, const struct itip *in, struct arena 
 	if (rc != RC_OK)
 		return rc;
 	if (stored && stored->obj) {
+		/* What is kept says what the user is now, not what is asked. */
+		enum pim_busy intended = e->intended;
+
 		keep_own(e->obj, stored->obj, a);
 		rc = pim_event_of(cal, a, &e);
 		if (rc != RC_OK)
 			return rc;
+		e->intended = intended;
 	}
 	/* What is published asks nobody to come. */
 	if (in->method != ITIP_PUBLISH) {
@@ -167,10 +171,13 @@ request_instance(const struct pim_event *stored, const struct itip *in,
 	if (!was)
 		was = pim_event_exception_add(e, original, zone, a);
 	if (was->obj) {
+		enum pim_busy intended = x->intended;
+
 		keep_own(x->obj, was->obj, a);
 		rc = pim_event_of(cal, a, &x);
 		if (rc != RC_OK)
 			return rc;
+		x->intended = intended;
 	}
 	set_received(x, was);
 	struct pim_event **at = &e->exceptions;

@@ -247,6 +247,70 @@ at_16_one_instance_is_changed_and_deleted_by_its_id(void **state)
 	assert_has_not(f, "<DisplayName>Hide");
 }
 
+/* MS-ASAIRS 2.2.2.28 */
+#define SPOT                                                                               \
+	"<Location xmlns=\"AirSyncBase\"><Accuracy>1</Accuracy><Altitude>55.46</Altitude>" \
+	"<AltitudeAccuracy>2</AltitudeAccuracy><Annotation>by the dyke</Annotation>"       \
+	"<City>Husum</City><Country>Germany</Country><DisplayName>Hide</DisplayName>"      \
+	"<Latitude>11.56</Latitude><LocationUri>geo:hide</LocationUri>"                    \
+	"<Longitude>1.9</Longitude><PostalCode>25813</PostalCode><State>SH</State>"        \
+	"<Street>Deich 3</Street></Location>"
+
+static void
+a_place_comes_with_all_its_fields_and_can_be_emptied(void **state)
+{
+	static const char *const fields[] = {
+		"<DisplayName>Hide</DisplayName>",
+		"<Annotation>by the dyke</Annotation>",
+		"<Street>Deich 3</Street>",
+		"<City>Husum</City>",
+		"<State>SH</State>",
+		"<Country>Germany</Country>",
+		"<PostalCode>25813</PostalCode>",
+		"<Latitude>11.56</Latitude>",
+		"<Longitude>1.9</Longitude>",
+		"<Accuracy>1</Accuracy>",
+		"<Altitude>55.46</Altitude>",
+		"<AltitudeAccuracy>2</AltitudeAccuracy>",
+		"<LocationUri>geo:hide</LocationUri>",
+	};
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+	uint32_t uid;
+
+	f->version = 161;
+	uid = add(f, folder, synced(f, folder),
+	          ZONE TIMES("20261123T080000Z", "20261123T090000Z") C("Subject", "Count")
+	                  WEEKLY SPOT);
+	seen_by(f, "TABLET", 161, folder);
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		assert_has(f, fields[i]);
+	/* One instance somewhere else by the same name, and one nowhere. */
+	change(f, folder, uid, INSTANCE("20261130T080000Z"),
+	       "<Location xmlns=\"AirSyncBase\"><DisplayName>Hide</DisplayName>"
+	       "<City>Emden</City></Location>");
+	change(f, folder, uid, INSTANCE("20261207T080000Z"),
+	       "<Location xmlns=\"AirSyncBase\"/>");
+	seen_by(f, "TABLET", 161, folder);
+	assert_has(f, "<Location><DisplayName>Hide</DisplayName><City>Emden</City>"
+	              "</Location>");
+	assert_int_equal(eas_count(f, "<Location/>"), 1);
+	change(f, folder, uid, "",
+	       ZONE TIMES("20261123T080000Z", "20261123T090000Z") C("Subject", "Count")
+	               WEEKLY "<Location xmlns=\"AirSyncBase\"/>");
+	seen_by(f, "THIRD", 161, folder);
+	assert_has(f, "<Location/>");
+	assert_has_not(f, "<Street>");
+	assert_has_not(f, "<Longitude>");
+	eas_runf(f, "ItemOperations",
+	         "<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+	         "<CollectionId xmlns=\"AirSync\">%u</CollectionId>"
+	         "<ServerId xmlns=\"AirSync\">%u:%u</ServerId></Fetch></ItemOperations>",
+	         folder, folder, uid);
+	assert_has(f, "<Subject>Count</Subject>");
+	assert_has_not(f, "<Latitude>");
+}
+
 static void
 what_calendars_keep_survives_a_devices_change(void **state)
 {
@@ -560,6 +624,7 @@ main(void)
 		CASE(an_all_day_event_is_the_same_day_at_every_version),
 		CASE(a_series_keeps_its_hour_across_the_change_of_clocks),
 		CASE(at_16_one_instance_is_changed_and_deleted_by_its_id),
+		CASE(a_place_comes_with_all_its_fields_and_can_be_emptied),
 		CASE(what_calendars_keep_survives_a_devices_change),
 		CASE(at_16_the_server_invites_and_cancels),
 		CASE(before_16_the_device_invites_by_itself),

@@ -281,8 +281,10 @@ an_exception_has_its_own_elements_and_empty_ones_clear(void **state)
 			    "<Reminder>5</Reminder><BusyStatus>1</BusyStatus>"
 			    "<Sensitivity>0</Sensitivity><AllDayEvent>0</AllDayEvent>"
 			    "<DtStamp>20261101T000000Z</DtStamp>" BODY("hat"))
-			    EXCEPTION("20261207T080000Z",
-	                              "<Subject/><Location/><Categories/><Reminder/>")),
+			    EXCEPTION(
+				    "20261207T080000Z",
+				    "<Subject/><Location/><Categories/><Reminder/>" BODY(
+					    ""))),
 	    &key);
 	seen(f);
 	at = strstr(f->xml, "<Exceptions>");
@@ -301,6 +303,11 @@ an_exception_has_its_own_elements_and_empty_ones_clear(void **state)
 	assert_non_null(strstr(at, "<Location/>"));
 	assert_non_null(strstr(at, "<Categories/>"));
 	assert_non_null(strstr(at, "<Reminder/>"));
+	at = strstr(at, "20261207T080000Z");
+	assert_non_null(at);
+	assert_non_null(
+		strstr(at, "<Body><Type>1</Type><EstimatedDataSize>0</EstimatedDataSize>"
+	                   "</Body>"));
 	/* What is not named is as in the series, and not told again. */
 	assert_int_equal(eas_count(f, "<Data>boots</Data>"), 1);
 }

@@ -532,6 +532,148 @@ an_invitation_to_one_instance_says_which(void **state)
 	assert_int_equal(sent(f).event->recurrence_id.at.day, 8);
 }
 
+static void
+an_instance_without_its_series_is_an_orphan(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	receive(f, BOSS, "REQUEST",
+	        HEAD("REQUEST") EVENT("1", "20261102T000000Z", "08", "15",
+	                              "RECURRENCE-ID:20261208T090000Z\r\n" PEOPLE) TAIL);
+	f->version = 160;
+	synced(f, f->inbox);
+	assert_has(f, "<InstanceType>4</InstanceType>");
+	assert_has(f, "<RecurrenceId>2026-12-08T09:00:00.000Z</RecurrenceId>");
+	/* MS-ASEMAIL 2.2.2.39: the value is not known before 16.0 */
+	f->device = "OLD";
+	f->version = 141;
+	synced(f, f->inbox);
+	assert_has(f, "<InstanceType>3</InstanceType>");
+}
+
+static void
+what_an_attendee_is_to_be_is_told_with_the_request(void **state)
+{
+	static const struct {
+		const char *lines, *at_16, *at_14;
+	} cases[] = {
+		{ "", "2", "2" },
+		{ "TRANSP:TRANSPARENT\r\n", "0", "0" },
+		{ "X-MICROSOFT-CDO-INTENDEDSTATUS:OOF\r\n", "3", "3" },
+		{ "X-MICROSOFT-CDO-BUSYSTATUS:TENTATIVE\r\n"
+		  "X-MICROSOFT-CDO-INTENDEDSTATUS:WORKINGELSEWHERE\r\n",
+		  "4", "2" },
+	};
+	struct eas_fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint32_t uid = receive(
+			f, BOSS, "REQUEST",
+			arena_printf(f->a,
+		                     HEAD("REQUEST") EVENT("%zu", "2026110%zuT000000Z",
+		                                           "0%zu", "09", PEOPLE "%s")
+		                             TAIL,
+		                     i, i + 1, i + 1, i + 1, cases[i].lines));
+
+		f->version = 161;
+		f->device = arena_printf(f->a, "NEW%zu", i);
+		synced(f, f->inbox);
+		assert_has(f, arena_printf(f->a, "<BusyStatus>%s</BusyStatus>",
+		                           cases[i].at_16));
+		f->version = 141;
+		f->device = arena_printf(f->a, "OLD%zu", i);
+		synced(f, f->inbox);
+		assert_has(f, arena_printf(f->a, "<BusyStatus>%s</BusyStatus>",
+		                           cases[i].at_14));
+		/* And it is, once that is accepted. */
+		f->version = 161;
+		respond(f, f->inbox, uid, "1", "");
+		assert_status(f, "1");
+		assert_int_equal(event(f)->busy, cases[i].at_16[0] - '0');
+	}
+}
+
+static void
+each_recurrence_is_told_with_the_request(void **state)
+{
+	static const struct {
+		const char *rule, *fields;
+	} cases[] = {
+		{ "FREQ=DAILY;INTERVAL=2;COUNT=3",
+		  "<Type>0</Type><Occurrences>3</Occurrences><Interval>2</Interval>" },
+		{ "FREQ=MONTHLY;BYMONTHDAY=2;COUNT=3",
+		  "<Type>2</Type><Occurrences>3</Occurrences><Interval>1</Interval>"
+		  "<DayOfMonth>2</DayOfMonth><CalendarType>0</CalendarType>" },
+		{ "FREQ=MONTHLY;BYDAY=1MO;COUNT=3",
+		  "<Type>3</Type><Occurrences>3</Occurrences><Interval>1</Interval>"
+		  "<WeekOfMonth>1</WeekOfMonth><DayOfWeek>2</DayOfWeek>"
+		  "<CalendarType>0</CalendarType>" },
+		{ "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=1;COUNT=3",
+		  "<Type>5</Type><Occurrences>3</Occurrences><Interval>1</Interval>"
+		  "<MonthOfYear>12</MonthOfYear><DayOfMonth>1</DayOfMonth>"
+		  "<CalendarType>0</CalendarType><IsLeapMonth>0</IsLeapMonth>" },
+		{ "FREQ=YEARLY;BYMONTH=12;BYDAY=1TU;COUNT=3",
+		  "<Type>6</Type><Occurrences>3</Occurrences><Interval>1</Interval>"
+		  "<WeekOfMonth>1</WeekOfMonth><DayOfWeek>4</DayOfWeek>"
+		  "<MonthOfYear>12</MonthOfYear><CalendarType>0</CalendarType>"
+		  "<IsLeapMonth>0</IsLeapMonth>" },
+		{ "RSCALE=CHINESE;FREQ=YEARLY;BYMONTH=4L;BYMONTHDAY=1;COUNT=3",
+		  "<Type>5</Type><Occurrences>3</Occurrences><Interval>1</Interval>"
+		  "<MonthOfYear>4</MonthOfYear><DayOfMonth>1</DayOfMonth>"
+		  "<CalendarType>15</CalendarType><IsLeapMonth>1</IsLeapMonth>" },
+	};
+	struct eas_fixture *f = *state;
+
+	f->version = 141;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint32_t uid = receive(
+			f, BOSS, "REQUEST",
+			arena_printf(f->a,
+		                     HEAD("REQUEST")
+		                             EVENT("%zu", "2026110%zuT000000Z", "01",
+		                                   "09", "RRULE:%s\r\n" PEOPLE) TAIL,
+		                     i, i + 1, cases[i].rule));
+
+		f->device = arena_printf(f->a, "D%zu", i);
+		synced(f, f->inbox);
+		if (!strstr(f->xml, cases[i].fields))
+			fail_msg("%s: %s", cases[i].rule, f->xml);
+		eas_expunge(f, f->inbox, uid);
+	}
+}
+
+static void
+the_id_of_outlook_is_told_as_it_is(void **state)
+{
+	static const char id[] =
+		"040000008200E00074C5B7101A82E00800000000B0C4D1A2F3E4D5010000000000000000"
+		"100000000102030405060708090A0B0C0D0E0F10";
+	struct eas_fixture *f = *state;
+
+	f->version = 141;
+	receive(f, BOSS, "REQUEST",
+	        arena_printf(f->a,
+	                     HEAD("REQUEST") "BEGIN:VEVENT\r\nUID:%s\r\n"
+	                                     "DTSTART:20261201T090000Z\r\n" PEOPLE
+	                                     "END:VEVENT\r\n" TAIL,
+	                     id));
+	synced(f, f->inbox);
+	assert_has(f,
+	           "<GlobalObjId>BAAAAIIA4AB0xbcQGoLgCAAAAACwxNGi8+TVAQAAAAAAAAAAEAAAAAEC"
+	           "AwQFBgcICQoLDA0ODxA=</GlobalObjId>");
+}
+
+static void
+who_sent_it_for_another_is_told(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	receive(f, BOSS "\r\nSender: friend@example.net", "REQUEST", SINGLE);
+	synced(f, f->inbox);
+	assert_has(f, "<From>" BOSS "</From>");
+	assert_has(f, "<Sender>friend@example.net</Sender>");
+}
+
 #define TEXT                                                                             \
 	"From: " USER                                                                    \
 	"&#13;\nTo: bob@example.net&#13;\nSubject: Re: Tides&#13;\n&#13;\n"              \
@@ -687,6 +829,11 @@ main(void)
 		T(an_answer_in_html_goes_out_as_text),
 		T(more_than_100_answers_are_too_many),
 		T(an_invitation_to_one_instance_says_which),
+		T(an_instance_without_its_series_is_an_orphan),
+		T(what_an_attendee_is_to_be_is_told_with_the_request),
+		T(each_recurrence_is_told_with_the_request),
+		T(the_id_of_outlook_is_told_as_it_is),
+		T(who_sent_it_for_another_is_told),
 		T(a_reply_to_an_event_quotes_it),
 		T(a_reply_to_an_instance_that_is_none_has_a_status),
 		T(an_event_is_forwarded_as_an_invitation),

@@ -254,6 +254,50 @@ times_come_from_the_calendar(void **state)
 	assert_int_equal(strlen(eas_value(f, "MergedFreeBusy", 0)), 7 * 48);
 }
 
+#define DAY TIMES("2027-01-04T22:00:00.000Z", "2027-01-05T00:00:00.000Z")
+
+static void
+whole_days_are_those_of_the_owner(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint64_t bob = add_user(f, "bob@example.org", "Bob");
+
+	add_event(f, bob,
+	          "DTSTART;VALUE=DATE:20270105\r\nDTEND;VALUE=DATE:20270106\r\n"
+	          "TRANSP:OPAQUE\r\n");
+	/* Nothing tells where bob is. */
+	eas_run(f, "ResolveRecipients", RESOLVE(TO("bob@example.org"), DAY));
+	assert_has(f, "<MergedFreeBusy>0000</MergedFreeBusy>");
+	add_event(f, bob,
+	          "DTSTART;TZID=Europe/Berlin:20260601T100000\r\n"
+	          "DTEND;TZID=Europe/Berlin:20260601T110000\r\n");
+	/* Another's meeting says nothing of him. */
+	add_event(f, bob,
+	          "DTSTART;TZID=Asia/Tokyo:20260602T100000\r\n"
+	          "DTEND;TZID=Asia/Tokyo:20260602T110000\r\n"
+	          "ORGANIZER:mailto:boss@example.com\r\n");
+	eas_run(f, "ResolveRecipients", RESOLVE(TO("bob@example.org"), DAY));
+	assert_has(f, "<MergedFreeBusy>0022</MergedFreeBusy>");
+	/* Its last hour, which UTC has not. */
+	eas_run(f, "ResolveRecipients",
+	        RESOLVE(TO("bob@example.org"),
+	                TIMES("2027-01-05T22:00:00.000Z", "2027-01-06T00:00:00.000Z")));
+	assert_has(f, "<MergedFreeBusy>2200</MergedFreeBusy>");
+	add_event(f, bob, "DTSTART:20270107T090000\r\nDTEND:20270107T093000\r\n");
+	eas_run(f, "ResolveRecipients",
+	        RESOLVE(TO("bob@example.org"),
+	                TIMES("2027-01-07T08:00:00.000Z", "2027-01-07T10:00:00.000Z")));
+	assert_has(f, "<MergedFreeBusy>2000</MergedFreeBusy>");
+	/* A day that says its zone itself. */
+	add_event(f, bob,
+	          "DTSTART;VALUE=DATE:20270110\r\nDTEND;VALUE=DATE:20270111\r\n"
+	          "X-GODWIT-TZID:Asia/Tokyo\r\n");
+	eas_run(f, "ResolveRecipients",
+	        RESOLVE(TO("bob@example.org"),
+	                TIMES("2027-01-10T14:00:00.000Z", "2027-01-10T16:00:00.000Z")));
+	assert_has(f, "<MergedFreeBusy>2200</MergedFreeBusy>");
+}
+
 static void
 times_that_cannot_be_told_say_so(void **state)
 {
@@ -479,6 +523,7 @@ main(void)
 		TEST(names_lead_to_people),
 		TEST(a_hidden_user_is_known_by_the_whole_address),
 		TEST(times_come_from_the_calendar),
+		TEST(whole_days_are_those_of_the_owner),
 		TEST(times_that_cannot_be_told_say_so),
 		TEST(malformed_requests_get_status_5),
 		TEST(certificates_are_those_of_directory_and_contacts),
