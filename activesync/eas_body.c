@@ -301,6 +301,10 @@ eas_body_make(const struct eas_message *m, const struct eas_options *o, uint16_t
 	const struct eas_body_pref *pref;
 	enum rc rc;
 
+	if (eas_options_is_part_alone(o, version)) {
+		*ret = (struct eas_body){ .left_out = true };
+		return RC_OK;
+	}
 	rc = wants_mime(m, o) ? make_mime(m, o, limit, &b)
 	                      : make_preferred(m, o, limit, &b);
 	if (rc == RC_OK && !buf_ok(&b.data))
@@ -325,6 +329,8 @@ eas_body_done(struct eas_body *b)
 void
 eas_body_write(struct wbxml_writer *w, const struct eas_body *b, int part)
 {
+	if (b->left_out)
+		return;
 	wbxml_start(w, WBXML_AIRSYNCBASE_BODY);
 	wbxml_u64(w, WBXML_AIRSYNCBASE_TYPE, b->type);
 	wbxml_u64(w, WBXML_AIRSYNCBASE_ESTIMATEDDATASIZE, b->estimated);

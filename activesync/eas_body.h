@@ -24,6 +24,7 @@ enum rc eas_message_open(struct store_tx *tx, const struct store_item *item,
                          struct arena *a, struct eas_message *ret) MUST_CHECK;
 
 struct eas_body {
+	bool left_out; /* nothing of it is to be told */
 	enum eas_body_type type;
 	struct buf data;
 	bool has_data; /* false: AllOrNone, and none fitted; or truncated to nothing */
@@ -46,6 +47,8 @@ void eas_body_write(struct wbxml_writer *w, const struct eas_body *b, int part);
 enum rc
 eas_body_part_write(const struct eas_message *m, const struct eas_options *o,
                     uint16_t version, size_t limit, struct wbxml_writer *w) MUST_CHECK;
+/* MS-ASCON, Sending a Message Part: who asks for the BodyPart alone gets no Body. */
+bool eas_options_is_part_alone(const struct eas_options *o, uint16_t version);
 /* NativeBodyType, MS-ASAIRS 2.2.2.32 */
 enum eas_body_type eas_body_native(const struct eas_message *m);
 

@@ -75,6 +75,13 @@ write_preview(struct wbxml_writer *w, struct span html, unsigned chars)
 	wbxml_text(w, WBXML_AIRSYNCBASE_PREVIEW, buf_span(&flat));
 }
 
+bool
+eas_options_is_part_alone(const struct eas_options *o, uint16_t version)
+{
+	return o->part.type != 0 && version >= 141 && o->n_prefs == 0 &&
+	       o->mime_support == 0;
+}
+
 enum rc
 eas_body_part_write(const struct eas_message *m, const struct eas_options *o,
                     uint16_t version, size_t limit, struct wbxml_writer *w)

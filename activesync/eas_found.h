@@ -10,13 +10,15 @@
 
 #define EAS_FOUND_RANGE_MAX 100 /* entries in one answer, MS-ASCMD 2.2.3.143 */
 #define EAS_FOUND_COLLECTIONS_MAX 300
+#define EAS_FOUND_SMS (1U << 31) /* text messages, which lie among the mail */
 
 struct eas_found_query {
 	struct store_search_node *root; /* NULL: all items */
 	uint32_t collections[EAS_FOUND_COLLECTIONS_MAX];
 	size_t n_collections; /* 0: all folders */
 	bool deep;            /* and what lies below them */
-	unsigned classes;     /* bits 1 << enum store_class; 0: all */
+	/* Bits 1 << enum store_class and EAS_FOUND_SMS; 0: all that the version has. */
+	unsigned classes;
 };
 
 /*

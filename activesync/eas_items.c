@@ -223,7 +223,7 @@ fetch_attachment(struct items *it, const struct wbxml_node *n, const struct rang
 
 /* 2.2.3.125.3; without Options the whole body comes as it is stored. */
 static enum rc
-item_options(const struct wbxml_node *n, struct eas_options *ret)
+item_options(const struct wbxml_node *n, uint16_t version, struct eas_options *ret)
 {
 	struct eas_options o = EAS_OPTIONS_DEFAULT;
 	uint32_t support = 0;
@@ -238,7 +238,7 @@ item_options(const struct wbxml_node *n, struct eas_options *ret)
 			rc = RC_OK;
 	}
 	o.mime_support = (uint8_t)support;
-	if (o.n_prefs == 0) {
+	if (o.n_prefs == 0 && !eas_options_is_part_alone(&o, version)) {
 		o.prefs[0] = (struct eas_body_pref){ .type = EAS_BODY_PLAIN,
 			                             .truncation = EAS_NO_TRUNCATION };
 		o.prefs[1] = (struct eas_body_pref){ .type = EAS_BODY_HTML,
@@ -265,7 +265,20 @@ wants(const struct wbxml_node *schema, wbxml_tag tag)
 	return !schema || wbxml_child(schema, tag);
 }
 
-/* Of other classes: the properties with the body in its place. */
+/* 2.2.3.130: where the Data of a Body went. */
+static int
+body_as_part(struct span data, void *arg)
+{
+	struct items *it = arg;
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+
+	if (it->n_parts == PARTS_MAX)
+		return -1;
+	buf_add_span(&b, data);
+	return add_part(it, &b);
+}
+
+/* Of other classes: the properties as the class writes them. */
 static enum rc
 write_other(struct items *it, const struct wbxml_node *n, const struct eas_class *class,
             const struct store_item *item, const struct eas_options *o, struct arena *a)
@@ -280,7 +293,8 @@ write_other(struct items *it, const struct wbxml_node *n, const struct eas_class
 	echo(it, n, WBXML_AIRSYNC_SERVERID);
 	echo(it, n, WBXML_SEARCH_LONGID);
 	wbxml_str(&it->w, WBXML_AIRSYNC_CLASS, class->name);
-	eas_pick_begin(&p, &it->w, schema_of(n), WBXML_ITEMOPERATIONS_PROPERTIES);
+	eas_pick_begin(&p, &it->w, schema_of(n), it->multipart ? body_as_part : NULL, it,
+	               WBXML_ITEMOPERATIONS_PROPERTIES);
 	rc = class->write(it->c, it->tx, item, o, SIZE_MAX / 8, a, p.w);
 	end = eas_pick_end(&p, rc == RC_OK, a);
 	if (rc == RC_OK)
@@ -341,7 +355,7 @@ write_item(struct items *it, const struct wbxml_node *n, const struct eas_id *id
 	echo(it, n, WBXML_AIRSYNC_SERVERID);
 	echo(it, n, WBXML_SEARCH_LONGID);
 	wbxml_str(&it->w, WBXML_AIRSYNC_CLASS, "Email");
-	eas_pick_begin(&p, &it->w, schema, WBXML_ITEMOPERATIONS_PROPERTIES);
+	eas_pick_begin(&p, &it->w, schema, NULL, NULL, WBXML_ITEMOPERATIONS_PROPERTIES);
 	write_range(r, total, p.w);
 	eas_email_write_message(it->c, &m, &body, part, a, p.w);
 	rc = RC_OK;
@@ -394,7 +408,7 @@ fetch(struct items *it, const struct wbxml_node *n)
 		fetch_attachment(it, n, &r);
 		return;
 	}
-	rc = item_options(options, &o);
+	rc = item_options(options, it->c->query.version, &o);
 	if (rc != RC_OK) {
 		write_refusal(it, n,
 		              rc == RC_UNSUPPORTED ? EAS_STATUS_BODY_PART_TYPE

@@ -9,6 +9,7 @@
 #include "activesync/eas_gal.h"
 #include "activesync/eas_id.h"
 #include "activesync/eas_kql.h"
+#include "activesync/eas_sms.h"
 #include "activesync/eas_sync.h"
 #include "base/encode.h"
 #include "format/pim.h"
@@ -46,7 +47,7 @@ parse_class(struct search *s, const struct wbxml_node *n)
 	if (class)
 		s->q.classes |= 1U << class->class;
 	else if (span_iis(span_trim(n->text), "SMS"))
-		s->q.classes |= 1U << 31; /* of which there is nothing */
+		s->q.classes |= EAS_FOUND_SMS;
 	else
 		return EAS_SEARCH_INVALID;
 	return EAS_STATUS_OK;
@@ -79,6 +80,8 @@ parse_conversation(struct search *s, const struct wbxml_node *n)
 	AUTO_DONE(buf) struct buf b = BUF_INIT(64);
 	struct span id = n->text;
 
+	if (s->has_conversation) /* 2.2.3.35.2: one */
+		return EAS_SEARCH_INVALID;
 	if (id.n != sizeof(s->conversation)) { /* as text by some */
 		if (base64_decode(span_trim(id), &b) != RC_OK)
 			return EAS_SEARCH_INVALID;
@@ -176,8 +179,10 @@ parse_options(struct search *s, const struct wbxml_node *n)
 		                            WBXML_SEARCH_MAXSIZE,
 		                            WBXML_SEARCH_MAXPICTURES, &s->pictures);
 	if (rc != RC_OK)
-		return EAS_SEARCH_INVALID;
-	if (o->n_prefs == 0 && o->mime_support == 0) /* enough for a list */
+		return rc == RC_UNSUPPORTED ? EAS_STATUS_BODY_PART_TYPE
+		                            : EAS_SEARCH_INVALID;
+	if (o->n_prefs == 0 && o->mime_support == 0 &&
+	    !eas_options_is_part_alone(o, s->c->query.version)) /* enough for a list */
 		o->prefs[o->n_prefs++] = (struct eas_body_pref){ .type = EAS_BODY_PLAIN,
 			                                         .truncation = 255 };
 	s->q.deep = wbxml_child(n, WBXML_SEARCH_DEEPTRAVERSAL) != NULL;
@@ -222,12 +227,12 @@ write_hit(struct search *s, struct store_tx *tx, const struct store_search_hit *
 	if (rc != RC_OK)
 		return rc;
 	wbxml_start(w, WBXML_SEARCH_RESULT);
-	wbxml_str(w, WBXML_AIRSYNC_CLASS, class->name);
+	wbxml_str(w, WBXML_AIRSYNC_CLASS, eas_sms_is(&item) ? "SMS" : class->name);
 	wbxml_str(w, WBXML_SEARCH_LONGID, eas_long_id_str(id, text));
 	wbxml_str(w, WBXML_AIRSYNC_COLLECTIONID, eas_id_str(id, 1, text));
 	wbxml_start(w, WBXML_SEARCH_PROPERTIES);
-	rc = class->write(s->c, tx, &item, &s->options, s->c->eas->conf->response_max, a,
-	                  w);
+	rc = eas_class_write(s->c, class, false, tx, &item, &s->options,
+	                     s->c->eas->conf->response_max, a, w);
 	wbxml_end(w);
 	wbxml_end(w);
 	if (rc != RC_OK)
@@ -335,9 +340,10 @@ search_store(struct eas_call *c, const struct wbxml_node *store, struct wbxml_wr
 	struct search *s = arena_new_of(c->arena, struct search);
 	const struct wbxml_node *query = wbxml_child(store, WBXML_SEARCH_QUERY);
 	struct span name = span_trim(wbxml_child_text(store, WBXML_SEARCH_NAME));
-	unsigned status = parse_options(s, wbxml_child(store, WBXML_SEARCH_OPTIONS));
+	unsigned status;
 
 	s->c = c;
+	status = parse_options(s, wbxml_child(store, WBXML_SEARCH_OPTIONS));
 	if (status == EAS_STATUS_OK && span_iis(name, "Mailbox"))
 		return search_mailbox(s, query, w);
 	if (status == EAS_STATUS_OK && span_iis(name, "GAL"))

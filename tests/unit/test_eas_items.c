@@ -308,6 +308,7 @@ body_part_is_what_a_message_adds(void **state)
 	              "<Preview>My an</Preview></BodyPart>");
 	eas_sync(f, f->inbox, key, PART("2", "<TruncationSize>5</TruncationSize>"));
 	assert_has(f, "<Truncated>1</Truncated><Data>&lt;p&gt;My</Data></BodyPart>");
+	assert_has_not(f, "<Body>"); /* who asks for the part alone gets it alone */
 	eas_sync(f, f->inbox, key,
 	         PART("2", "<TruncationSize>5</TruncationSize><AllOrNone>1</AllOrNone>"));
 	assert_has(f, "<EstimatedDataSize>16</EstimatedDataSize><Truncated>1</Truncated>"
@@ -324,6 +325,7 @@ body_part_is_what_a_message_adds(void **state)
 	assert_string_equal(eas_value(f, "Status", 0), "164");
 	fetch_part(f, "2");
 	assert_has(f, "<BodyPart><Status>1</Status><Type>2</Type>");
+	assert_has_not(f, "<Body>");
 	fetch_part(f, "4");
 	assert_has(f, "<Fetch><Status>164</Status>");
 	f->version = 140;

@@ -231,6 +231,12 @@ what_is_too_complex_gets_status_8(void **state)
 		SEARCH("<GreaterThan><DateReceived xmlns=\"Email\"/><Value>x</Value>"
 		       "</GreaterThan>",
 		       ""),
+		SEARCH("<LessThan><DateReceived xmlns=\"Email\"/><Value>x</Value>"
+		       "</LessThan>",
+		       ""),
+		SEARCH("<LessThan><DateReceived xmlns=\"Email\"/><Value>50</Value></LessThan>"
+		       "<And>" TEXT("a") "</And>",
+		       ""),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
