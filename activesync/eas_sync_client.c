@@ -201,26 +201,47 @@ prepare(struct eas_sync *s, struct eas_sync_collection *co,
 	return RC_OK;
 }
 
+/* Read, Flag (MS-ASEMAIL 2.2.2.34) and Categories of a new draft. */
 static enum rc
-apply_add(struct eas_sync_collection *co, struct eas_sync_step *st, struct store_tx *tx)
+take_marks(const struct wbxml_node *data, struct store_item_new *item, struct arena *a)
 {
+	struct store_item none = { .flags = item->flags, .props = SPAN("") };
+	struct store_item_change ch;
+	enum rc rc = eas_email_read_change(data, &none, a, &ch);
+
+	if (rc != RC_OK)
+		return rc;
+	item->flags = (item->flags | ch.flags_on) & ~ch.flags_off;
+	if (ch.set_props)
+		item->props = ch.props;
+	return RC_OK;
+}
+
+static enum rc
+apply_add(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync_step *st,
+          struct store_tx *tx)
+{
+	const struct wbxml_node *n = st->result->node;
+	const struct wbxml_node *data = wbxml_child(n, WBXML_AIRSYNC_APPLICATIONDATA);
 	struct store_item_new item = {
 		.flags = STORE_FLAG_DRAFT | STORE_FLAG_SEEN,
 		.received_ms = clock_wall_ms(),
 	};
+	enum rc rc = RC_OK;
 
 	item.keywords = item.props = SPAN("");
 	if (st->is_sms) {
-		const struct wbxml_node *data =
-			wbxml_child(st->result->node, WBXML_AIRSYNC_APPLICATIONDATA);
-
 		item.flags = span_is(wbxml_child_text(data, WBXML_EMAIL_READ), "1")
 		                     ? STORE_FLAG_SEEN
 		                     : 0;
 		item.keywords = SPAN(EAS_SMS_KEYWORD);
 		item.received_ms = st->received_ms;
+	} else {
+		rc = take_marks(data, &item, s->c->arena);
 	}
-	item.client_id = wbxml_child_text(st->result->node, WBXML_AIRSYNC_CLIENTID);
+	if (rc != RC_OK)
+		return rc;
+	item.client_id = wbxml_child_text(n, WBXML_AIRSYNC_CLIENTID);
 	return store_item_add(tx, co->id, st->content, &item, &st->result->uid, NULL);
 }
 
@@ -308,7 +329,7 @@ apply(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync_step *
 	if (st->is_edit && (r->kind != WBXML_AIRSYNC_DELETE || st->edit.has_content))
 		rc = eas_sync_edit_apply(s, co, st, tx);
 	else if (r->kind == WBXML_AIRSYNC_ADD)
-		rc = apply_add(co, st, tx);
+		rc = apply_add(s, co, st, tx);
 	else if (r->kind == WBXML_AIRSYNC_CHANGE)
 		rc = apply_change(s, co, st, tx);
 	else

@@ -283,6 +283,32 @@ draft_is_made_once_however_often_it_comes(void **state)
 }
 
 static void
+draft_keeps_the_marks_that_it_came_with(void **state)
+{
+	struct eas_fixture *f = *state;
+	char *key = synced(f, f->drafts);
+
+	eas_sync(
+		f, f->drafts, key,
+		"<Commands><Add><ClientId>c1</ClientId><ApplicationData>"
+		"<Subject xmlns=\"Email\">Later</Subject><Read xmlns=\"Email\">0</Read>"
+		"<Flag xmlns=\"Email\"><Status>2</Status><FlagType>Call</FlagType></Flag>"
+		"<Categories xmlns=\"Email\"><Category>Blue</Category></Categories>"
+		"</ApplicationData></Add><Add><ClientId>c2</ClientId><ApplicationData>"
+		"<Subject xmlns=\"Email\">Wrong</Subject>"
+		"<Flag xmlns=\"Email\"><Status>7</Status></Flag>"
+		"</ApplicationData></Add></Commands>");
+	assert_has(f, "<ClientId>c2</ClientId><Status>6</Status>");
+	assert_int_equal(eas_exists(f, f->drafts), 1);
+	f->device = "TABLET";
+	synced(f, f->drafts);
+	assert_has(f, "<Read>0</Read>");
+	assert_has(f, "<Flag><Status>2</Status><FlagType>Call</FlagType>");
+	assert_has(f, "<Category>Blue</Category>");
+	assert_has(f, "<IsDraft>1</IsDraft>");
+}
+
+static void
 draft_that_others_delete_goes_from_the_device_that_made_it(void **state)
 {
 	struct eas_fixture *f = *state;
@@ -484,6 +510,7 @@ main(void)
 		T(commands_with_the_first_key_are_a_protocol_error),
 		T(item_of_another_folder_is_not_touched),
 		T(draft_is_made_once_however_often_it_comes),
+		T(draft_keeps_the_marks_that_it_came_with),
 		T(draft_that_others_delete_goes_from_the_device_that_made_it),
 		T(draft_changes_keep_attachments_and_text_that_are_not_named),
 		T(draft_changed_on_both_sides_is_the_servers),
