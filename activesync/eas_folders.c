@@ -414,7 +414,7 @@ eas_folders_start(struct eas_call *c)
 		eas_answer_rc(c, rc);
 }
 
-/* GetHierarchy, to 12.1: all folders, without a key. */
+/* GetHierarchy, to 12.1: the mail folders, without a key (MS-ASCMD 2.2.1.8). */
 void
 eas_hierarchy_start(struct eas_call *c)
 {
@@ -434,7 +434,7 @@ eas_hierarchy_start(struct eas_call *c)
 	eas_answer_begin(c, &w);
 	wbxml_start(&w, WBXML_FOLDERHIERARCHY_FOLDERS);
 	for (size_t i = 0; i < n; i++) {
-		if (eas_folder_is_shown(&cols[i]))
+		if (cols[i].class == STORE_CLASS_MAIL && eas_folder_is_shown(&cols[i]))
 			write_folder(&w, WBXML_FOLDERHIERARCHY_FOLDER, &cols[i]);
 	}
 	wbxml_end(&w);

@@ -6,7 +6,9 @@
  * that key and gets the final one. A wipe is confirmed only by the signed-in device that
  * a wipe is pending for.
  */
+#include "activesync/eas_legacy.h"
 #include "activesync/eas_private.h"
+#include "activesync/eas_wap.h"
 
 #define POLICY_TYPE "MS-EAS-Provisioning-WBXML"
 
@@ -153,6 +155,21 @@ write_document(struct wbxml_writer *w, const struct mdm_policy *p)
 	wbxml_end(w);
 }
 
+static void
+write_data(struct wbxml_writer *w, struct span type, const struct mdm_policy *p)
+{
+	AUTO_DONE(buf) struct buf xml = BUF_INIT(0);
+
+	if (span_is(type, EAS_WAP_POLICY_TYPE)) {
+		eas_wap_write(p, &xml);
+		wbxml_text(w, WBXML_PROVISION_DATA, buf_span(&xml));
+		return;
+	}
+	wbxml_start(w, WBXML_PROVISION_DATA);
+	write_document(w, p);
+	wbxml_end(w);
+}
+
 /* One Policy in its frame; key 0 and document NULL are left out. */
 static void
 answer_policy(struct eas_call *c, bool with_info, unsigned info_status, struct span type,
@@ -174,11 +191,8 @@ answer_policy(struct eas_call *c, bool with_info, unsigned info_status, struct s
 	wbxml_u64(&w, WBXML_PROVISION_STATUS, status);
 	if (key != 0)
 		wbxml_u64(&w, WBXML_PROVISION_POLICYKEY, key);
-	if (document) {
-		wbxml_start(&w, WBXML_PROVISION_DATA);
-		write_document(&w, document);
-		wbxml_end(&w);
-	}
+	if (document)
+		write_data(&w, type, document);
 	wbxml_end(&w);
 	wbxml_end(&w);
 	wbxml_end(&w);
@@ -377,6 +391,14 @@ confirm_wipe(struct eas_call *c, const struct wbxml_node *wipe)
 	}
 }
 
+/* 2.2.2.43. A device of 2.5 that reads the newer form may have it. */
+static bool
+is_known(const struct eas_call *c, struct span type)
+{
+	return span_is(type, POLICY_TYPE) ||
+	       (span_is(type, EAS_WAP_POLICY_TYPE) && eas_is_legacy(c->query.version));
+}
+
 void
 eas_provision_start(struct eas_call *c)
 {
@@ -407,7 +429,7 @@ eas_provision_start(struct eas_call *c)
 		eas_answer_status(c, policies ? EAS_PROVISION_PROTOCOL : EAS_STATUS_OK);
 		return;
 	}
-	if (!span_is(type, POLICY_TYPE)) {
+	if (!is_known(c, type)) {
 		answer_policy(c, false, 0, type, EAS_POLICY_UNKNOWN_TYPE, 0, NULL);
 		return;
 	}

@@ -171,9 +171,10 @@ parse_packed(struct span raw, struct arena *a, struct eas_query *q)
 	if (rest.n < 7)
 		return RC_INVALID;
 	q->version = (uint8_t)rest.p[0];
+	/* A code that is none is a command that is not there: HTTP 501. */
 	name = eas_command_name((uint8_t)rest.p[1]);
 	if (!name)
-		return RC_INVALID;
+		name = arena_printf(a, "code %u", (unsigned)(uint8_t)rest.p[1]);
 	q->command = span_str(name);
 	q->locale = (uint16_t)((uint8_t)rest.p[2] | (uint8_t)rest.p[3] << 8);
 	rest = span_sub(rest, 4, rest.n);

@@ -218,6 +218,23 @@ set_xml(struct eas_fixture *f, struct span body)
 	f->xml = xstrndup(flat.p, flat.len - 1);
 }
 
+/* ItemId and the like, as the query has them. */
+static void
+take_query(struct eas_fixture *f, struct arena *a, struct eas_query *q)
+{
+	const struct eas_query_headers none = { 0 };
+	struct eas_query said;
+
+	if (!f->query)
+		return;
+	assert_ok(eas_query_parse(span_str(f->query), &none, a, &said));
+	q->collection_id = said.collection_id;
+	q->item_id = said.item_id;
+	q->long_id = said.long_id;
+	q->occurrence = said.occurrence;
+	q->save_in_sent = said.save_in_sent;
+}
+
 static const char *
 run(struct eas_fixture *f, const char *command, struct span body, bool resumed)
 {
@@ -244,6 +261,7 @@ run(struct eas_fixture *f, const char *command, struct span body, bool resumed)
 	c.query.policy_key = f->policy_key;
 	c.query.accept_multipart = f->multipart;
 	c.query.attachment_name = span_str(f->attachment);
+	take_query(f, c.arena, &c.query);
 	if (f->can_wait) {
 		c.loop = f->loop;
 		c.on_wake = on_wake;

@@ -52,6 +52,7 @@ struct eas_fixture {
 	uint32_t policy_key;
 	bool multipart;
 	const char *attachment; /* AttachmentName of the query */
+	const char *query;      /* NULL, or one as devices send it, for its parameters */
 	bool can_wait;
 	unsigned fail_after; /* the n-th call of the database in the command fails; 0:
 	                        none */

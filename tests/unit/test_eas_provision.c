@@ -284,6 +284,120 @@ unknown_policy_types_and_broken_requests_get_their_status(void **state)
 	assert_string_equal(f->xml, "<Provision><Status>2</Status></Provision>");
 }
 
+#define ASK_WAP                                                                          \
+	"<Provision xmlns=\"Provision\"><Policies><Policy>"                              \
+	"<PolicyType>MS-WAP-Provisioning-XML</PolicyType></Policy></Policies></Provision>"
+
+/* The document that is between the tags of Data, its markup as text. */
+static const char *
+wap_of(struct eas_fixture *f)
+{
+	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
+	const char *p = eas_value(f, "Data", 0);
+
+	while (*p) {
+		if (span_starts(span_str(p), "&lt;")) {
+			buf_add_char(&b, '<');
+			p += 4;
+		} else if (span_starts(span_str(p), "&gt;")) {
+			buf_add_char(&b, '>');
+			p += 4;
+		} else if (span_starts(span_str(p), "&quot;")) {
+			buf_add_char(&b, '"');
+			p += 6;
+		} else {
+			buf_add_char(&b, *p++);
+		}
+	}
+	return arena_strndup(f->a, buf_span(&b));
+}
+
+static void
+device_of_2_5_gets_the_policy_as_wap_xml(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct mdm_policy p = {
+		.enforce = true,
+		.password_required = true,
+		.password_alphanumeric = true,
+		.password_length_min = 6,
+		.password_failures_max = 8,
+		.lock_after_ms = 170000,
+	};
+
+	mdm_set_policy(f->mdm, &p);
+	f->version = 25;
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_int_equal(f->http_status, 449);
+	eas_run(f, "Provision", ASK_WAP);
+	assert_has(f, "<Policy><PolicyType>MS-WAP-Provisioning-XML</PolicyType>"
+	              "<Status>1</Status><PolicyKey>");
+	assert_string_equal(
+		wap_of(f),
+		"<wap-provisioningdoc><characteristic type=\"SecurityPolicy\">"
+		"<parm name=\"4131\" value=\"0\"/></characteristic>"
+		"<characteristic type=\"Registry\">"
+		"<characteristic type=\"HKLM\\Comm\\Security\\Policy\\LASSD\\AE\\"
+		"{50C13377-C66D-400C-889E-C316FC4AB374}\">"
+		"<parm name=\"AEFrequencyType\" value=\"1\"/>"
+		"<parm name=\"AEFrequencyValue\" value=\"2\"/></characteristic>"
+		"<characteristic type=\"HKLM\\Comm\\Security\\Policy\\LASSD\">"
+		"<parm name=\"DeviceWipeThreshold\" value=\"8\"/></characteristic>"
+		"<characteristic type=\"HKLM\\Comm\\Security\\Policy\\LASSD\">"
+		"<parm name=\"CodewordFrequency\" value=\"4\"/></characteristic>"
+		"<characteristic type=\"HKLM\\Comm\\Security\\Policy\\LASSD\\LAP\\lap_pw\">"
+		"<parm name=\"MinimumPasswordLength\" value=\"6\"/></characteristic>"
+		"<characteristic type=\"HKLM\\Comm\\Security\\Policy\\LASSD\\LAP\\lap_pw\">"
+		"<parm name=\"PasswordComplexity\" value=\"0\"/></characteristic>"
+		"</characteristic></wap-provisioningdoc>");
+	eas_runf(f, "Provision",
+	         "<Provision xmlns=\"Provision\"><Policies><Policy>"
+	         "<PolicyType>MS-WAP-Provisioning-XML</PolicyType>"
+	         "<PolicyKey>%s</PolicyKey><Status>1</Status></Policy></Policies>"
+	         "</Provision>",
+	         eas_value(f, "PolicyKey", 0));
+	assert_has(f, "<PolicyType>MS-WAP-Provisioning-XML</PolicyType><Status>1</Status>"
+	              "<PolicyKey>");
+	assert_has_not(f, "<Data>");
+	f->policy_key = number(eas_value(f, "PolicyKey", 0));
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<FolderSync><Status>1</Status>");
+}
+
+static void
+policy_of_2_5_says_no_more_than_is_asked(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct mdm_policy p = { .enforce = true, .lock_after_ms = 60000 };
+
+	mdm_set_policy(f->mdm, &p);
+	f->version = 25;
+	eas_run(f, "Provision", ASK_WAP);
+	assert_string_equal(
+		wap_of(f), "<wap-provisioningdoc><characteristic type=\"SecurityPolicy\">"
+			   "<parm name=\"4131\" value=\"1\"/></characteristic>"
+			   "</wap-provisioningdoc>");
+	p.password_required = true;
+	p.password_failures_max = 1;
+	p.lock_after_ms = 0;
+	mdm_set_policy(f->mdm, &p);
+	eas_run(f, "Provision", ASK_WAP);
+	assert_non_null(strstr(wap_of(f), "\"AEFrequencyType\" value=\"0\"/></char"));
+	assert_non_null(strstr(wap_of(f), "\"CodewordFrequency\" value=\"1\""));
+	assert_non_null(strstr(wap_of(f), "\"PasswordComplexity\" value=\"2\""));
+	assert_null(strstr(wap_of(f), "MinimumPasswordLength"));
+	p.lock_after_ms = 5000; /* less than it can count */
+	mdm_set_policy(f->mdm, &p);
+	eas_run(f, "Provision", ASK_WAP);
+	assert_non_null(strstr(wap_of(f), "\"AEFrequencyValue\" value=\"1\""));
+	/* It is the form of 2.5 alone. */
+	f->version = 120;
+	eas_run(f, "Provision", ASK_WAP);
+	assert_has(f,
+	           "<PolicyType>MS-WAP-Provisioning-XML</PolicyType><Status>3</Status>");
+	assert_has_not(f, "<Data>");
+}
+
 static void
 device_information_is_kept_in_the_registry(void **state)
 {
@@ -358,6 +472,36 @@ wipe_is_asked_and_confirmed_by_the_device(void **state)
 	assert_int_equal(d.state, STORE_DEVICE_WIPED);
 	eas_run(f, "FolderSync", FOLDERSYNC);
 	assert_has(f, "<Status>129</Status>");
+}
+
+static void
+wipe_at_2_5_is_asked_where_the_policy_would_be(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct store_device d;
+
+	eas_enforce(f);
+	f->version = 25;
+	provision(f);
+	d = device(f);
+	assert_ok(mdm_device_set_state(f->mdm, f->user, d.number,
+	                               STORE_DEVICE_WIPE_PENDING, SPAN("stolen"),
+	                               &admin));
+	eas_run(f, "GetHierarchy", NULL);
+	assert_int_equal(f->http_status, 449);
+	eas_run(f, "Provision", ASK_WAP);
+	assert_string_equal(f->xml,
+	                    "<Provision><Status>1</Status><RemoteWipe/></Provision>");
+	d = device(f);
+	assert_int_equal(d.state, STORE_DEVICE_WIPE_PENDING);
+	eas_run(f, "Provision",
+	        "<Provision xmlns=\"Provision\"><RemoteWipe><Status>1</Status></RemoteWipe>"
+	        "</Provision>");
+	assert_string_equal(f->xml, "<Provision><Status>1</Status></Provision>");
+	d = device(f);
+	assert_int_equal(d.state, STORE_DEVICE_WIPED);
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_int_equal(f->http_status, 403);
 }
 
 static const char *
@@ -543,8 +687,11 @@ main(void)
 		T(refusal_depends_on_the_version_and_the_key),
 		T(without_a_policy_status_2_ends_the_loop),
 		T(unknown_policy_types_and_broken_requests_get_their_status),
+		T(device_of_2_5_gets_the_policy_as_wap_xml),
+		T(policy_of_2_5_says_no_more_than_is_asked),
 		T(device_information_is_kept_in_the_registry),
 		T(wipe_is_asked_and_confirmed_by_the_device),
+		T(wipe_at_2_5_is_asked_where_the_policy_would_be),
 		T(false_confirmation_of_a_wipe_is_refused),
 		T(wipe_of_the_account_alone_is_asked_and_confirmed),
 		T(only_the_device_that_was_told_can_confirm),

@@ -207,11 +207,10 @@ broken_queries_are_refused(void **state UNUSED)
 {
 	static const char *const queries[] = {
 		"",
-		"User=x&DeviceId=y",                    /* no command */
-		"jAAJ",                                 /* too short */
-		"jAAJBP92MTQwRGV2aWNl",                 /* length past the end */
-		"jAAJBAp2MTQwRGV2aWNlAw==",             /* key length 3 */
-		"jGMJBAp2MTQwRGV2aWNlAApTbWFydFBob25l", /* no such command */
+		"User=x&DeviceId=y",        /* no command */
+		"jAAJ",                     /* too short */
+		"jAAJBP92MTQwRGV2aWNl",     /* length past the end */
+		"jAAJBAp2MTQwRGV2aWNlAw==", /* key length 3 */
 		"!!!!",
 		"Cmd=Sync&DeviceId=a%0ab&DeviceType=x",
 	};
@@ -222,6 +221,17 @@ broken_queries_are_refused(void **state UNUSED)
 		if (eas_query_parse(span_str(queries[i]), &h, a, &q) != RC_INVALID)
 			fail_msg("%s was taken", queries[i]);
 	}
+}
+
+/* MS-ASHTTP 2.2.2.1.1: it is HTTP 501, as for a name that is none. */
+static void
+code_of_no_command_is_no_command(void **state UNUSED)
+{
+	struct eas_query q = parse("jGMJBAp2MTQwRGV2aWNlAApTbWFydFBob25l", NULL, NULL);
+
+	assert_span(q.device_id, "v140Device");
+	assert_null(eas_command_find(q.command));
+	assert_true(q.command.n > 0);
 }
 
 static void
@@ -335,6 +345,7 @@ main(void)
 		T(parameters_of_commands_are_read_in_both_forms),
 		T(every_command_has_its_code),
 		T(broken_queries_are_refused),
+		T(code_of_no_command_is_no_command),
 		T(every_prefix_of_a_base64_query_is_safe),
 		T(versions_are_numbers),
 		T(ids_have_one_form),
