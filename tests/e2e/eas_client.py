@@ -58,12 +58,13 @@ PAGES = {
         0x24: "RecurrenceId", 0x25: "Reminder", 0x26: "ResponseRequested", 0x27: "Recurrences", 0x28: "Recurrence",
         0x29: "Type", 0x2A: "Until", 0x2B: "Occurrences", 0x2C: "Interval", 0x2D: "DayOfWeek", 0x2E: "DayOfMonth",
         0x2F: "WeekOfMonth", 0x30: "MonthOfYear", 0x31: "StartTime", 0x32: "Sensitivity", 0x33: "TimeZone",
-        0x34: "GlobalObjId", 0x35: "ThreadTopic", 0x39: "InternetCPID",
+        0x34: "GlobalObjId", 0x35: "ThreadTopic", 0x36: "MIMEData", 0x37: "MIMETruncated",
+        0x38: "MIMESize", 0x39: "InternetCPID",
         0x3A: "Flag", 0x3B: "Status", 0x3C: "ContentClass", 0x3D: "FlagType", 0x3E: "CompleteTime",
         0x3F: "DisallowNewTimeProposal"}),
     4: ("Calendar", {
         0x05: "Timezone", 0x06: "AllDayEvent", 0x07: "Attendees", 0x08: "Attendee", 0x09: "Email", 0x0A:
-        "Name", 0x0D: "BusyStatus", 0x0E: "Categories", 0x0F: "Category", 0x11: "DtStamp", 0x12:
+        "Name", 0x0B: "Body", 0x0C: "BodyTruncated", 0x0D: "BusyStatus", 0x0E: "Categories", 0x0F: "Category", 0x11: "DtStamp", 0x12:
         "EndTime", 0x13: "Exception", 0x14: "Exceptions", 0x15: "Deleted", 0x16: "ExceptionStartTime",
         0x17: "Location", 0x18: "MeetingStatus", 0x19: "OrganizerEmail", 0x1A: "OrganizerName", 0x1B:
         "Recurrence", 0x1C: "Type", 0x1D: "Until", 0x1E: "Occurrences", 0x1F: "Interval", 0x20:
@@ -87,6 +88,7 @@ PAGES = {
         0x0A: "Result", 0x0B: "Status", 0x0C: "UserResponse", 0x0E: "InstanceId", 0x10: "ProposedStartTime",
         0x11: "ProposedEndTime", 0x12: "SendResponse"}),
     9: ("Tasks", {
+        0x05: "Body", 0x06: "BodySize", 0x07: "BodyTruncated",
         0x08: "Categories", 0x09: "Category", 0x0A: "Complete", 0x0B: "DateCompleted", 0x0C: "DueDate",
         0x0D: "UtcDueDate", 0x0E: "Importance", 0x0F: "Recurrence", 0x10: "Type", 0x11: "Start", 0x12:
         "Until", 0x13: "Occurrences", 0x14: "Interval", 0x15: "DayOfMonth", 0x16: "DayOfWeek", 0x17:
@@ -294,9 +296,12 @@ def parse_multipart(data):
 
 
 # MS-ASHTTP 2.2.1.1.1.1.2
-CODES = {"Sync": 0, "SendMail": 1, "SmartForward": 2, "SmartReply": 3, "GetAttachment": 4,
+CODES = {"Sync": 0, "SendMail": 1, "SmartForward": 2, "SmartReply": 3, "GetAttachment": 4, "GetHierarchy": 5,
          "FolderSync": 9, "FolderCreate": 10, "FolderDelete": 11, "FolderUpdate": 12, "MoveItems": 13,
          "GetItemEstimate": 14, "Settings": 17, "Ping": 18, "ItemOperations": 19, "Provision": 20}
+
+# MS-ASHTTP 2.2.1.1.1.1.3
+PARAMETERS = {"AttachmentName": 0, "CollectionId": 1, "ItemId": 3, "LongId": 4, "Occurrence": 6}
 
 
 class EasClient:
@@ -337,10 +342,11 @@ class EasClient:
         pair = "%s:%s" % (self.user, self.password)
         return "Basic " + base64.b64encode(pair.encode()).decode()
 
-    def _query(self, command, save=False, multipart=False):
+    def _query(self, command, save=False, multipart=False, parameters=None):
+        parameters = parameters or {}
         if not self.base64_query:
             q = {"Cmd": command, "User": self.user, "DeviceId": self.device_id,
-                 "DeviceType": self.device_type}
+                 "DeviceType": self.device_type, **parameters}
             if save:
                 q["SaveInSent"] = "T"
             return urllib.parse.urlencode(q)
@@ -350,6 +356,8 @@ class EasClient:
         packed += bytes((len(device),)) + device
         packed += b"\x04" + struct.pack("<I", self.policy_key)
         packed += bytes((len(kind),)) + kind
+        for name, value in parameters.items():
+            packed += bytes((PARAMETERS[name], len(value.encode()))) + value.encode()
         options = (1 if save else 0) | (2 if multipart else 0)
         if options:
             packed += bytes((7, 1, options))
@@ -378,15 +386,15 @@ class EasClient:
                     raise
 
     def post(self, command, body, content_type="application/vnd.ms-sync.wbxml", save=False,
-             multipart=False):
-        """Raw: (status, headers, body)."""
+             multipart=False, parameters=None):
+        """Raw: (status, headers, body). parameters: ItemId and the like, in the query."""
         headers = {"Content-Type": content_type}
         if not self.base64_query:
             headers["MS-ASProtocolVersion"] = self.version
             headers["X-MS-PolicyKey"] = str(self.policy_key)
             if multipart:
                 headers["MS-ASAcceptMultiPart"] = "T"
-        path = "/Microsoft-Server-ActiveSync?" + self._query(command, save, multipart)
+        path = "/Microsoft-Server-ActiveSync?" + self._query(command, save, multipart, parameters)
         return self.request("POST", path, body, headers)
 
     def command(self, command, root, **kw):
@@ -414,9 +422,11 @@ class EasClient:
         return headers["MS-ASProtocolVersions"]
 
     def provision(self):
-        """Both phases; the final key in self.policy_key, 0 when there is no policy."""
+        """Both phases; the final key in self.policy_key, 0 when there is no policy. self.policy is
+        the document: an element, at 2.5 the text of a wap-provisioningdoc."""
         self.policy_key = 0
-        kind = Node("Provision:PolicyType", "MS-EAS-Provisioning-WBXML")
+        old = float(self.version) < 12
+        kind = Node("Provision:PolicyType", "MS-WAP-Provisioning-XML" if old else "MS-EAS-Provisioning-WBXML")
         info = []
         if float(self.version) >= 14.1:
             info = [Node("Settings:DeviceInformation", Node(
@@ -430,7 +440,8 @@ class EasClient:
         if policy.text("Provision:Status") == "2":
             return tree
         key = policy.text("Provision:PolicyKey")
-        self.policy = policy.find("Provision:Data/Provision:EASProvisionDoc")
+        self.policy = (policy.text("Provision:Data") if old
+                       else policy.find("Provision:Data/Provision:EASProvisionDoc"))
         if policy.text("Provision:Status") != "1" or self.policy is None:
             raise EasError("Provision: %r" % tree)
         self.policy_key = int(key)
@@ -485,6 +496,10 @@ class EasClient:
             item["read"] = data.text("Email:Read") == "1"
         if data.find("Email:Flag") is not None:
             item["flagged"] = data.text("Email:Flag/Email:Status") == "2"
+        for page in ("Email", "Contacts", "Calendar", "Tasks"):  # at 2.5
+            if data.find(page + ":BodyTruncated") is not None:
+                item["body"] = data.data(page + ":Body")
+                item["truncated"] = data.text(page + ":BodyTruncated") == "1"
         body = data.find("AirSyncBase:Body")
         if body is not None:
             item["body_type"] = int(body.text("AirSyncBase:Type"))
@@ -499,9 +514,20 @@ class EasClient:
              "content_id": a.text("AirSyncBase:ContentId"),
              "inline": a.text("AirSyncBase:IsInline") == "1"}
             for a in (attachments.children if attachments else [])]
+        attachments = data.find("Email:Attachments")  # at 2.5
+        item["attachments"] += [
+            {"name": a.text("Email:DisplayName"), "reference": a.text("Email:AttName"),
+             "size": int(a.text("Email:AttSize", "0"))}
+            for a in (attachments.children if attachments else [])]
         return item
 
     def _options(self, filter_type, body_type, truncation, mime):
+        if float(self.version) < 12:  # MS-ASCMD 2.2.3.187: by steps
+            steps = [512, 1024, 2048, 5120, 10240, 20480, 51200, 102400]
+            step = 9 if truncation is None else 0 if truncation == 0 else 1 + sum(
+                s < truncation for s in steps[:-1])
+            return Node("AirSync:Options", Node("AirSync:FilterType", str(filter_type)),
+                        Node("AirSync:Truncation", str(step)), Node("AirSync:MIMESupport", str(mime)))
         pref = [Node("AirSyncBase:Type", str(body_type))]
         if truncation is not None:
             pref.append(Node("AirSyncBase:TruncationSize", str(truncation)))
@@ -509,11 +535,13 @@ class EasClient:
                     Node("AirSync:MIMESupport", str(mime)), Node("AirSyncBase:BodyPreference", *pref))
 
     def sync_request(self, folder, key=None, window=100, filter_type=0, body_type=1, truncation=32768,
-                     mime=0, commands=(), get_changes=True, deletes_as_moves=True, options=True):
+                     mime=0, commands=(), get_changes=True, deletes_as_moves=True, options=True,
+                     kind="Email"):
+        """kind: the Class, which devices up to 12.1 must name."""
         key = self.sync_keys.get(folder, "0") if key is None else key
         parts = [Node("AirSync:SyncKey", key), Node("AirSync:CollectionId", folder)]
         if float(self.version) <= 12.1:
-            parts.insert(0, Node("AirSync:Class", "Email"))
+            parts.insert(0, Node("AirSync:Class", kind))
         if key != "0":
             parts += [Node("AirSync:DeletesAsMoves", "1" if deletes_as_moves else "0"),
                       Node("AirSync:GetChanges", "1" if get_changes else "0"),
@@ -643,6 +671,20 @@ class EasClient:
             return tree.parts[int(part)]
         return base64.b64decode(fetch.text("ItemOperations:Properties/ItemOperations:Data", ""))
 
+    def get_attachment(self, reference):
+        """Of 12.1 and before: (bytes, Content-Type)."""
+        status, headers, body = self.post("GetAttachment", b"", parameters={"AttachmentName": reference})
+        if status != 200:
+            raise EasError("GetAttachment: HTTP %d" % status, http=status, body=body)
+        return body, headers.get("Content-Type")
+
+    def hierarchy(self):
+        """GetHierarchy of 12.1 and before, as foldersync() tells it."""
+        tree = self.command("GetHierarchy", None)
+        return [{"id": n.text("FolderHierarchy:ServerId"), "parent": n.text("FolderHierarchy:ParentId"),
+                 "name": n.text("FolderHierarchy:DisplayName"),
+                 "type": int(n.text("FolderHierarchy:Type"))} for n in tree.children]
+
     def sendmail(self, message, save=False, client_id=None):
         """Raises EasError with the Status when it was refused."""
         message = message.encode() if isinstance(message, str) else message
@@ -665,6 +707,12 @@ class EasClient:
     def smart(self, command, folder, item, message, client_id, save=False, replace=False):
         """SmartReply or SmartForward."""
         message = message.encode() if isinstance(message, str) else message
+        if float(self.version) < 14:
+            status, _, body = self.post(command, message, content_type="message/rfc822", save=save,
+                                        parameters={"CollectionId": folder, "ItemId": item})
+            if status != 200:
+                raise EasError("%s: HTTP %d" % (command, status), http=status, body=body)
+            return
         parts = [Node("ComposeMail:ClientId", client_id)]
         if save:
             parts.append(Node("ComposeMail:SaveInSentItems"))
