@@ -242,6 +242,8 @@ apply_add(struct eas_sync *s, struct eas_sync_collection *co, struct eas_sync_st
 	if (rc != RC_OK)
 		return rc;
 	item.client_id = wbxml_child_text(n, WBXML_AIRSYNC_CLIENTID);
+	item.client_turn = co->key;
+	item.client_print = st->result->hash;
 	return store_item_add(tx, co->id, st->content, &item, &st->result->uid, NULL);
 }
 

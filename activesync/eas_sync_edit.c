@@ -147,6 +147,8 @@ add(struct eas_sync_collection *co, struct eas_sync_step *st, struct store_tx *t
 	item.props = e->set_props ? e->props : SPAN("");
 	item.object = e->set_object ? e->object : SPAN("");
 	item.client_id = wbxml_child_text(st->result->node, WBXML_AIRSYNC_CLIENTID);
+	item.client_turn = co->key;
+	item.client_print = st->result->hash;
 	return store_item_add(tx, co->id, st->content, &item, &st->result->uid, NULL);
 }
 

@@ -111,21 +111,49 @@ is_unseen(uint32_t flags)
 	return !(flags & STORE_FLAG_SEEN);
 }
 
+/* RC_NOT_FOUND: the name is free, or free again. */
 static enum rc
-find_client_add(struct store_tx *tx, uint32_t collection, struct span client_id,
-                uint32_t *ret_uid)
+find_client_add(struct store_tx *tx, uint32_t collection,
+                const struct store_item_new *item, uint32_t *ret_uid)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	enum rc rc =
-		sql_one(tx->etx, &st,
-	                "SELECT uid FROM client_add WHERE owner = $1 AND collection = $2"
-	                " AND device = $3 AND client_id = $4",
-	                I(tx->user), I(collection), I(tx->who.device), B(client_id));
+	AUTO(engine_stmt)
+	struct engine_stmt *there = NULL;
+	enum rc rc = sql_one(tx->etx, &st,
+	                     "SELECT uid, turn, print FROM client_add WHERE owner = $1"
+	                     " AND collection = $2 AND device = $3 AND client_id = $4",
+	                     I(tx->user), I(collection), I(tx->who.device),
+	                     B(item->client_id));
 
+	if (rc)
+		return rc;
+	if (col_u64(st, 1) != item->client_turn) {
+		if (col_u64(st, 2) != item->client_print)
+			return RC_NOT_FOUND;
+		rc = sql_one(tx->etx, &there,
+		             "SELECT uid FROM item WHERE owner = $1 AND collection = $2"
+		             " AND uid = $3",
+		             I(tx->user), I(collection), I(col_u32(st, 0)));
+	}
 	if (!rc)
 		*ret_uid = col_u32(st, 0);
 	return rc;
+}
+
+static enum rc
+note_client_add(struct store_tx *tx, uint32_t collection,
+                const struct store_item_new *item, uint32_t uid)
+{
+	return sql_run(tx->etx,
+	               "INSERT INTO client_add (owner, collection, device, client_id,"
+	               " uid, added_ms, turn, print)"
+	               " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+	               " ON CONFLICT (owner, collection, device, client_id) DO UPDATE"
+	               " SET uid = $5, added_ms = $6, turn = $7, print = $8",
+	               I(tx->user), I(collection), I(tx->who.device), B(item->client_id),
+	               I(uid), I(clock_wall_ms()), I(item->client_turn),
+	               I(item->client_print));
 }
 
 /* The item's uid, created and modseq are given here; its content has its reference. */
@@ -183,7 +211,7 @@ store_item_add(struct store_tx *tx, uint32_t collection,
 	    item->client_id.n > CLIENT_ID_MAX || item->object.n > STORE_OBJECT_MAX)
 		return RC_TOO_BIG;
 	if (item->client_id.n > 0) {
-		rc = find_client_add(tx, collection, item->client_id, ret_uid);
+		rc = find_client_add(tx, collection, item, ret_uid);
 		if (rc != RC_NOT_FOUND)
 			return rc ? rc : RC_EXISTS;
 	}
@@ -191,12 +219,7 @@ store_item_add(struct store_tx *tx, uint32_t collection,
 	if (!rc)
 		rc = insert(tx, &it);
 	if (!rc && item->client_id.n > 0)
-		rc = sql_run(
-			tx->etx,
-			"INSERT INTO client_add (owner, collection, device, client_id,"
-			" uid, added_ms) VALUES ($1, $2, $3, $4, $5, $6)",
-			I(tx->user), I(collection), I(tx->who.device), B(item->client_id),
-			I(it.uid), I(clock_wall_ms()));
+		rc = note_client_add(tx, collection, item, it.uid);
 	if (rc)
 		return rc;
 	*ret_uid = it.uid;

@@ -55,9 +55,12 @@ struct store_item_new {
 	struct span props;
 	struct span object;
 	/* Exactly once: an add with the same device and client_id in this collection
-	 * gives the first one's uid and RC_EXISTS (ret_uid is set then too). Empty: not
-	 * checked. */
+	 * gives the first one's uid and RC_EXISTS (ret_uid is set then too), when it is
+	 * of the same turn, or has the same print and its item is still there. Else the
+	 * client uses the name anew, and the item is another. Empty: not checked. */
 	struct span client_id;
+	uint64_t client_turn;  /* the state that the client added to */
+	uint64_t client_print; /* a hash of what it said */
 };
 
 /* RC_NOT_FOUND: no such collection. ret_modseq may be NULL. */

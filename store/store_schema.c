@@ -312,6 +312,13 @@ static const char *const shard_11[] = {
 	NULL,
 };
 
+/* Which command an add was, and in which turn: a name may come again for another. */
+static const char *const shard_12[] = {
+	"ALTER TABLE client_add ADD COLUMN turn BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE client_add ADD COLUMN print BIGINT NOT NULL DEFAULT 0",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -514,9 +521,9 @@ static const char *const blobs_1[] = {
 	NULL,
 };
 
-static const char *const *const shard_steps[] = { shard_1, shard_2,  shard_3, shard_4,
-	                                          shard_5, shard_6,  shard_7, shard_8,
-	                                          shard_9, shard_10, shard_11 };
+static const char *const *const shard_steps[] = { shard_1, shard_2,  shard_3,  shard_4,
+	                                          shard_5, shard_6,  shard_7,  shard_8,
+	                                          shard_9, shard_10, shard_11, shard_12 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
 	                                              directory_3, directory_4,
 	                                              directory_5, directory_6 };

@@ -282,6 +282,47 @@ draft_is_made_once_however_often_it_comes(void **state)
 	assert_has(f, "<IsDraft>1</IsDraft>");
 }
 
+static const char *
+add_subject(struct eas_fixture *f, const char *key, const char *subject)
+{
+	static const char answer[] = "<ClientId>1</ClientId><ServerId>";
+	const char *id;
+
+	eas_sync(f, f->drafts, key,
+	         arena_printf(f->a,
+	                      "<Commands><Add><ClientId>1</ClientId><ApplicationData>"
+	                      "<Subject xmlns=\"Email\">%s</Subject>"
+	                      "</ApplicationData></Add></Commands>",
+	                      subject));
+	assert_has(f, answer);
+	id = strstr(f->xml, answer) + strlen(answer);
+	return arena_printf(f->a, "%.*s", (int)strcspn(id, "<"), id);
+}
+
+/* ClientId says which answer belongs to which Add: a client may count from 1 in each
+ * request, or begin anew after a reset. */
+static void
+client_ids_that_come_again_for_other_items_lose_none(void **state)
+{
+	struct eas_fixture *f = *state;
+	char *key = synced(f, f->drafts);
+	const char *one = add_subject(f, key, "One"), *two;
+	unsigned collection, uid;
+
+	/* The answer was lost: it is the same item, whatever became of it. */
+	assert_string_equal(add_subject(f, key, "One"), one);
+	key = eas_key(f);
+	two = add_subject(f, key, "Two");
+	assert_string_not_equal(two, one);
+	assert_int_equal(eas_exists(f, f->drafts), 2);
+	/* What was deleted is not there because it once was. */
+	assert_int_equal(sscanf(two, "%u:%u", &collection, &uid), 2);
+	key = eas_key(f);
+	eas_expunge(f, f->drafts, uid);
+	assert_string_not_equal(add_subject(f, key, "Two"), two);
+	assert_int_equal(eas_exists(f, f->drafts), 2);
+}
+
 static void
 draft_keeps_the_marks_that_it_came_with(void **state)
 {
@@ -510,6 +551,7 @@ main(void)
 		T(commands_with_the_first_key_are_a_protocol_error),
 		T(item_of_another_folder_is_not_touched),
 		T(draft_is_made_once_however_often_it_comes),
+		T(client_ids_that_come_again_for_other_items_lose_none),
 		T(draft_keeps_the_marks_that_it_came_with),
 		T(draft_that_others_delete_goes_from_the_device_that_made_it),
 		T(draft_changes_keep_attachments_and_text_that_are_not_named),

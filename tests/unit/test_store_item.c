@@ -167,6 +167,41 @@ the_same_add_of_a_device_is_done_once(void **state)
 }
 
 static void
+a_name_for_adds_may_be_used_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct store_content *content = fixture_content(f, "x");
+	struct store_item_new item = {
+		.client_id = SPAN("1"),
+		.client_turn = 7,
+		.client_print = UINT64_MAX,
+	};
+	struct store_tx *tx = fixture_write(f, 9);
+	uint32_t first, second, again = 0;
+
+	assert_ok(store_item_add(tx, f->inbox, content, &item, &first, NULL));
+	/* The same turn: whatever it says. */
+	item.client_print = 2;
+	assert_rc(store_item_add(tx, f->inbox, content, &item, &again, NULL), RC_EXISTS);
+	assert_int_equal(again, first);
+	/* Another turn and another text: another item, which has the name now. */
+	item.client_turn = 8;
+	assert_ok(store_item_add(tx, f->inbox, content, &item, &second, NULL));
+	assert_int_not_equal(second, first);
+	/* Another turn, the same text: the same item as long as it is there. */
+	item.client_turn = 9;
+	assert_rc(store_item_add(tx, f->inbox, content, &item, &again, NULL), RC_EXISTS);
+	assert_int_equal(again, second);
+	assert_ok(store_item_expunge(tx, f->inbox, second));
+	assert_ok(store_item_add(tx, f->inbox, content, &item, &again, NULL));
+	assert_int_not_equal(again, second);
+	assert_ok(store_commit(&tx));
+	assert_int_equal(folder(f, f->inbox).exists, 2);
+	store_content_free(content);
+	fixture_check(f, f->user);
+}
+
+static void
 a_change_that_changes_nothing_gets_no_number(void **state)
 {
 	struct fixture *f = *state;
@@ -397,6 +432,7 @@ main(void)
 		TEST(an_item_is_found_by_the_name_of_its_object),
 		TEST(a_time_that_moves_leaves_where_it_was),
 		TEST(the_same_add_of_a_device_is_done_once),
+		TEST(a_name_for_adds_may_be_used_anew),
 		TEST(a_change_that_changes_nothing_gets_no_number),
 		TEST(a_change_of_something_newer_is_a_conflict),
 		TEST(new_bytes_replace_the_old),
