@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "format/mime_text.h"
+#include "store/store_directory.h"
+
+#define LOOKED_UP_MAX 50 /* attendees whose address may be another name of the user's */
 
 static void
 write_from(struct eas_call *c, struct buf *out)
@@ -215,6 +218,33 @@ is_same_request(const struct pim_event *before, struct pim_event *after)
 	return span_eq(buf_span(&a), buf_span(&b));
 }
 
+static bool
+is_name_of_user(struct eas_call *c, const char *email)
+{
+	struct store_route *routes;
+	size_t n;
+
+	return store_route_find(c->eas->deps.store, span_str(email), c->arena, &routes,
+	                        &n) == RC_OK &&
+	       n == 1 && routes[0].user == c->user.id;
+}
+
+const char *
+eas_meeting_invited_as(struct eas_call *c, const struct pim_event *e)
+{
+	const char *own = arena_strndup(c->arena, c->user.address);
+	unsigned n = 0;
+
+	if (pim_event_attendee(e, own))
+		return own;
+	for (const struct pim_attendee *i = e->attendees; i && n < LOOKED_UP_MAX;
+	     i = i->next, n++) {
+		if (i->email && is_name_of_user(c, i->email))
+			return i->email;
+	}
+	return own;
+}
+
 enum rc
 eas_meeting_tell(struct eas_call *c, const struct pim_event *before,
                  struct pim_event *after, struct eas_edit_mail **mail)
@@ -238,6 +268,8 @@ eas_meeting_tell(struct eas_call *c, const struct pim_event *before,
 		rc = add_mail(c, before, after, ITIP_CANCEL, mail);
 	if (rc != RC_OK || !after || !after->attendees)
 		return rc;
+	if (before)
+		itip_ask_again(before, after, c->user.address);
 	if (before && is_same_request(before, after))
 		return RC_OK;
 	/* RFC 5546 2.1.4: a newer one has a higher number. */

@@ -24,10 +24,15 @@ void eas_meeting_text(const struct pim_event *e, bool with_body, struct buf *out
 /* An airsyncbase:Body as the text that goes along; NULL: none. In c->arena. */
 const char *eas_meeting_comment(struct eas_call *c, const struct wbxml_node *body);
 
+/* The name that the user was invited by, for aliases count; the user's own address when
+ * there is none. In c->arena. */
+const char *eas_meeting_invited_as(struct eas_call *c, const struct pim_event *e);
+
 /*
  * From 16.0 on the server tells the attendees of what the organizer did (MS-ASCAL
  * 3.2.4.5). before NULL: a new meeting; after NULL: it is removed. Adds to *mail what is
  * to be sent: REQUESTs when something changed that concerns them, CANCELs to who is out.
+ * Attendees of after who were asked for another time have not answered any more.
  */
 enum rc eas_meeting_tell(struct eas_call *c, const struct pim_event *before,
                          struct pim_event *after, struct eas_edit_mail **mail) MUST_CHECK;

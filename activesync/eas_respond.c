@@ -4,11 +4,13 @@
  *
  * An answer changes the user's event, takes the request out of the inbox and, from 16.0
  * on, goes to the organizer when the device asks for that (before, devices send it
- * themselves). The row "answered" holds, for each thing that was answered, the last
+ * themselves). What a device answers to a proposal that somebody made to its user is
+ * eas_counter.h's. The row "answered" holds, for each thing that was answered, the last
  * request and what came of it: a device that lost the answer asks again when the request
  * has left the inbox already.
  */
 #include "activesync/eas_calendar.h"
+#include "activesync/eas_counter.h"
 #include "activesync/eas_id.h"
 #include "activesync/eas_invite.h"
 #include "activesync/eas_meeting.h"
@@ -17,14 +19,12 @@
 #include "base/clock.h"
 #include "base/encode.h"
 #include "store/store_cursor.h"
-#include "store/store_directory.h"
 #include "store/store_invite.h"
 
 #define ROW "answered"
 #define KEPT 64
 #define TRIES 3
 #define REQUESTS_MAX 100
-#define LOOKED_UP_MAX 50 /* attendees whose address may be another name of the user's */
 #define WHOLE INT64_MIN
 
 struct answer {
@@ -48,7 +48,9 @@ struct answer {
 	struct store_item stored;
 	struct pim_event *event; /* as it was; to be answered */
 	struct pim_event *after; /* as it becomes; NULL: it goes */
-	int64_t about;           /* the instance that is answered, or WHOLE */
+	bool is_counter;         /* it is the user's own, and another proposed a time */
+	struct eas_edit_mail *mail; /* of such an answer */
+	int64_t about;              /* the instance that is answered, or WHOLE */
 
 	/* Of the answer. */
 	unsigned status;
@@ -234,6 +236,19 @@ take_mail(struct answer *r, struct store_tx *tx, enum rc *rc)
 	if (*rc != RC_OK && *rc != RC_NOT_FOUND)
 		return EAS_STATUS_OK;
 	*rc = RC_OK;
+	if (in.method == ITIP_COUNTER && stored && r->instance == WHOLE) {
+		r->is_counter = true;
+		r->event = stored;
+		r->mail = NULL;
+		return eas_counter_answer(r->c,
+		                          &(struct eas_counter){
+						  .stored = stored,
+						  .in = &in,
+						  .response = r->response,
+						  .send = r->send,
+					  },
+		                          &r->after, &r->mail);
+	}
 	/* An InstanceId is for what is in the calendar (2.2.3.177.9). */
 	if (in.method != ITIP_REQUEST || is_own(r, in.event) || r->instance != WHOLE ||
 	    (stored && !is_of(stored, in.event->organizer_email)))
@@ -273,34 +288,6 @@ take_event(struct answer *r, struct store_tx *tx, enum rc *rc)
 }
 
 /* --- the answer --- */
-
-static bool
-is_name_of_user(struct answer *r, const char *email)
-{
-	struct store_route *routes;
-	size_t n;
-
-	return store_route_find(r->c->eas->deps.store, span_str(email), r->c->arena,
-	                        &routes, &n) == RC_OK &&
-	       n == 1 && routes[0].user == r->c->user.id;
-}
-
-/* The name that the user was invited by: aliases count. */
-static const char *
-invited_as(struct answer *r)
-{
-	const char *own = arena_strndup(r->c->arena, r->c->user.address);
-	unsigned n = 0;
-
-	if (pim_event_attendee(r->event, own))
-		return own;
-	for (const struct pim_attendee *i = r->event->attendees; i && n < LOOKED_UP_MAX;
-	     i = i->next, n++) {
-		if (i->email && is_name_of_user(r, i->email))
-			return i->email;
-	}
-	return own;
-}
 
 static void
 set_answer(struct answer *r, struct pim_event *e, const char *who)
@@ -370,6 +357,7 @@ send_answer(struct answer *r, const char *who)
 		.zone = zone,
 		.attendee_email = who,
 		.attendee_name = arena_strndup(a, r->c->user.name),
+		.sent_by = arena_strndup(a, r->c->user.address),
 		.partstat = states[r->response - 1],
 		.comment = eas_meeting_comment(
 			r->c, wbxml_child(r->send, WBXML_AIRSYNCBASE_BODY)),
@@ -402,6 +390,28 @@ send_answer(struct answer *r, const char *who)
 		log_warn(r->c->log, "eas.respond not sent", "rc=%s",
 		         LOG_STR(span_str(rc_str(rc))));
 		rc = RC_OK; /* the calendar is right, whoever hears of it */
+	}
+	return rc;
+}
+
+/* What the organizer's answer to a proposal sends, once. */
+static enum rc
+send_mail(struct answer *r)
+{
+	unsigned i = 0;
+	enum rc rc = RC_OK;
+
+	for (const struct eas_edit_mail *m = r->mail; m && rc == RC_OK; m = m->next) {
+		struct eas_send q = { .message = m->message, .save = true };
+
+		q.client_id = q.fingerprint = span_str(arena_printf(
+			r->c->arena, "counter:%016llx:%016llx:%llu:%u",
+			(unsigned long long)r->what, (unsigned long long)r->print,
+			(unsigned long long)r->stored.modseq, i++));
+		rc = eas_send_once(r->c, &q);
+		if (rc == RC_INVALID || rc == RC_DENIED || rc == RC_TOO_BIG ||
+		    rc == RC_EXISTS)
+			rc = RC_OK; /* as send_answer() */
 	}
 	return rc;
 }
@@ -517,12 +527,14 @@ respond(struct answer *r)
 			return rc;
 		if (r->proposed_end != 0 && r->event->disallow_new_time)
 			r->status = EAS_MEETING_INVALID;
-		who = invited_as(r);
-		if (r->status == EAS_STATUS_OK)
+		who = eas_meeting_invited_as(r->c, r->event);
+		if (r->status == EAS_STATUS_OK && !r->is_counter)
 			r->status = make_after(r, who);
 		if (r->status != EAS_STATUS_OK)
 			return RC_OK;
-		if (r->send && !is_sent)
+		if (r->is_counter)
+			rc = send_mail(r);
+		else if (r->send && !is_sent)
 			rc = send_answer(r, who);
 		is_sent = true;
 		if (rc == RC_OK)

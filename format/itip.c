@@ -139,7 +139,9 @@ write_component(const struct itip_spec *spec, struct vobj *o, const struct pim_e
 		pim_set_raw(o, "STATUS", "CANCELLED", a);
 	} else {
 		ask_attendees(o, e, a);
-		say_busy(o, e->busy, a);
+		/* Who forwards it says what it was meant to be, not what he made of it.
+		 */
+		say_busy(o, e->meeting & PIM_MEETING_RECEIVED ? e->intended : e->busy, a);
 	}
 }
 
@@ -182,22 +184,28 @@ write_request(const struct itip_spec *spec, struct pim_event *about, struct aren
 /* REPLY and the like */
 
 static void
-add_person(struct vobj *o, const char *name, const char *email, const char *cn,
+add_people(struct vobj *o, const struct itip_spec *spec, const struct pim_event *about,
            struct arena *a)
 {
-	struct pim_event was = { 0 }, is = { 0 };
-	struct pim_attendee who = { .email = email,
-		                    .name = cn,
+	struct pim_event was = { 0 }, is = { .organizer_email = about->organizer_email,
+		                             .organizer_name = about->organizer_name };
+	struct pim_attendee who = { .email = spec->attendee_email,
+		                    .name = spec->attendee_name,
+		                    .partstat = spec->method == ITIP_REFRESH
+		                                        ? PIM_PARTSTAT_UNKNOWN
+		                                        : spec->partstat,
 		                    .type = PIM_ATTENDEE_REQUIRED };
 
-	if (strcmp(name, "ORGANIZER") == 0) {
-		is.organizer_email = email;
-		is.organizer_name = cn;
-		pim_event_organizer.write(o, &was, &is, a);
-	} else {
-		is.attendees = &who;
-		pim_event_attendees.write(o, &was, &is, a);
-	}
+	pim_event_organizer.write(o, &was, &is, a);
+	if (!spec->attendee_email)
+		return;
+	is.attendees = &who;
+	if (spec->method == ITIP_COUNTER)
+		who.next = spec->others;
+	pim_event_attendees.write(o, &was, &is, a);
+	if (spec->sent_by && strcasecmp(spec->sent_by, spec->attendee_email) != 0)
+		vobj_param_set(vobj_find(o, "ATTENDEE"), a, "SENT-BY",
+		               arena_printf(a, "mailto:%s", spec->sent_by));
 }
 
 static void
@@ -210,16 +218,17 @@ write_answer(const struct itip_spec *spec, const struct pim_event *about, struct
 
 	vobj_add_text(o, a, "UID", about->uid);
 	set_stamp(o, spec, a);
-	vobj_add(o, a, "SEQUENCE", span_str(arena_printf(a, "%u", about->sequence)));
-	add_person(o, "ORGANIZER", about->organizer_email, about->organizer_name, a);
-	if (spec->attendee_email) {
-		add_person(o, "ATTENDEE", spec->attendee_email, spec->attendee_name, a);
-		struct vobj_prop *p = vobj_find(o, "ATTENDEE");
-		const char *state = pim_partstat_str(spec->partstat);
-		if (spec->method != ITIP_REFRESH && state)
-			vobj_param_set(p, a, "PARTSTAT", state);
-	}
+	if (spec->method != ITIP_REFRESH)
+		vobj_add(o, a, "SEQUENCE",
+		         span_str(arena_printf(a, "%u", about->sequence)));
+	add_people(o, spec, about, a);
 	set_time(o, "RECURRENCE-ID", &about->recurrence_id, a);
+	if (spec->method == ITIP_REFRESH) { /* 3.2.6: it says nothing of the event */
+		vobj_add_child(cal, o);
+		pim_add_zone(cal, &about->recurrence_id, a);
+		vobj_write(cal, out);
+		return;
+	}
 	if (is_counter && spec->proposed_start.kind != PIM_TIME_NONE) {
 		set_time(o, ORIGINAL_START, start, a);
 		set_time(o, ORIGINAL_END, end, a);
@@ -313,6 +322,17 @@ sent_by(const struct itip *in, struct arena *a)
 	const char *s = p ? vobj_param(p, "SENT-BY", a) : NULL;
 
 	return s && strncasecmp(s, "mailto:", 7) == 0 ? s + 7 : s;
+}
+
+void
+itip_set_sender(struct itip *in, struct span address)
+{
+	const struct pim_attendee *i = in->sender;
+
+	while (i && !(i->email && span_ieq(span_str(i->email), address)))
+		i = i->next;
+	if (i)
+		in->sender = i;
 }
 
 enum rc

@@ -43,18 +43,23 @@ struct itip_spec {
 	/* REPLY and COUNTER: who answers, and how. */
 	const char *attendee_email;
 	const char *attendee_name;
+	const char
+		*sent_by; /* NULL, or the address that it is from when that is another */
 	enum pim_partstat partstat;
 	/* COUNTER: the other time; PARTSTAT goes along with it. */
 	struct pim_time proposed_start;
 	struct pim_time proposed_end;
+	/* COUNTER: who is proposed to be invited as well (3.2.7), or NULL. */
+	struct pim_attendee *others;
 	const char *comment; /* or NULL */
 	int64_t now;         /* DTSTAMP, UTC seconds */
 };
 
 /*
  * REQUEST, PUBLISH and CANCEL carry the event without what is private to its owner
- * (alarms, X-GODWIT-*, busy state stays); REPLY and COUNTER one attendee only.
- * RC_INVALID: no organizer (but for PUBLISH), or no attendee to answer.
+ * (alarms, X-GODWIT-*, busy state stays); the others one attendee only, and those of
+ * spec->others. RC_INVALID: no organizer (but for PUBLISH), or no attendee to answer.
+ * RC_UNSUPPORTED: ADD; a whole REQUEST says as much, to more.
  */
 enum rc itip_write(const struct itip_spec *spec, struct buf *out) MUST_CHECK;
 
@@ -75,13 +80,17 @@ struct itip {
  */
 enum rc itip_parse(struct span text, struct arena *a, struct itip *ret) MUST_CHECK;
 
+/* REPLY, COUNTER, REFRESH may name more than who sent it: it is the one of that address,
+ * if there is one. */
+void itip_set_sender(struct itip *in, struct span address);
+
 /*
  * What a calendar makes of it (RFC 5546 2.1.5 decides by SEQUENCE, then DTSTAMP); stored
  * may be NULL where there is none yet. *ret is what is to be stored, in a.
  * RC_OK: changed; RC_EXISTS: older than what is stored, or nothing changes;
  * RC_NOT_FOUND: nothing that it could apply to.
  */
-/* REQUEST, PUBLISH, ADD to the attendee's calendar; own alarms and busy state stay. */
+/* REQUEST, PUBLISH to the attendee's calendar; own alarms and busy state stay. */
 enum rc itip_apply_request(const struct pim_event *stored, const struct itip *in,
                            const struct tzone *zone, struct arena *a,
                            struct pim_event **ret) MUST_CHECK;
@@ -89,9 +98,24 @@ enum rc itip_apply_request(const struct pim_event *stored, const struct itip *in
 enum rc itip_apply_cancel(const struct pim_event *stored, const struct itip *in,
                           const struct tzone *zone, struct arena *a,
                           struct pim_event **ret) MUST_CHECK;
-/* REPLY and COUNTER to the organizer's calendar: the attendee's state. */
+/* ADD: more instances of what is there, each an exception of its own. RC_TOO_BIG: more
+ * than ITIP_ADDED_MAX. */
+#define ITIP_ADDED_MAX 200
+enum rc itip_apply_add(const struct pim_event *stored, const struct itip *in,
+                       const struct tzone *zone, struct arena *a,
+                       struct pim_event **ret) MUST_CHECK;
+/*
+ * REPLY and COUNTER to the organizer's calendar: the attendee's state, and the time that
+ * it proposes. A COUNTER for the time that it is anyway proposes whom it names besides:
+ * they are added, and wait to be asked.
+ */
 enum rc itip_apply_reply(const struct pim_event *stored, const struct itip *in,
                          const struct tzone *zone, struct arena *a,
                          struct pim_event **ret) MUST_CHECK;
+
+/* Did the organizer move it, or an instance of it, so that answers no longer count (RFC
+ * 5546 3.2.2.1)? Then those that are concerned have not answered any more. */
+void itip_ask_again(const struct pim_event *before, struct pim_event *after,
+                    struct span organizer);
 
 #endif

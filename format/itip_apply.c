@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC
  *
- * itip_apply.c - what a calendar makes of a message of RFC 5546.
+ * itip_apply.c - what an attendee's calendar makes of REQUEST and CANCEL (RFC 5546).
  */
 #include <strings.h>
 
 #include "format/itip_private.h"
 
-/* RFC 5546 2.1.5: the higher SEQUENCE, then the later DTSTAMP. */
-static bool
-is_newer(const struct pim_event *in, const struct pim_event *stored)
+bool
+itip_is_newer(const struct pim_event *in, const struct pim_event *stored)
 {
 	if (in->sequence != stored->sequence)
 		return in->sequence > stored->sequence;
@@ -17,8 +16,8 @@ is_newer(const struct pim_event *in, const struct pim_event *stored)
 	return pim_time_utc(&in->dtstamp, NULL) > pim_time_utc(&stored->dtstamp, NULL);
 }
 
-static bool
-is_same_time(const struct pim_event *x, const struct pim_event *y)
+bool
+itip_is_same_time(const struct pim_event *x, const struct pim_event *y)
 {
 	bool is_same_rule = x->recur && y->recur ? recur_eq(x->recur, y->recur)
 	                                         : x->recur == y->recur;
@@ -50,9 +49,8 @@ keep_own(struct vobj *o, const struct vobj *stored, struct arena *a)
 		vobj_add_child(o, vobj_copy(c, a));
 }
 
-/* The message's calendar, without what only its sender can have meant for himself. */
-static struct vobj *
-clean_cal(const struct itip *in, struct arena *a)
+struct vobj *
+itip_clean_cal(const struct itip *in, struct arena *a)
 {
 	struct vobj *cal = vobj_copy(in->event->cal, a);
 
@@ -63,10 +61,10 @@ clean_cal(const struct itip *in, struct arena *a)
 	return cal;
 }
 
-static void
-set_received(struct pim_event *e, const struct pim_event *stored)
+void
+itip_set_received(struct pim_event *e, const struct pim_event *stored)
 {
-	bool is_answered = stored && is_same_time(e, stored);
+	bool is_answered = stored && itip_is_same_time(e, stored);
 
 	e->meeting |= PIM_MEETING | PIM_MEETING_RECEIVED;
 	e->meeting &= ~PIM_MEETING_CANCELLED;
@@ -95,10 +93,10 @@ static enum rc
 request_all(const struct pim_event *stored, const struct itip *in, struct arena *a,
             struct pim_event **ret)
 {
-	struct vobj *cal = clean_cal(in, a);
+	struct vobj *cal = itip_clean_cal(in, a);
 	struct pim_event *e;
 
-	if (stored && !is_newer(in->event, stored))
+	if (stored && !itip_is_newer(in->event, stored))
 		return RC_EXISTS;
 	enum rc rc = pim_event_of(cal, a, &e);
 	if (rc != RC_OK)
@@ -115,12 +113,12 @@ request_all(const struct pim_event *stored, const struct itip *in, struct arena 
 	}
 	/* What is published asks nobody to come. */
 	if (in->method != ITIP_PUBLISH) {
-		set_received(e, stored);
+		itip_set_received(e, stored);
 		for (struct pim_event *x = e->exceptions; x; x = x->next)
-			set_received(x, answered_before(stored, x));
+			itip_set_received(x, answered_before(stored, x));
 	}
 	*ret = e;
-	if (!stored || !is_same_time(e, stored))
+	if (!stored || !itip_is_same_time(e, stored))
 		return RC_OK;
 	/* The same series: exceptions and deletions that the message does not name stay.
 	 */
@@ -154,7 +152,7 @@ static enum rc
 request_instance(const struct pim_event *stored, const struct itip *in,
                  const struct tzone *zone, struct arena *a, struct pim_event **ret)
 {
-	struct vobj *cal = clean_cal(in, a);
+	struct vobj *cal = itip_clean_cal(in, a);
 	struct pim_event *x;
 
 	enum rc rc = pim_event_of(cal, a, &x);
@@ -166,7 +164,8 @@ request_instance(const struct pim_event *stored, const struct itip *in,
 	if (stored->recurrence_id.kind != PIM_TIME_NONE &&
 	    pim_time_utc(&stored->recurrence_id, zone) == original)
 		return request_all(stored, in, a, ret);
-	if (!is_newer(x, was ? was : stored) && (was || x->sequence < stored->sequence))
+	if (!itip_is_newer(x, was ? was : stored) &&
+	    (was || x->sequence < stored->sequence))
 		return RC_EXISTS;
 	if (!was)
 		was = pim_event_exception_add(e, original, zone, a);
@@ -179,7 +178,7 @@ request_instance(const struct pim_event *stored, const struct itip *in,
 			return rc;
 		x->intended = intended;
 	}
-	set_received(x, was);
+	itip_set_received(x, was);
 	struct pim_event **at = &e->exceptions;
 	while (*at != was)
 		at = &(*at)->next;
@@ -194,8 +193,7 @@ enum rc
 itip_apply_request(const struct pim_event *stored, const struct itip *in,
                    const struct tzone *zone, struct arena *a, struct pim_event **ret)
 {
-	if (in->method != ITIP_REQUEST && in->method != ITIP_PUBLISH &&
-	    in->method != ITIP_ADD)
+	if (in->method != ITIP_REQUEST && in->method != ITIP_PUBLISH)
 		return RC_INVALID;
 	if (!stored || in->event->recurrence_id.kind == PIM_TIME_NONE)
 		return request_all(stored, in, a, ret);
@@ -227,7 +225,7 @@ itip_apply_cancel(const struct pim_event *stored, const struct itip *in,
 	    stored->recurrence_id.kind == PIM_TIME_NONE) {
 		int64_t original = pim_time_utc(&x->recurrence_id, zone);
 		target = pim_event_exception(e, original, zone);
-		if (target ? !is_newer(x, target) : x->sequence < stored->sequence)
+		if (target ? !itip_is_newer(x, target) : x->sequence < stored->sequence)
 			return RC_EXISTS;
 		/* What the user has deleted need not be shown as cancelled. */
 		if (!target && pim_event_is_deleted(e, original, zone))
@@ -240,69 +238,6 @@ itip_apply_cancel(const struct pim_event *stored, const struct itip *in,
 	if (target->meeting & PIM_MEETING_CANCELLED)
 		return RC_EXISTS;
 	set_cancelled(target, x);
-	*ret = e;
-	return RC_OK;
-}
-
-/* false: an answer that came later has been taken already. */
-static bool
-set_answer(struct pim_attendee *t, const struct itip *in, const struct pim_event *x)
-{
-	const struct pim_attendee *from = in->sender;
-
-	if (t->replied.kind != PIM_TIME_NONE && x->dtstamp.kind != PIM_TIME_NONE &&
-	    pim_time_utc(&t->replied, NULL) >= pim_time_utc(&x->dtstamp, NULL))
-		return false;
-	if (from->partstat != PIM_PARTSTAT_UNKNOWN)
-		t->partstat = from->partstat;
-	t->replied = x->dtstamp;
-	t->proposed_start.kind = t->proposed_end.kind = PIM_TIME_NONE;
-	if (in->method == ITIP_COUNTER) {
-		t->proposed_start = pim_time_of(pim_time_utc(&x->start, NULL), NULL);
-		t->proposed_end = pim_time_of(pim_time_utc(&x->end, NULL), NULL);
-		if (x->start.kind == PIM_TIME_DATE) {
-			t->proposed_start = x->start;
-			t->proposed_end = x->end;
-		}
-	}
-	return true;
-}
-
-enum rc
-itip_apply_reply(const struct pim_event *stored, const struct itip *in,
-                 const struct tzone *zone, struct arena *a, struct pim_event **ret)
-{
-	const struct pim_event *x = in->event;
-
-	if (in->method != ITIP_REPLY && in->method != ITIP_COUNTER)
-		return RC_INVALID;
-	if (!stored || !in->sender || !pim_event_attendee(stored, in->sender->email))
-		return RC_NOT_FOUND; /* nobody joins uninvited */
-	struct pim_event *e = pim_event_copy(stored, a), *target = e;
-	bool is_instance = x->recurrence_id.kind != PIM_TIME_NONE &&
-	                   stored->recurrence_id.kind == PIM_TIME_NONE;
-	if (is_instance) {
-		int64_t original = pim_time_utc(&x->recurrence_id, zone);
-		if (!pim_event_exception(e, original, zone) &&
-		    pim_event_is_deleted(e, original, zone))
-			return RC_NOT_FOUND;
-		target = pim_event_exception_add(e, original, zone, a);
-	}
-	struct pim_attendee *t = pim_event_attendee(target, in->sender->email);
-	if (!t)
-		return RC_NOT_FOUND;
-	/* An answer to what has been changed since. */
-	if (x->sequence < target->sequence)
-		return RC_EXISTS;
-	enum pim_partstat was = t->partstat;
-	if (!set_answer(t, in, x))
-		return RC_EXISTS;
-	/* The whole series: exceptions that were answered with it, too. */
-	for (struct pim_event *i = is_instance ? NULL : e->exceptions; i; i = i->next) {
-		t = pim_event_attendee(i, in->sender->email);
-		if (t && t->partstat == was && in->method == ITIP_REPLY)
-			set_answer(t, in, x);
-	}
 	*ret = e;
 	return RC_OK;
 }

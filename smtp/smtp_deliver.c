@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "smtp/smtp_bounce.h"
 #include "smtp/smtp_group.h"
+#include "smtp/smtp_invite.h"
 #include "smtp/smtp_message.h"
 #include "smtp/smtp_oof.h"
 #include "smtp/smtp_private.h"
@@ -26,7 +27,8 @@ struct target {
 	struct span address;
 	size_t rcpt; /* the first that leads here */
 	enum rc rc;
-	bool oof; /* the user has got it, and is away */
+	bool oof;  /* the user has got it, and is away */
+	bool asks; /* the user's calendar is to answer it */
 };
 
 struct plan {
@@ -266,6 +268,7 @@ write_folders(struct plan *p)
 			continue;
 		t->rc = tried ? to[k].rc : rc;
 		t->oof = tried && to[k].oof;
+		t->asks = tried && t->rc == RC_OK && to[k].asks;
 		p->mail->n_local += t->rc == RC_OK;
 		k++;
 	}
@@ -425,18 +428,25 @@ deliver(struct plan *p)
 
 /* After all is durable: what fails here takes nothing of it back. */
 static void
-answer_for_the_absent(struct plan *p)
+answer_by_itself(struct plan *p)
 {
 	struct smtp_mail *m = p->mail;
 	for (size_t i = 0; i < p->n; i++) {
 		const struct target *t = p->targets[i];
+		const struct smtp_invite_request ask = {
+			.user = t->user,
+			.message = span_sub(m->content, m->return_path_len, m->content.n),
+			.id = m->id,
+		};
+		if (t->asks)
+			smtp_invite_answer(p->smtp, &ask);
 		if (!t->oof)
 			continue;
 		const struct smtp_oof_request q = {
 			.user = t->user,
 			.sender = m->env->sender,
 			.rcpt = with_domain(p, m->env->rcpts[t->rcpt].address),
-			.message = span_sub(m->content, m->return_path_len, m->content.n),
+			.message = ask.message,
 			.id = m->id,
 		};
 		smtp_oof_answer(p->smtp, &q);
@@ -453,7 +463,7 @@ smtp_deliver(struct smtp *s, struct smtp_mail *m)
 	htab_init(&p.found);
 	m->n_local = m->n_queued = 0;
 	enum rc rc = deliver(&p);
-	answer_for_the_absent(&p);
+	answer_by_itself(&p);
 	htab_done(&p.found);
 	return rc;
 }

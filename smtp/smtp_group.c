@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "smtp/smtp_bounce.h"
+#include "smtp/smtp_invite.h"
 #include "smtp/smtp_message.h"
 #include "smtp/smtp_oof.h"
 #include "smtp/smtp_private.h"
@@ -268,9 +269,10 @@ smtp_group_run_init(struct smtp_group_run *g, struct smtp_settle *w,
 	return RC_OK;
 }
 
-/* Members who are away; a group's own address is nobody's, so they must be named. */
+/* Members who are away, or whose calendars answer; a group's own address is nobody's, so
+ * who is away must be named. */
 static void
-answer_for_the_absent(struct smtp_group_run *g, size_t n)
+answer_by_itself(struct smtp_group_run *g, size_t n)
 {
 	struct smtp_settle *w = g->settle;
 	for (size_t i = 0; i < n; i++) {
@@ -278,7 +280,13 @@ answer_for_the_absent(struct smtp_group_run *g, size_t n)
 		struct smtp_oof_request q = { .user = d->user,
 			                      .sender = w->entry.sender,
 			                      .id = "group" };
-		if (d->oof && load_message(w, &q.message) == RC_OK)
+		struct smtp_invite_request ask = { .user = d->user, .id = "group" };
+		if ((!d->oof && !d->asks) || load_message(w, &q.message) != RC_OK)
+			continue;
+		ask.message = q.message;
+		if (d->asks && d->rc == RC_OK)
+			smtp_invite_answer(w->smtp, &ask);
+		if (d->oof)
 			smtp_oof_answer(w->smtp, &q);
 	}
 }
@@ -298,7 +306,7 @@ smtp_group_run_step(struct smtp_group_run *g)
 	if (rc)
 		log_info(g->log, "smtp.group not all", "rc=%s",
 		         LOG_STR(span_str(rc_str(rc))));
-	answer_for_the_absent(g, n);
+	answer_by_itself(g, n);
 	g->at += n;
 	return g->at < e->n_members;
 }

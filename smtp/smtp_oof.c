@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "format/mime.h"
 #include "format/pim_contact.h"
+#include "smtp/smtp_auto.h"
 #include "smtp/smtp_deliver.h"
-#include "smtp/smtp_message.h"
 #include "smtp/smtp_private.h"
 #include "store/store_directory.h"
 #include "store/store_item.h"
@@ -263,30 +263,10 @@ send_reply(struct answer *w, char own_id[17])
 		.hostname = w->smtp->conf.hostname,
 		.now_ms = w->now_ms,
 	};
-	AUTO(smtp_envelope)
-	struct smtp_envelope *env = smtp_envelope_new();
 	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
 
-	smtp_message_new_id(own_id);
-	size_t skip = smtp_trace_return_path(SPAN(""), &text);
-	struct smtp_trace trace = { .hostname = r.hostname,
-		                    .with = "internal",
-		                    .tls = "",
-		                    .id = span_str(own_id),
-		                    .rcpt = r.to,
-		                    .now_ms = w->now_ms };
-	smtp_trace_received(&trace, &text);
 	smtp_oof_write(&r, w->a, &text);
-	smtp_envelope_add(env, r.to);
-	env->smtputf8 = !smtp_is_ascii(r.to) || !smtp_is_ascii(r.from);
-	struct smtp_mail m = { .env = env,
-		               .content = buf_span(&text),
-		               .return_path_len = skip,
-		               .id = own_id,
-		               .protocol = "smtp",
-		               .no_bounce = true,
-		               .trusted = true };
-	return smtp_deliver(w->smtp, &m);
+	return smtp_auto_send(w->smtp, r.from, r.to, buf_span(&text), own_id);
 }
 
 static enum rc

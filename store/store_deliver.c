@@ -120,7 +120,7 @@ add_to_folder(struct deliver *d, struct store_tx *tx, struct store_delivery *one
 	/* What looks like junk stays out of the calendar. */
 	if (!rc && d->addresses && one->folder == STORE_ROLE_INBOX)
 		rc = store_invite_apply(tx, d->content->invite,
-		                        d->addresses[one - d->all]);
+		                        d->addresses[one - d->all], &one->asks);
 	return rc ? rc : store_tx_flush(tx);
 }
 
@@ -152,8 +152,10 @@ deliver_one(struct deliver *d, struct batch *b, struct store_delivery *one)
 	if (!rc)
 		rc = engine_release(b->etx);
 	one->rc = rc;
-	if (rc)
+	if (rc) {
+		one->asks = false;
 		return engine_rollback_to(b->etx);
+	}
 	one->uid = uid;
 	one->oof = uid != 0 && one->folder == STORE_ROLE_INBOX &&
 	           store_tx_oof_is_on(tx, d->now_ms);
@@ -169,7 +171,7 @@ fail_batch(struct deliver *d, struct batch *b, enum rc rc)
 
 		if (one->rc == RC_OK)
 			one->rc = rc;
-		one->oof = false;
+		one->oof = one->asks = false;
 	}
 	b->n_moved = 0;
 }
@@ -257,7 +259,7 @@ store_deliver(struct store *s, const struct store_content *content,
 			                     deliveries[i].user, i };
 		deliveries[i].rc = RC_OK;
 		deliveries[i].uid = 0;
-		deliveries[i].oof = false;
+		deliveries[i].oof = deliveries[i].asks = false;
 	}
 	if (content->invite)
 		rc = look_up_addresses(&d, n);

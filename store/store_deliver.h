@@ -17,6 +17,8 @@ struct store_delivery {
 	/* Out: it came into the INBOX, anew, and the user's automatic replies are on now
 	 * (store_oof.h). */
 	bool oof;
+	/* Out: what it says of a meeting is to be answered (store_invite_answer()). */
+	bool asks;
 };
 
 /*

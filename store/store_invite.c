@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "format/mime_text.h"
@@ -40,8 +41,8 @@ is_huge(const struct pim_event *e)
 static bool
 is_for_calendar(enum itip_method m)
 {
-	return m == ITIP_REQUEST || m == ITIP_CANCEL || m == ITIP_REPLY ||
-	       m == ITIP_COUNTER;
+	return m == ITIP_REQUEST || m == ITIP_ADD || m == ITIP_CANCEL ||
+	       m == ITIP_REPLY || m == ITIP_COUNTER || m == ITIP_REFRESH;
 }
 
 /* RFC 5322 3.6.2: one author speaks; of several nobody knows who. */
@@ -191,7 +192,8 @@ is_authentic(const struct store_invite *in, const struct itip *itip)
 {
 	const char *who = itip->event->organizer_email;
 
-	if (itip->method == ITIP_REPLY || itip->method == ITIP_COUNTER)
+	if (itip->method == ITIP_REPLY || itip->method == ITIP_COUNTER ||
+	    itip->method == ITIP_REFRESH)
 		who = itip->sender ? itip->sender->email : NULL;
 	return is_address(who, in->from) || (who && is_address(itip->sent_by, in->from));
 }
@@ -210,6 +212,10 @@ apply(const struct itip *itip, const struct pim_event *stored, struct span addre
 		if (is_own || (stored && !is_same_organizer(stored, itip->event)))
 			return RC_DENIED;
 		return itip_apply_request(stored, itip, zone, a, ret);
+	case ITIP_ADD:
+		if (is_own || (stored && !is_same_organizer(stored, itip->event)))
+			return RC_DENIED;
+		return itip_apply_add(stored, itip, zone, a, ret);
 	case ITIP_CANCEL:
 		if (is_own || (stored && !is_same_organizer(stored, itip->event)))
 			return RC_DENIED;
@@ -220,13 +226,36 @@ apply(const struct itip *itip, const struct pim_event *stored, struct span addre
 		                !is_address(stored->organizer_email, address)))
 			return RC_DENIED;
 		return itip_apply_reply(stored, itip, zone, a, ret);
-	case ITIP_PUBLISH:
-	case ITIP_ADD:
-	case ITIP_REFRESH:
+	/* A proposal that is declined has changed nothing here that could go back. */
 	case ITIP_DECLINECOUNTER:
+	case ITIP_REFRESH:
+	case ITIP_PUBLISH:
 		break;
 	}
 	return RC_UNSUPPORTED;
+}
+
+static bool
+is_among(const struct pim_attendee *list, struct span address)
+{
+	while (list && !is_address(list->email, address))
+		list = list->next;
+	return list != NULL;
+}
+
+/* Is there something to say to it? With what the calendar has of it, or NULL. */
+static bool
+asks(const struct itip *itip, const struct pim_event *stored, struct span address)
+{
+	const struct pim_event *e = itip->event;
+
+	if (itip->method == ITIP_ADD)
+		return !stored && !is_address(e->organizer_email, address) &&
+		       e->organizer_email && strchr(e->organizer_email, '@') &&
+		       is_among(e->attendees, address);
+	return itip->method == ITIP_REFRESH && stored &&
+	       is_address(stored->organizer_email, address) &&
+	       pim_event_attendee(stored, itip->sender->email);
 }
 
 static bool
@@ -235,24 +264,37 @@ is_store_failure(enum rc rc)
 	return rc == RC_AGAIN || rc == RC_IO;
 }
 
+/* RC_DENIED: its author has no say in it. *ret_stored is NULL where there is none. */
+static enum rc
+look_up(struct store_tx *tx, const struct store_invite *in, struct arena *a,
+        struct itip *itip, struct store_item *item, struct pim_event **ret_stored)
+{
+	enum rc rc = itip_parse(buf_span(&in->text), a, itip);
+
+	*ret_stored = NULL;
+	if (rc)
+		return rc;
+	itip_set_sender(itip, in->from);
+	if (!is_authentic(in, itip))
+		return RC_DENIED;
+	rc = store_invite_find(tx, itip->event->uid, a, item, ret_stored);
+	if (rc == RC_NOT_FOUND)
+		*ret_stored = NULL;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 enum rc
 store_invite_apply(struct store_tx *tx, const struct store_invite *in,
-                   struct span address)
+                   struct span address, bool *ret_asks)
 {
 	AUTO(arena)
 	struct arena *a = arena_new();
 	struct store_item item = { 0 };
-	struct pim_event *stored = NULL, *e;
+	struct pim_event *stored, *e;
 	struct itip itip = { .method = ITIP_PUBLISH };
-	enum rc rc = itip_parse(buf_span(&in->text), a, &itip);
+	enum rc rc = look_up(tx, in, a, &itip, &item, &stored);
 
-	if (!rc && !is_authentic(in, &itip))
-		rc = RC_DENIED;
-	if (!rc) {
-		rc = store_invite_find(tx, itip.event->uid, a, &item, &stored);
-		if (rc == RC_NOT_FOUND)
-			rc = RC_OK;
-	}
+	*ret_asks = !rc && asks(&itip, stored, address);
 	if (!rc)
 		rc = apply(&itip, stored, address, a, &e);
 	if (!rc)
@@ -261,4 +303,39 @@ store_invite_apply(struct store_tx *tx, const struct store_invite *in,
 	         (unsigned long long)tx->user, itip_method_str(itip.method),
 	         LOG_STR(span_str(rc_str(rc))));
 	return is_store_failure(rc) ? rc : RC_OK;
+}
+
+enum rc
+store_invite_answer(struct store_tx *tx, const struct store_invite *in,
+                    struct span address, struct arena *a, struct store_invite_answer *ret)
+{
+	AUTO_DONE(buf) struct buf text = BUF_INIT(EVENT_MAX);
+	struct store_item item;
+	struct pim_event *stored;
+	struct itip itip;
+	enum rc rc = look_up(tx, in, a, &itip, &item, &stored);
+
+	if (rc)
+		return is_store_failure(rc) ? rc : RC_NOT_FOUND;
+	if (!asks(&itip, stored, address))
+		return RC_NOT_FOUND;
+	struct itip_spec spec = { .method = ITIP_REFRESH,
+		                  .event = itip.event,
+		                  .instance = INT64_MIN,
+		                  .zone = pim_event_zone(stored ? stored : itip.event),
+		                  .attendee_email = arena_strndup(a, address),
+		                  .now = clock_wall_ms() / 1000 };
+	if (stored) {
+		spec.method = stored->meeting & PIM_MEETING_CANCELLED ? ITIP_CANCEL
+		                                                      : ITIP_REQUEST;
+		spec.event = stored;
+	}
+	rc = itip_write(&spec, &text);
+	if (rc || !buf_ok(&text))
+		return rc ? RC_NOT_FOUND : RC_TOO_BIG;
+	ret->method = spec.method;
+	ret->to = span_str(stored ? itip.sender->email : itip.event->organizer_email);
+	ret->subject = span_str(stored && stored->subject ? stored->subject : "");
+	ret->calendar = arena_span(a, buf_span(&text));
+	return RC_OK;
 }

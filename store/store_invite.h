@@ -25,9 +25,26 @@ struct store_invite *store_invite_new(struct mime_part *root, struct span raw);
 void store_invite_free(struct store_invite *in);
 
 /* Into the calendar of tx's user, whose address that is. RC_OK also when it does not
- * count; else the store failed. */
+ * count; else the store failed. *ret_asks: it is to be answered, see below. */
 enum rc store_invite_apply(struct store_tx *tx, const struct store_invite *in,
-                           struct span address) MUST_CHECK;
+                           struct span address, bool *ret_asks) MUST_CHECK;
+
+/* What a calendar answers by itself. */
+struct store_invite_answer {
+	enum itip_method method;
+	struct span to;       /* one address */
+	struct span subject;  /* of the user's own event; empty with REFRESH */
+	struct span calendar; /* text/calendar */
+};
+
+/*
+ * An attendee who asks for the newest state of the user's meeting gets it (REFRESH: RFC
+ * 5546 3.2.6); the organizer who adds to a meeting that is not there is asked for all of
+ * it (ADD: 3.2.4). In a. RC_NOT_FOUND: there is nothing to say (any more).
+ */
+enum rc store_invite_answer(struct store_tx *tx, const struct store_invite *in,
+                            struct span address, struct arena *a,
+                            struct store_invite_answer *ret) MUST_CHECK;
 
 /* The event of that UID in the user's calendars, the default one first. RC_NOT_FOUND,
  * also when it cannot be read. */

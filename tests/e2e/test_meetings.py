@@ -19,8 +19,8 @@ event = next(c for c in cal.walk() if c.name == "VEVENT")
 people = event.get("ATTENDEE", [])
 people = people if isinstance(people, list) else [people]
 print(json.dumps({
-    "method": str(cal["METHOD"]), "uid": str(event["UID"]), "sequence": int(event["SEQUENCE"]),
-    "start": event["DTSTART"].dt.isoformat(), "organizer": str(event["ORGANIZER"]),
+    "method": str(cal["METHOD"]), "uid": str(event["UID"]), "sequence": int(event.get("SEQUENCE", 0)),
+    "start": event["DTSTART"].dt.isoformat() if "DTSTART" in event else None, "organizer": str(event["ORGANIZER"]),
     "summary": str(event.get("SUMMARY", "")), "comment": str(event.get("COMMENT", "")),
     "attendees": {str(p): str(p.params.get("PARTSTAT", "")) for p in people}}))
 """
@@ -159,6 +159,33 @@ class Meetings(GodwitTest):
                      "ATTENDEE;PARTSTAT=DECLINED:mailto:%s\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
                      % (guest, host, uid, host, guest))
         self.assertEqual(self.attendee(a).text("Calendar:AttendeeStatus"), "4")
+
+    def itip(self, method, uid, *lines):
+        return ("Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/calendar; method=%s\r\n\r\n"
+                "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nMETHOD:%s\r\nBEGIN:VEVENT\r\nUID:%s\r\n"
+                "DTSTAMP:20991101T000000Z\r\n%sEND:VEVENT\r\nEND:VCALENDAR\r\n"
+                % (method, method, uid, "".join(line + "\r\n" for line in lines)))
+
+    def test_a_calendar_answers_who_asks_for_a_meeting(self):
+        a, b, host, guest = self.pair("refresh")
+        self.invite(a, guest)
+        uid = calendar_of(self.newest_mail(guest))["uid"]
+        b.sync_all(b.inbox)
+        people = "ORGANIZER:mailto:" + host, "ATTENDEE:mailto:" + guest
+        # Not whoever was not invited.
+        self.g.send(host, "From: eve@example.org\r\nTo: %s\r\n" % host +
+                    self.itip("REFRESH", uid, people[0], "ATTENDEE:mailto:eve@example.org"))
+        self.g.send(host, "From: %s\r\nTo: %s\r\n" % (guest, host) + self.itip("REFRESH", uid, *people))
+        self.assertEqual(len(b.sync_all(b.inbox)), 1)
+        again = calendar_of(self.newest_mail(guest))
+        self.assertEqual((again["method"], again["uid"], again["summary"]), ("REQUEST", uid, "Count the waders"))
+        # What is added to a meeting that is not there is asked for whole.
+        a.sync_all(a.inbox)
+        self.g.send(guest, "From: %s\r\nTo: %s\r\n" % (host, guest) +
+                    self.itip("ADD", "not-there", "SEQUENCE:1", "DTSTART:20991201T080000Z", *people))
+        self.assertEqual(len(a.sync_all(a.inbox)), 1)
+        asked = calendar_of(self.newest_mail(host))
+        self.assertEqual((asked["method"], asked["uid"]), ("REFRESH", "not-there"))
 
     def test_a_stranger_changes_nothing(self):
         a, _, host, guest = self.pair("forged")

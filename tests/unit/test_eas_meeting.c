@@ -476,6 +476,7 @@ who_was_invited_by_an_alias_answers_by_it(void **state)
 	respond(f, f->inbox, uid, "1", "<SendResponse/>");
 	assert_status(f, "1");
 	assert_string_equal(sent(f).sender->email, "tides@example.org");
+	assert_string_equal(sent(f).sent_by, USER);
 	assert_int_equal(pim_event_attendee(event(f), "tides@example.org")->partstat,
 	                 PIM_PARTSTAT_ACCEPTED);
 }
@@ -674,6 +675,140 @@ who_sent_it_for_another_is_told(void **state)
 	assert_has(f, "<Sender>friend@example.net</Sender>");
 }
 
+/* A meeting of the user's own, with ben. */
+static void
+own_meeting(struct eas_fixture *f, const char *more)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_actor who = { .protocol = "smtp" };
+	struct store_item item;
+	struct pim_event *e;
+	char *text = arena_printf(
+		f->a,
+		"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:u1\r\nSEQUENCE:0\r\n"
+		"DTSTAMP:20261101T000000Z\r\nDTSTART;TZID=Europe/Berlin:20261201T100000\r\n"
+		"DTEND;TZID=Europe/Berlin:20261201T103000\r\nSUMMARY:Own\r\n"
+		"ORGANIZER:mailto:" USER "\r\n"
+		"ATTENDEE;PARTSTAT=ACCEPTED:mailto:ben@example.com\r\n"
+		"ATTENDEE;PARTSTAT=ACCEPTED:mailto:kim@example.com\r\n%s"
+		"END:VEVENT\r\nEND:VCALENDAR\r\n",
+		more);
+
+	assert_ok(store_write(f->store, f->user, &who, &tx));
+	assert_ok(pim_event_parse(span_str(text), f->a, &e));
+	assert_ok(store_invite_save(tx, NULL, e, &item));
+	assert_ok(store_commit(&tx));
+}
+
+#define PROPOSAL(more)                                                                   \
+	HEAD("COUNTER")                                                                  \
+	EVENT("0", "20261102T000000Z", "02", "14",                                       \
+	      "ORGANIZER:mailto:" USER                                                   \
+	      "\r\nATTENDEE;PARTSTAT=TENTATIVE:mailto:ben@example.com\r\n" more)         \
+	TAIL
+
+static void
+a_proposed_time_is_taken_over(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid;
+	const struct pim_event *e;
+	struct itip in;
+
+	own_meeting(f, "");
+	uid = receive(f, "ben@example.com", "COUNTER", PROPOSAL(""));
+	assert_int_not_equal(
+		pim_event_attendee(event(f), "ben@example.com")->proposed_start.kind,
+		PIM_TIME_NONE);
+	synced(f, f->inbox);
+	assert_has(f, "<ProposedStartTime>20261202T140000Z</ProposedStartTime>");
+	synced(f, eas_folder(f, STORE_ROLE_CALENDAR));
+	assert_has(f, "<ProposedStartTime>20261202T140000Z</ProposedStartTime>");
+	/* That is for the organizer to say, at a version that knows of it, and whole. */
+	respond(f, f->inbox, uid, "2", "");
+	assert_status(f, "2");
+	f->version = 160;
+	respond(f, f->inbox, uid, "1", "");
+	assert_status(f, "2");
+	f->version = 161;
+	respond(f, f->inbox, uid, "1", "");
+	assert_status(f, "1");
+	assert_int_not_equal(eas_count(f, "<CalendarId>"), 0);
+	e = event(f);
+	assert_int_equal(e->start.at.day, 2);
+	assert_int_equal(e->start.at.hour, 15); /* in Berlin */
+	assert_int_equal(e->sequence, 1);
+	for (const struct pim_attendee *i = e->attendees; i; i = i->next) {
+		assert_int_equal(i->partstat, PIM_PARTSTAT_NEEDS_ACTION);
+		assert_int_equal(i->proposed_start.kind, PIM_TIME_NONE);
+	}
+	assert_int_equal(f->n_sent, 1);
+	assert_non_null(strstr(f->sent_message, "kim@example.com"));
+	in = sent(f);
+	assert_int_equal(in.method, ITIP_REQUEST);
+	assert_int_equal(in.event->sequence, 1);
+	assert_int_equal(eas_exists(f, f->inbox), 0);
+	/* The answer was lost; and then it is too late for another. */
+	respond(f, f->inbox, uid, "1", "");
+	assert_status(f, "1");
+	assert_int_equal(f->n_sent, 1);
+	uid = receive(f, "ben@example.com", "COUNTER", PROPOSAL("X-AGAIN:1\r\n"));
+	respond(f, f->inbox, uid, "1", "");
+	assert_status(f, "2");
+	assert_int_equal(f->n_sent, 1);
+}
+
+static void
+a_proposed_time_is_declined(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid;
+	struct itip in;
+
+	own_meeting(f, "");
+	uid = receive(f, "ben@example.com", "COUNTER", PROPOSAL(""));
+	respond(f, f->inbox, uid, "3",
+	        "<SendResponse><Body xmlns=\"AirSyncBase\"><Type>1</Type><Data>the tide"
+	        "</Data></Body></SendResponse>");
+	assert_status(f, "1");
+	assert_int_equal(eas_count(f, "<CalendarId>"), 0);
+	assert_int_equal(event(f)->start.at.day, 1);
+	assert_int_equal(
+		pim_event_attendee(event(f), "ben@example.com")->proposed_start.kind,
+		PIM_TIME_NONE);
+	assert_int_equal(pim_event_attendee(event(f), "kim@example.com")->partstat,
+	                 PIM_PARTSTAT_ACCEPTED);
+	assert_int_equal(f->n_sent, 1);
+	assert_non_null(strstr(f->sent_message, "To: <ben@example.com>"));
+	in = sent(f);
+	assert_int_equal(in.method, ITIP_DECLINECOUNTER);
+	assert_string_equal(in.event->uid, "u1");
+	assert_string_equal(in.comment, "the tide");
+	assert_int_equal(eas_exists(f, f->trash), 1);
+}
+
+static void
+of_a_series_one_instance_is_moved_as_proposed(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid;
+	const struct pim_event *e;
+
+	own_meeting(f, "RRULE:FREQ=WEEKLY;BYDAY=TU;COUNT=4\r\n");
+	uid = receive(f, "ben@example.com", "COUNTER",
+	              PROPOSAL("RECURRENCE-ID:20261208T090000Z\r\n"));
+	respond(f, f->inbox, uid, "1", "");
+	assert_status(f, "1");
+	e = event(f);
+	assert_int_equal(e->start.at.day, 1);
+	assert_int_equal(e->attendees->partstat, PIM_PARTSTAT_ACCEPTED);
+	assert_non_null(e->exceptions);
+	assert_int_equal(e->exceptions->recurrence_id.at.day, 8);
+	assert_int_equal(e->exceptions->start.at.day, 2);
+	assert_int_equal(e->exceptions->attendees->partstat, PIM_PARTSTAT_NEEDS_ACTION);
+}
+
 #define TEXT                                                                             \
 	"From: " USER                                                                    \
 	"&#13;\nTo: bob@example.net&#13;\nSubject: Re: Tides&#13;\n&#13;\n"              \
@@ -834,6 +969,9 @@ main(void)
 		T(each_recurrence_is_told_with_the_request),
 		T(the_id_of_outlook_is_told_as_it_is),
 		T(who_sent_it_for_another_is_told),
+		T(a_proposed_time_is_taken_over),
+		T(a_proposed_time_is_declined),
+		T(of_a_series_one_instance_is_moved_as_proposed),
 		T(a_reply_to_an_event_quotes_it),
 		T(a_reply_to_an_instance_that_is_none_has_a_status),
 		T(an_event_is_forwarded_as_an_invitation),

@@ -341,6 +341,160 @@ another_time_can_be_proposed(void **state UNUSED)
 }
 
 static void
+who_else_could_come_can_be_proposed(void **state UNUSED)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	const struct tzone *zone = tzone_find("Europe/Berlin");
+	struct pim_event *theirs = parse(a, organizers), *e, *none;
+	struct pim_attendee ben = { .email = "ben@example.com" },
+			    dan = { .email = "dan@example.com", .name = "Dan" };
+	struct itip_spec s = spec(ITIP_COUNTER, invited(a), "20240205T000000Z");
+	struct itip in;
+	const struct pim_attendee *t;
+
+	s.attendee_email = "ann@example.com";
+	s.partstat = PIM_PARTSTAT_DECLINED;
+	dan.next = &ben;
+	s.others = &dan;
+	in = receive(a, mail(a, &s));
+	/* Whoever of them sent it speaks. */
+	itip_set_sender(&in, SPAN("BEN@example.com"));
+	assert_string_equal(in.sender->email, "ben@example.com");
+	in = receive(a, mail(a, &s));
+	itip_set_sender(&in, SPAN("ann@example.com"));
+	assert_int_equal(itip_apply_reply(theirs, &in, zone, a, &e), RC_OK);
+	e = stored(a, e);
+	t = pim_event_attendee(e, "dan@example.com");
+	assert_non_null(t);
+	assert_string_equal(t->name, "Dan");
+	assert_int_equal(t->partstat, PIM_PARTSTAT_NEEDS_ACTION);
+	assert_int_equal(t->type, PIM_ATTENDEE_OPTIONAL);
+	/* It is no answer, and ben, who is there, stays as he is. */
+	assert_int_equal(pim_event_attendee(e, "ann@example.com")->partstat,
+	                 PIM_PARTSTAT_UNKNOWN);
+	assert_int_equal(pim_event_attendee(e, "ben@example.com")->partstat,
+	                 PIM_PARTSTAT_ACCEPTED);
+	/* Who was not invited proposes nobody. */
+	s.attendee_email = "eve@example.com";
+	in = receive(a, mail(a, &s));
+	assert_int_equal(itip_apply_reply(theirs, &in, zone, a, &none), RC_NOT_FOUND);
+	/* A proposal of another time does not bring others along. */
+	s.attendee_email = "ann@example.com";
+	s.proposed_start = pim_time_of(utc("20240318T120000"), NULL);
+	s.proposed_end = pim_time_of(utc("20240318T130000"), NULL);
+	in = receive(a, mail(a, &s));
+	assert_int_equal(itip_apply_reply(theirs, &in, zone, a, &e), RC_OK);
+	assert_null(pim_event_attendee(e, "dan@example.com"));
+	assert_int_equal(pim_event_attendee(e, "ann@example.com")->partstat,
+	                 PIM_PARTSTAT_DECLINED);
+	/* Nor is the time noted where the organizer wants to hear of none. */
+	theirs->disallow_new_time = true;
+	assert_int_equal(itip_apply_reply(theirs, &in, zone, a, &e), RC_OK);
+	assert_int_equal(pim_event_attendee(e, "ann@example.com")->proposed_start.kind,
+	                 PIM_TIME_NONE);
+}
+
+static const char *
+added(struct arena *a, const char *sequence, const char *lines)
+{
+	return arena_printf(a,
+	                    "BEGIN:VCALENDAR\r\nMETHOD:ADD\r\nBEGIN:VEVENT\r\nUID:u1\r\n"
+	                    "SEQUENCE:%s\r\nDTSTAMP:20240210T000000Z\r\n%s"
+	                    "SUMMARY:Extra\r\nX-GODWIT-RESPONSE:3\r\n"
+	                    "ORGANIZER:mailto:boss@example.com\r\n"
+	                    "ATTENDEE;RSVP=TRUE:mailto:ann@example.com\r\n"
+	                    "END:VEVENT\r\nEND:VCALENDAR\r\n",
+	                    sequence, lines);
+}
+
+static void
+instances_are_added_to_a_series(void **state UNUSED)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	const struct tzone *zone = tzone_find("Europe/Berlin");
+	struct pim_event *mine = invited(a), *e, *none;
+	struct pim_instance *list;
+	const struct pim_event *x;
+	struct itip in;
+	size_t n;
+
+	mine->response = PIM_RESPONSE_ACCEPTED;
+	mine->reminder_min = 5;
+	mine = stored(a, mine);
+	in = receive(a, added(a, "2",
+	                      "DTSTART:20240320T100000Z\r\nDTEND:20240320T113000Z\r\n"));
+	assert_int_equal(itip_apply_add(mine, &in, zone, a, &e), RC_OK);
+	e = stored(a, e);
+	assert_string_equal(e->subject, "Weekly");
+	assert_int_equal(e->response, PIM_RESPONSE_ACCEPTED);
+	assert_int_equal(e->sequence, 2);
+	x = pim_event_exception(e, utc("20240320T100000"), zone);
+	assert_non_null(x);
+	assert_string_equal(x->subject, "Extra");
+	assert_int_equal(x->response, PIM_RESPONSE_NONE_YET);
+	assert_int_equal(x->busy, PIM_BUSY_TENTATIVE);
+	assert_int_equal(x->reminder_min, 5);
+	assert_int_equal(
+		pim_event_expand(e, 0, utc("20250101T000000"), zone, 100, a, &list, &n),
+		RC_OK);
+	assert_int_equal(n, 5);
+	assert_int_equal(list[1].start, utc("20240320T100000"));
+	assert_int_equal(list[1].end, utc("20240320T113000"));
+	/* The same again, an older one, and what is there anyway. */
+	assert_int_equal(itip_apply_add(e, &in, zone, a, &none), RC_EXISTS);
+	in = receive(a, added(a, "1", "DTSTART:20240321T100000Z\r\n"));
+	assert_int_equal(itip_apply_add(e, &in, zone, a, &none), RC_EXISTS);
+	in = receive(a, added(a, "3", "DTSTART:20240401T070000Z\r\n"));
+	assert_int_equal(itip_apply_add(e, &in, zone, a, &none), RC_EXISTS);
+	/* A series more (RFC 5546 4.4.6), and one that never ends. */
+	in = receive(a, added(a, "4",
+	                      "DTSTART:20240402T100000Z\r\nDTEND:20240402T110000Z\r\n"
+	                      "RRULE:FREQ=WEEKLY;COUNT=3\r\n"));
+	assert_int_equal(itip_apply_add(e, &in, zone, a, &e), RC_OK);
+	e = stored(a, e);
+	assert_int_equal(
+		pim_event_expand(e, 0, utc("20250101T000000"), zone, 100, a, &list, &n),
+		RC_OK);
+	assert_int_equal(n, 8);
+	in = receive(a,
+	             added(a, "5", "DTSTART:20240403T100000Z\r\nRRULE:FREQ=WEEKLY\r\n"));
+	assert_int_equal(itip_apply_add(e, &in, zone, a, &none), RC_TOO_BIG);
+	assert_int_equal(itip_apply_add(NULL, &in, zone, a, &none), RC_NOT_FOUND);
+}
+
+static void
+a_moved_meeting_is_to_be_answered_again(void **state UNUSED)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	const struct tzone *zone = tzone_find("Europe/Berlin");
+	struct pim_event *before = parse(a, organizers), *after;
+	struct pim_event *x;
+
+	before->attendees->partstat = PIM_PARTSTAT_ACCEPTED;
+	before->attendees->proposed_start = pim_time_of(utc("20240318T120000"), NULL);
+	before->attendees->proposed_end = pim_time_of(utc("20240318T130000"), NULL);
+	after = pim_event_copy(before, a);
+	after->subject = "Only another name";
+	itip_ask_again(before, after, SPAN("boss@example.com"));
+	assert_int_equal(after->attendees->partstat, PIM_PARTSTAT_ACCEPTED);
+	assert_int_not_equal(after->attendees->proposed_start.kind, PIM_TIME_NONE);
+	/* One instance alone. */
+	x = pim_event_exception_add(after, utc("20240401T070000"), zone, a);
+	x->start.at.hour = 18;
+	x->end.at.hour = 19;
+	itip_ask_again(before, after, SPAN("boss@example.com"));
+	assert_int_equal(after->attendees->partstat, PIM_PARTSTAT_ACCEPTED);
+	assert_int_equal(x->attendees->partstat, PIM_PARTSTAT_NEEDS_ACTION);
+	after->start.at.hour = 8;
+	itip_ask_again(before, after, SPAN("boss@example.com"));
+	assert_int_equal(after->attendees->partstat, PIM_PARTSTAT_NEEDS_ACTION);
+	assert_int_equal(after->attendees->proposed_start.kind, PIM_TIME_NONE);
+}
+
+static void
 a_cancelled_meeting_stays_and_is_marked(void **state UNUSED)
 {
 	AUTO(arena)
@@ -412,6 +566,9 @@ main(void)
 		cmocka_unit_test(an_update_of_one_instance_touches_no_other),
 		cmocka_unit_test(answers_reach_the_organizer_in_order),
 		cmocka_unit_test(another_time_can_be_proposed),
+		cmocka_unit_test(who_else_could_come_can_be_proposed),
+		cmocka_unit_test(instances_are_added_to_a_series),
+		cmocka_unit_test(a_moved_meeting_is_to_be_answered_again),
 		cmocka_unit_test(a_cancelled_meeting_stays_and_is_marked),
 		cmocka_unit_test(a_message_brings_no_private_properties_in),
 	};

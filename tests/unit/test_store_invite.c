@@ -284,6 +284,148 @@ a_proposed_time_is_noted_with_who_proposes_it(void **state)
 	assert_int_equal(event(f, "own")->start.at.hour, 9);
 }
 
+#define ADD(organizer, seq, start)                                                       \
+	HEAD("ADD")                                                                      \
+	EVENT("u1", seq, "20261102T000000Z", start, start,                               \
+	      "ORGANIZER:mailto:" organizer "\r\nATTENDEE:mailto:" USER "\r\n")          \
+	TAIL
+
+static void
+the_organizer_adds_instances(void **state)
+{
+	struct fixture *f = *state;
+
+	deliver(f, BOSS, SERIES);
+	/* Not another one, nor in the organizer's name. */
+	deliver(f, "eve@example.net", ADD("eve@example.net", "1", "20261224T090000Z"));
+	deliver(f, "eve@example.net", ADD(BOSS, "1", "20261224T090000Z"));
+	assert_null(event(f, "u1")->exceptions);
+	deliver(f, BOSS, ADD(BOSS, "1", "20261224T090000Z"));
+	assert_non_null(event(f, "u1")->exceptions);
+	assert_int_equal(event(f, "u1")->exceptions->start.at.day, 24);
+	assert_int_equal(event(f, "u1")->n_rdates, 1);
+	/* To what is not there nothing can be added. */
+	deliver(f, BOSS,
+	        HEAD("ADD") EVENT("u9", "1", "20261102T000000Z", "20261224T090000Z",
+	                          "20261224T100000Z", PEOPLE(BOSS)) TAIL);
+	assert_null(event(f, "u9"));
+}
+
+#define FORWARD(sender, other)                                                           \
+	HEAD("COUNTER")                                                                  \
+	EVENT("own", "1", "20261102T000000Z", "20261201T090000Z", "20261201T100000Z",    \
+	      "ORGANIZER:mailto:" USER "\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:" sender   \
+	      "\r\nATTENDEE:mailto:" other "\r\n")                                       \
+	TAIL
+
+static void
+who_is_forwarded_a_meeting_comes_to_its_attendees(void **state)
+{
+	struct fixture *f = *state;
+	const struct pim_attendee *dan;
+
+	own_meeting(f, USER);
+	/* By somebody who was not invited himself, or in another's name. */
+	deliver(f, "eve@example.net", FORWARD("eve@example.net", "mal@example.net"));
+	deliver(f, "eve@example.net", FORWARD("ben@example.com", "mal@example.net"));
+	assert_null(event(f, "own")->attendees->next);
+	deliver(f, "ben@example.com", FORWARD("ben@example.com", "dan@example.com"));
+	dan = pim_event_attendee(event(f, "own"), "dan@example.com");
+	assert_non_null(dan);
+	assert_int_equal(dan->partstat, PIM_PARTSTAT_NEEDS_ACTION);
+	assert_int_equal(pim_event_attendee(event(f, "own"), "ben@example.com")->partstat,
+	                 PIM_PARTSTAT_NEEDS_ACTION);
+	/* And then answers like the others. */
+	deliver(f, "dan@example.com",
+	        REPLY("dan@example.com", "20261103T000000Z", "ACCEPTED", ""));
+	dan = pim_event_attendee(event(f, "own"), "dan@example.com");
+	assert_int_equal(dan->partstat, PIM_PARTSTAT_ACCEPTED);
+}
+
+/* What the calendar says to it by itself; .method PUBLISH: nothing. */
+static struct store_invite_answer
+answer_to(struct fixture *f, const char *from, const char *calendar)
+{
+	const char *mail = mail_of(f, from, calendar);
+	struct span raw = span_str(mail);
+	struct store_invite *in = store_invite_new(mime_parse(raw, NULL, f->a), raw);
+	struct store_invite_answer r = { .method = ITIP_PUBLISH };
+	struct store_tx *tx = fixture_write(f, 0);
+	bool asks;
+	enum rc rc;
+
+	assert_non_null(in);
+	assert_ok(store_invite_apply(tx, in, SPAN(USER), &asks));
+	assert_ok(store_commit(&tx));
+	tx = fixture_read(f);
+	rc = store_invite_answer(tx, in, SPAN(USER), f->a, &r);
+	store_tx_free(tx);
+	store_invite_free(in);
+	assert_int_equal(rc, asks ? RC_OK : RC_NOT_FOUND);
+	return r;
+}
+
+#define REFRESH(attendee)                                                                \
+	HEAD("REFRESH")                                                                  \
+	"BEGIN:VEVENT\r\nUID:own\r\nDTSTAMP:20261102T000000Z\r\n"                        \
+	"ORGANIZER:mailto:" USER "\r\nATTENDEE:mailto:" attendee                         \
+	"\r\nEND:VEVENT\r\n" TAIL
+
+static void
+an_attendee_who_asks_gets_the_meeting(void **state)
+{
+	struct fixture *f = *state;
+	struct store_invite_answer r;
+	struct itip in;
+
+	assert_int_equal(
+		answer_to(f, "ben@example.com", REFRESH("ben@example.com")).method,
+		ITIP_PUBLISH);
+	own_meeting(f, USER);
+	r = answer_to(f, "ben@example.com", REFRESH("ben@example.com"));
+	assert_int_equal(r.method, ITIP_REQUEST);
+	assert_true(span_is(r.to, "ben@example.com"));
+	assert_true(span_is(r.subject, "Own"));
+	assert_ok(itip_parse(r.calendar, f->a, &in));
+	assert_int_equal(in.method, ITIP_REQUEST);
+	assert_non_null(in.event->recur);
+	/* Not somebody who is not invited, or one in another's name. */
+	r = answer_to(f, "eve@example.net", REFRESH("eve@example.net"));
+	assert_int_equal(r.method, ITIP_PUBLISH);
+	r = answer_to(f, "eve@example.net", REFRESH("ben@example.com"));
+	assert_int_equal(r.method, ITIP_PUBLISH);
+}
+
+static void
+an_addition_to_what_is_not_there_asks_for_all_of_it(void **state)
+{
+	struct fixture *f = *state;
+	struct store_invite_answer r;
+	struct itip in;
+
+	r = answer_to(f, BOSS, ADD(BOSS, "1", "20261224T090000Z"));
+	assert_int_equal(r.method, ITIP_REFRESH);
+	assert_true(span_is(r.to, BOSS));
+	assert_ok(itip_parse(r.calendar, f->a, &in));
+	assert_int_equal(in.method, ITIP_REFRESH);
+	assert_string_equal(in.event->uid, "u1");
+	assert_string_equal(in.sender->email, USER);
+	/* What it said goes to nobody. */
+	assert_null(in.event->subject);
+	assert_int_equal(r.subject.n, 0);
+	/* To others, and of others, it says nothing. */
+	r = answer_to(f, "eve@example.net", ADD(BOSS, "1", "20261224T090000Z"));
+	assert_int_equal(r.method, ITIP_PUBLISH);
+	r = answer_to(f, BOSS,
+	              HEAD("ADD") EVENT("u1", "1", "20261102T000000Z", "20261224T090000Z",
+	                                "20261224T100000Z",
+	                                "ORGANIZER:mailto:" BOSS "\r\n") TAIL);
+	assert_int_equal(r.method, ITIP_PUBLISH);
+	deliver(f, BOSS, SERIES);
+	r = answer_to(f, BOSS, ADD(BOSS, "1", "20261224T090000Z"));
+	assert_int_equal(r.method, ITIP_PUBLISH);
+}
+
 static void
 strangers_change_nothing(void **state)
 {
@@ -501,6 +643,10 @@ main(void)
 		T(one_instance_can_be_moved_and_another_cancelled),
 		T(an_answer_is_noted_with_the_organizers_event),
 		T(a_proposed_time_is_noted_with_who_proposes_it),
+		T(the_organizer_adds_instances),
+		T(who_is_forwarded_a_meeting_comes_to_its_attendees),
+		T(an_attendee_who_asks_gets_the_meeting),
+		T(an_addition_to_what_is_not_there_asks_for_all_of_it),
 		T(strangers_change_nothing),
 		T(an_event_without_an_organizer_is_nobody_elses_to_change),
 		T(who_sends_for_the_organizer_is_believed),
