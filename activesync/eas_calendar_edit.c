@@ -173,6 +173,13 @@ take_location(const struct eas_edit_request *q, struct pim_event *e)
 		eas_take_texts(q, name, 1, &e->location);
 		return;
 	}
+	/* Two clients that speak 16.1 send what went before it (MS-ASCAL 2.2.2.28). */
+	if (!wbxml_child(q->data, WBXML_AIRSYNCBASE_LOCATION) &&
+	    wbxml_child(q->data, WBXML_CALENDAR_LOCATION)) {
+		e->location = (struct pim_location){ 0 };
+		eas_take_texts(q, name, 1, &e->location);
+		return;
+	}
 	switch (eas_take(q, WBXML_AIRSYNCBASE_LOCATION, &n)) {
 	case EAS_TAKE_KEEP:
 		break;

@@ -533,8 +533,9 @@ eas_command_run(struct eas_call *c)
 	log_info(c->log, "eas.command",
 	         "cmd=%s v=%u http=%d bytes_in=%zu bytes_out=%zu "
 	         "us=%llu%s",
-	         c->command->name, c->query.version, c->http_status, c->body.n,
-	         buf_len(&c->out), (unsigned long long)(clock_mono_us() - began),
+	         c->command->name, c->query.version, c->waiting ? 0 : c->http_status,
+	         c->body.n, buf_len(&c->out),
+	         (unsigned long long)(clock_mono_us() - began),
 	         c->waiting ? " waits=1" : "");
 }
 

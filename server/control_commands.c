@@ -402,9 +402,11 @@ control_run(struct control_request *r)
 			continue;
 		size_t n = r->n_words - words;
 		if (n < c->args_min || n > c->args_max)
-			return err_set(&r->err, RC_INVALID,
-			               "%s %s takes %zu to %zu arguments", c->noun,
-			               c->verb, c->args_min, c->args_max);
+			return err_set(
+				&r->err, RC_INVALID,
+				"%s%s%s: too %s arguments (godwitctl -h tells which)",
+				c->noun, *c->verb ? " " : "", c->verb,
+				n < c->args_min ? "few" : "many");
 		enum rc rc = c->run(r, r->words + words, n);
 		audit_order(r, c, n ? r->words[words] : SPAN(""), rc);
 		if (rc == RC_AGAIN)
@@ -417,5 +419,6 @@ control_run(struct control_request *r)
 			         LOG_STR(span_str(rc_str(rc))));
 		return rc;
 	}
-	return err_set(&r->err, RC_UNSUPPORTED, "there is no such command");
+	return err_set(&r->err, RC_UNSUPPORTED,
+	               "there is no such command (godwitctl -h lists them)");
 }

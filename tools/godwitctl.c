@@ -64,6 +64,7 @@ static const char usage[] =
 	"  demo [DOMAIN]                a domain with two users, alice and bob, to try "
 	"things\n"
 	"\n"
+	"  -h          this page; --version\n"
 	"  -s socket   of the server (default " DEFAULT_SOCKET ", or $GODWIT_CONTROL)\n"
 	"  --json      behind a command that lists or shows: for programs\n"
 	"  -r          rows as they are: cells separated by tabs, no head line\n";
@@ -319,6 +320,11 @@ demo(const char *socket_path, const char *domain)
 int
 main(int argc, char **argv)
 {
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
+	};
 	const char *path = getenv("GODWIT_CONTROL");
 	AUTO_DONE(buf) struct buf rows = BUF_INIT(0);
 	bool raw = false;
@@ -326,8 +332,11 @@ main(int argc, char **argv)
 
 	if (!path || !*path)
 		path = DEFAULT_SOCKET;
-	while ((c = getopt(argc, argv, "+s:rh")) != -1) {
-		if (c == 's') {
+	while ((c = getopt_long(argc, argv, "+s:rh", options, NULL)) != -1) {
+		if (c == 'v') {
+			puts("godwitctl " GODWIT_VERSION);
+			return 0;
+		} else if (c == 's') {
 			path = optarg;
 		} else if (c == 'r') {
 			raw = true;
@@ -341,6 +350,10 @@ main(int argc, char **argv)
 	if (argc == 0) {
 		fputs(usage, stderr);
 		return 64;
+	}
+	if (strcmp(argv[0], "help") == 0) {
+		fputs(usage, stdout);
+		return 0;
 	}
 	const struct ctl ctl = { path };
 	if (strcmp(argv[0], "backup") == 0)

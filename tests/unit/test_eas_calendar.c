@@ -257,6 +257,32 @@ at_16_one_instance_is_changed_and_deleted_by_its_id(void **state)
 	"<Street>Deich 3</Street></Location>"
 
 static void
+at_16_the_place_of_older_versions_is_taken_too(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+	uint32_t uid;
+
+	f->version = 161;
+	uid = add(f, folder, synced(f, folder),
+	          ZONE TIMES("20261123T080000Z", "20261123T090000Z") C("Subject", "Count")
+	                  C("Location", "Hide"));
+	seen_by(f, "TABLET", 161, folder);
+	assert_has(f, "<Location><DisplayName>Hide</DisplayName></Location>");
+	/* Of both, the one of this version. */
+	change(f, folder, uid, "",
+	       ZONE TIMES("20261123T080000Z", "20261123T090000Z") C("Subject", "Count")
+	               C("Location", "Hide") SPOT);
+	seen_by(f, "THIRD", 161, folder);
+	assert_has(f, "<Street>Deich 3</Street>");
+	change(f, folder, uid, "",
+	       ZONE TIMES("20261123T080000Z", "20261123T090000Z") C("Subject", "Count")
+	               C("Location", "Dyke"));
+	seen_by(f, "FOURTH", 161, folder);
+	assert_has(f, "<Location><DisplayName>Dyke</DisplayName></Location>");
+}
+
+static void
 a_place_comes_with_all_its_fields_and_can_be_emptied(void **state)
 {
 	static const char *const fields[] = {
@@ -624,6 +650,7 @@ main(void)
 		CASE(an_all_day_event_is_the_same_day_at_every_version),
 		CASE(a_series_keeps_its_hour_across_the_change_of_clocks),
 		CASE(at_16_one_instance_is_changed_and_deleted_by_its_id),
+		CASE(at_16_the_place_of_older_versions_is_taken_too),
 		CASE(a_place_comes_with_all_its_fields_and_can_be_emptied),
 		CASE(what_calendars_keep_survives_a_devices_change),
 		CASE(at_16_the_server_invites_and_cancels),
