@@ -165,7 +165,9 @@ on_signed_in(struct eas_sign_in *s)
 	address = xml_read_text(doc, "Autodiscover/Request/EMailAddress", r->arena);
 	schema = xml_read_text(doc, "Autodiscover/Request/AcceptableResponseSchema",
 	                       r->arena);
-	if (address.n == 0 || schema.n == 0)
+	/* 2.2.3.150: one Request. */
+	if (address.n == 0 || schema.n == 0 ||
+	    xml_read_count(doc, "Autodiscover/Request") != 1)
 		answer_error(r, address, 600, "Invalid request");
 	else if (span_is(span_trim(schema), MDM_SETUP_OUTLOOK_SCHEMA) &&
 	         s->eas->deps.setup)

@@ -513,13 +513,17 @@ eas_command_run(struct eas_call *c)
 	}
 	if (c->query.version == 0) /* 2.5 clients leave it out; the oldest we have */
 		c->query.version = versions[0];
-	if (!is_version(c->query.version) || c->query.device_id.n == 0) {
+	if (!is_version(c->query.version)) {
 		eas_answer_http(c, 400);
 		return;
 	}
 	if (c->query.version < c->command->version_min ||
 	    c->query.version > c->command->version_max) {
 		eas_answer_http(c, 501);
+		return;
+	}
+	if (c->query.device_id.n == 0) {
+		refuse(c, EAS_STATUS_DEVICE_ID, 400);
 		return;
 	}
 	if (!c->resumed)

@@ -51,7 +51,8 @@ take_body(struct draft *d)
 	rc = wbxml_child_u32(body, WBXML_AIRSYNCBASE_TYPE, 4, &type);
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
 		return RC_INVALID;
-	if (type == EAS_BODY_RTF || type == 0)
+	if (type == EAS_BODY_RTF || type == 0 ||
+	    wbxml_next(wbxml_child(body, WBXML_AIRSYNCBASE_TYPE), WBXML_AIRSYNCBASE_TYPE))
 		return RC_INVALID;
 	d->type = (enum eas_body_type)type;
 	buf_add_span(&d->body, wbxml_child_text(body, WBXML_AIRSYNCBASE_DATA));

@@ -408,11 +408,8 @@ fetch(struct items *it, const struct wbxml_node *n)
 		fetch_attachment(it, n, &r);
 		return;
 	}
-	rc = item_options(options, it->c->query.version, &o);
-	if (rc != RC_OK) {
-		write_refusal(it, n,
-		              rc == RC_UNSUPPORTED ? EAS_STATUS_BODY_PART_TYPE
-		                                   : EAS_ITEMS_PROTOCOL);
+	if (item_options(options, it->c->query.version, &o) != RC_OK) {
+		write_refusal(it, n, EAS_STATUS_BODY_PART_TYPE);
 		return;
 	}
 	if (item_id(n, &id) != RC_OK) {
@@ -590,6 +587,65 @@ join_parts(struct items *it)
 	it->c->content_type = MULTIPART_TYPE;
 }
 
+/* 2.2.3.125.3: an option of another operation? Those of other pages are passed over. */
+static bool
+has_foreign_option(const struct wbxml_node *op)
+{
+	const struct wbxml_node *o = wbxml_child(op, WBXML_ITEMOPERATIONS_OPTIONS);
+
+	for (const struct wbxml_node *n = o ? o->first : NULL; n; n = n->next) {
+		wbxml_tag of = 0;
+
+		if (n->tag >> 8 != WBXML_ITEMOPERATIONS_OPTIONS >> 8)
+			continue;
+		switch (n->tag) {
+		case WBXML_ITEMOPERATIONS_SCHEMA:
+		case WBXML_ITEMOPERATIONS_RANGE:
+		case WBXML_ITEMOPERATIONS_USERNAME:
+		case WBXML_ITEMOPERATIONS_PASSWORD:
+			of = WBXML_ITEMOPERATIONS_FETCH;
+			break;
+		case WBXML_ITEMOPERATIONS_DELETESUBFOLDERS:
+			of = WBXML_ITEMOPERATIONS_EMPTYFOLDERCONTENTS;
+			break;
+		case WBXML_ITEMOPERATIONS_MOVEALWAYS:
+			of = WBXML_ITEMOPERATIONS_MOVE;
+			break;
+		default:
+			break;
+		}
+		if (of != op->tag)
+			return true;
+	}
+	return false;
+}
+
+/* "1-2"; what they mean is judged later, for the one Fetch. */
+static bool
+is_range(struct span s)
+{
+	struct span rest = span_trim(s), from;
+	uint64_t v;
+
+	return span_cut(&rest, '-', &from) && parse_u64(from, UINT64_MAX, &v) == RC_OK &&
+	       parse_u64(rest, UINT64_MAX, &v) == RC_OK;
+}
+
+/* What the schema does not allow is Status 2 of the whole request, and nothing of it is
+ * done: 2.2.3.66 (one FileReference a Fetch), 2.2.3.143.1, MS-ASAIRS 3.2.5.1. */
+static bool
+breaks_schema(const struct wbxml_node *op, uint16_t version)
+{
+	const struct wbxml_node *o = wbxml_child(op, WBXML_ITEMOPERATIONS_OPTIONS);
+	const struct wbxml_node *range = wbxml_child(o, WBXML_ITEMOPERATIONS_RANGE);
+	const struct wbxml_node *ref = wbxml_child(op, WBXML_AIRSYNCBASE_FILEREFERENCE);
+	struct eas_options options;
+
+	return has_foreign_option(op) || (range && !is_range(range->text)) ||
+	       (ref && wbxml_next(ref, WBXML_AIRSYNCBASE_FILEREFERENCE)) ||
+	       item_options(o, version, &options) == RC_INVALID;
+}
+
 void
 eas_items_start(struct eas_call *c)
 {
@@ -601,6 +657,12 @@ eas_items_start(struct eas_call *c)
 	if (c->root->tag != WBXML_ITEMOPERATIONS_ITEMOPERATIONS || !c->root->first) {
 		eas_answer_status(c, EAS_ITEMS_PROTOCOL);
 		return;
+	}
+	for (const struct wbxml_node *n = c->root->first; n; n = n->next) {
+		if (breaks_schema(n, c->query.version)) {
+			eas_answer_status(c, EAS_ITEMS_PROTOCOL);
+			return;
+		}
 	}
 	rc = eas_read(c, &it->tx);
 	if (rc != RC_OK) {

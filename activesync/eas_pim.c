@@ -318,7 +318,7 @@ is_shown(const struct eas_options *o, const struct pim_body *b, enum eas_body_ty
 enum rc
 eas_take_body(const struct eas_edit_request *q, struct pim_body *b)
 {
-	const struct wbxml_node *node, *data;
+	const struct wbxml_node *node, *data, *once;
 	uint32_t type;
 	const char *text;
 
@@ -330,7 +330,9 @@ eas_take_body(const struct eas_edit_request *q, struct pim_body *b)
 		*b = (struct pim_body){ 0 };
 		return RC_OK;
 	}
-	if (wbxml_child_u32(node, WBXML_AIRSYNCBASE_TYPE, 4, &type) != RC_OK)
+	once = wbxml_child(node, WBXML_AIRSYNCBASE_TYPE);
+	if (wbxml_child_u32(node, WBXML_AIRSYNCBASE_TYPE, 4, &type) != RC_OK ||
+	    wbxml_next(once, WBXML_AIRSYNCBASE_TYPE))
 		return RC_INVALID;
 	data = wbxml_child(node, WBXML_AIRSYNCBASE_DATA);
 	if (!data || type == EAS_BODY_RTF) /* RTF is not read: the old body stays */

@@ -14,8 +14,8 @@
 #include "format/vobj.h"
 #include "store/store_directory.h"
 
-#define TO_MAX 1000          /* 2.2.3.185.2 */
-#define TO_BYTES_MAX 256     /* characters; each at most four bytes */
+#define TO_MAX 1000 /* 2.2.3.185.2 */
+#define TO_CHARS_MAX 256
 #define AMBIGUOUS_DEFAULT 19 /* suggestions without MaxAmbiguousRecipients */
 #define LIMIT_MAX 9999       /* 2.2.3.101, 2.2.3.102 */
 #define AVAILABILITY_MAX 100 /* people whose times are asked for: Status 160 */
@@ -91,6 +91,16 @@ parse_number(const struct wbxml_node *n, wbxml_tag tag, uint32_t max, uint32_t d
 	return wbxml_child(n, tag) ? wbxml_child_u32(n, tag, max, ret) : RC_OK;
 }
 
+static size_t
+characters(struct span s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
 static enum rc
 parse(struct resolve *r)
 {
@@ -104,7 +114,7 @@ parse(struct resolve *r)
 	for (const struct wbxml_node *to = wbxml_child(root, WBXML_RESOLVERECIPIENTS_TO);
 	     to; to = wbxml_next(to, WBXML_RESOLVERECIPIENTS_TO)) {
 		if (++r->n_to > TO_MAX || span_trim(to->text).n == 0 ||
-		    to->text.n > TO_BYTES_MAX * 4)
+		    characters(to->text) > TO_CHARS_MAX)
 			return RC_INVALID;
 	}
 	if (r->n_to == 0)

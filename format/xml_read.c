@@ -61,23 +61,42 @@ find_named(xmlNode *n, struct span name)
 	return NULL;
 }
 
-struct span
-xml_read_text(const struct xml_read *x, const char *path, struct arena *a)
+/* The first at the path, or NULL. */
+static xmlNode *
+find_path(const struct xml_read *x, const char *path)
 {
 	xmlNode *n = xmlDocGetRootElement(x->doc);
 	struct span rest = span_str(path), name;
+
+	while (n && span_cut(&rest, '/', &name)) {
+		n = find_named(n, name);
+		if (n && rest.n > 0)
+			n = n->children;
+	}
+	return n;
+}
+
+struct span
+xml_read_text(const struct xml_read *x, const char *path, struct arena *a)
+{
+	xmlNode *n = find_path(x, path);
 	xmlChar *text;
 	struct span s;
 
-	while (span_cut(&rest, '/', &name)) {
-		n = find_named(n, name);
-		if (!n)
-			return SPAN("");
-		if (rest.n > 0)
-			n = n->children;
-	}
+	if (!n)
+		return SPAN("");
 	text = xmlNodeGetContent(n);
 	s = arena_span(a, span_str((const char *)text));
 	xmlFree(text);
 	return s;
+}
+
+size_t
+xml_read_count(const struct xml_read *x, const char *path)
+{
+	size_t count = 0;
+
+	for (xmlNode *n = find_path(x, path); n; count++)
+		n = find_named(n->next, span_str((const char *)n->name));
+	return count;
 }

@@ -20,5 +20,7 @@ AUTO_DEFINE(xml_read);
 
 /* Text of the first element on the path "Root/Child/Grandchild", in a; empty without. */
 struct span xml_read_text(const struct xml_read *x, const char *path, struct arena *a);
+/* How many elements stand at the path; of its parents the first counts. */
+size_t xml_read_count(const struct xml_read *x, const char *path);
 
 #endif

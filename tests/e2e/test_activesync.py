@@ -238,7 +238,9 @@ class ActiveSync(GodwitTest):
         body = c.request("POST", path, (ask % (address, "other")).encode())[2]
         self.assertIn(b"<ErrorCode>601</ErrorCode>", body)
         bomb = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e "x">]>' + ask % ("&e;", schema)
-        for wrong in (b"", b"<a>", bomb.encode()):
+        once = ask % (address, schema)
+        at, end = once.index("<Request>"), once.index("</Autodiscover>")
+        for wrong in (b"", b"<a>", bomb.encode(), (once[:end] + once[at:]).encode()):
             body = c.request("POST", path, wrong)[2]
             self.assertIn(b"<ErrorCode>600</ErrorCode>", body)
         status, _, _ = c.request("POST", path, b"", {"Authorization": ""})

@@ -98,20 +98,87 @@ new_folder(struct eas_fixture *f, unsigned n)
 		tree_key(f), n);
 }
 
+/* The cost of making one grows with its neighbours. */
 static void
-folder_is_there_once(struct eas_fixture *f, unsigned n)
+remove_folder(struct eas_fixture *f, uint32_t id)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = NULL;
 	struct store_actor who = { .protocol = "imap" };
+
+	assert_ok(store_write(f->store, f->user, &who, &tx));
+	assert_ok(store_collection_delete(tx, id));
+	assert_ok(store_commit(&tx));
+}
+
+static void
+folder_is_there_once(struct eas_fixture *f, unsigned n)
+{
 	uint32_t id = (uint32_t)atol(eas_value(f, "ServerId", 0));
 
 	tree_key(f);
 	assert_int_equal(eas_count(f, arena_printf(f->a, ">F%u<", n)), 1);
-	/* The cost of making one grows with its neighbours. */
-	assert_ok(store_write(f->store, f->user, &who, &tx));
-	assert_ok(store_collection_delete(tx, id));
-	assert_ok(store_commit(&tx));
+	remove_folder(f, id);
+}
+
+#define OLD_ONE 500 /* of folders that are made before they are renamed or deleted */
+
+static uint32_t last_made;
+
+/* Its id; the tree's key is in *ret_key. */
+static const char *
+made_folder(struct eas_fixture *f, unsigned n, char **ret_key)
+{
+	const char *id;
+
+	eas_run(f, "FolderCreate", new_folder(f, n));
+	*ret_key = eas_key(f);
+	id = eas_value(f, "ServerId", 0);
+	last_made = (uint32_t)atol(id);
+	return id;
+}
+
+static const char *
+new_name(struct eas_fixture *f, unsigned n)
+{
+	char *key;
+	const char *id = made_folder(f, 2 * OLD_ONE + n, &key);
+
+	return arena_printf(
+		f->a,
+		"<FolderUpdate xmlns=\"FolderHierarchy\"><SyncKey>%s</SyncKey><ServerId>%s"
+		"</ServerId><ParentId>0</ParentId><DisplayName>G%u</DisplayName>"
+		"</FolderUpdate>",
+		key, id, n);
+}
+
+static void
+name_is_changed(struct eas_fixture *f, unsigned n)
+{
+	tree_key(f);
+	assert_int_equal(eas_count(f, arena_printf(f->a, ">F%u<", 2 * OLD_ONE + n)), 0);
+	assert_int_equal(eas_count(f, arena_printf(f->a, ">G%u<", n)), 1);
+	remove_folder(f, last_made);
+}
+
+static const char *
+old_folder(struct eas_fixture *f, unsigned n)
+{
+	char *key;
+	const char *id = made_folder(f, OLD_ONE + n, &key);
+
+	return arena_printf(
+		f->a,
+		"<FolderDelete xmlns=\"FolderHierarchy\"><SyncKey>%s</SyncKey><ServerId>%s"
+		"</ServerId></FolderDelete>",
+		key, id);
+}
+
+static void
+folder_is_gone(struct eas_fixture *f, unsigned n)
+{
+	tree_key(f);
+	assert_int_equal(eas_count(f, arena_printf(f->a, ">F%u<", OLD_ONE + n)), 0);
 }
 
 static void
@@ -123,6 +190,10 @@ folders_survive_a_failing_database(void **state)
 	                            first_tree, NULL });
 	try_all(f, &(struct trial){ "FolderCreate", "<Status>1</Status><SyncKey>", "6",
 	                            new_folder, folder_is_there_once });
+	try_all(f, &(struct trial){ "FolderDelete", "<Status>1</Status><SyncKey>", "6",
+	                            old_folder, folder_is_gone });
+	try_all(f, &(struct trial){ "FolderUpdate", "<Status>1</Status><SyncKey>", "6",
+	                            new_name, name_is_changed });
 }
 
 static const char *
@@ -245,6 +316,81 @@ a_fetch(struct eas_fixture *f, unsigned n)
 		f->trash, f->trash, uid);
 }
 
+/* Two mails of one thread, alone in the inbox. */
+static const char *
+a_conversation(struct eas_fixture *f, unsigned n)
+{
+	const char *at;
+
+	for (const char *id = "ab"; *id; id++)
+		eas_mail_raw(f, f->inbox, NOW,
+		             span_str(arena_printf(
+				     f->a,
+				     "From: b@example.net\r\nTo: alice@example.org\r\n"
+				     "Subject: plan\r\nMessage-ID: <%c%u@x>\r\n"
+				     "References: <root%u@x>\r\n\r\nx\r\n",
+				     *id, n, n)));
+	f->device = arena_printf(f->a, "PHONE%u", n);
+	synced(f, f->inbox);
+	at = strstr(f->xml, "<ConversationId encoding=\"base64\">");
+	assert_non_null(at);
+	at = strchr(at, '>') + 1;
+	return arena_printf(
+		f->a,
+		"<ItemOperations xmlns=\"ItemOperations\"><Move>"
+		"<ConversationId encoding=\"base64\">%.*s</ConversationId><DstFldId>%u"
+		"</DstFldId><Options><MoveAlways/></Options></Move></ItemOperations>",
+		(int)(strchr(at, '<') - at), at, f->junk);
+}
+
+static void
+conversation_has_moved(struct eas_fixture *f, unsigned n)
+{
+	assert_int_equal(eas_exists(f, f->inbox), 0);
+	assert_int_equal(eas_exists(f, f->junk), 2 * n);
+}
+
+static void
+moves_of_conversations_survive_a_failing_database(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	/* When all is moved but the answer is lost, there is no more to move: 6. */
+	try_all(f, &(struct trial){ "ItemOperations", "<Move><Status>", "3 6 153 154",
+	                            a_conversation, conversation_has_moved });
+}
+
+static const char *
+a_search(struct eas_fixture *f, unsigned n)
+{
+	if (n == 1)
+		eas_mail(f, f->inbox, NOW, "needle");
+	return arena_printf(f->a,
+	                    "<Search xmlns=\"Search\"><Store><Name>Mailbox</Name><Query>"
+	                    "<And><CollectionId xmlns=\"AirSync\">%u</CollectionId>"
+	                    "<FreeText>needle</FreeText></And></Query></Store></Search>",
+	                    f->inbox);
+}
+
+static const char *
+people(struct eas_fixture *f UNUSED, unsigned n UNUSED)
+{
+	return "<ResolveRecipients xmlns=\"ResolveRecipients\"><To>alice@example.org</To>"
+	       "<Options><Availability><StartTime>2027-01-04T08:00:00.000Z</StartTime>"
+	       "<EndTime>2027-01-04T12:00:00.000Z</EndTime></Availability></Options>"
+	       "</ResolveRecipients>";
+}
+
+static void
+searches_survive_a_failing_database(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	try_all(f, &(struct trial){ "Search", "<Total>1</Total>", "3", a_search, NULL });
+	try_all(f, &(struct trial){ "ResolveRecipients", "<MergedFreeBusy>", "6 162",
+	                            people, NULL });
+}
+
 static void
 other_commands_survive_a_failing_database(void **state)
 {
@@ -298,6 +444,8 @@ main(void)
 		T(sync_survives_a_failing_database),
 		T(other_commands_survive_a_failing_database),
 		T(settings_and_policies_survive_a_failing_database),
+		T(moves_of_conversations_survive_a_failing_database),
+		T(searches_survive_a_failing_database),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -391,6 +391,22 @@ bodies_of_a_note_are_text_or_html(void **state)
 	assert_has(f, "<Fetch><Status>6</Status>");
 }
 
+static void
+bodies_that_are_none_get_status_6(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_NOTES);
+	char *key;
+
+	add(f, folder, "", N("Subject", "a") BODY("a", "plain"), &key);
+	assert_has(f, "<Status>6</Status></Add>");
+	add(f, folder, "", N("Subject", "a") BODY("9", "plain"), &key);
+	assert_has(f, "<Status>6</Status></Add>");
+	add(f, folder, "", N("Subject", "a") BODY("1</Type><Type>1", "plain"), &key);
+	assert_has(f, "<Status>6</Status></Add>");
+	assert_int_equal(eas_exists(f, folder), 0);
+}
+
 /* --- tasks --- */
 
 #define T(name, value) "<" name " xmlns=\"Tasks\">" value "</" name ">"
@@ -709,6 +725,7 @@ main(void)
 		CASE(categories_of_a_note_go_when_left_out_and_its_subject_stays),
 		CASE(notes_know_no_supported_and_no_other_class),
 		CASE(bodies_of_a_note_are_text_or_html),
+		CASE(bodies_that_are_none_get_status_6),
 		CASE(importance_and_reminder_of_a_task_stay_when_left_out),
 		CASE(a_completed_task_says_when),
 		CASE(values_of_a_task_that_are_none_get_status_6),

@@ -243,6 +243,61 @@ fetches_that_cannot_be_get_their_status(void **state)
 	                    "<ItemOperations><Status>2</Status></ItemOperations>");
 }
 
+static void
+requests_that_break_the_schema_get_status_2_as_a_whole(void **state)
+{
+	static const char *const wrong[] = {
+		"<Fetch><Store>Mailbox</Store><ServerId xmlns=\"AirSync\">2:1</ServerId>"
+		"<Options><Range></Range></Options></Fetch>",
+		"<Fetch><Store>Mailbox</Store><ServerId xmlns=\"AirSync\">2:1</ServerId>"
+		"<Options><Range>1-x</Range></Options></Fetch>",
+		"<Fetch><Store>Mailbox</Store><ServerId xmlns=\"AirSync\">2:1</ServerId>"
+		"<Options><DeleteSubFolders/></Options></Fetch>",
+		"<EmptyFolderContents><CollectionId xmlns=\"AirSync\">4</CollectionId>"
+		"<Options><MoveAlways/></Options></EmptyFolderContents>",
+		"<Fetch><Store>Mailbox</Store>"
+		"<FileReference xmlns=\"AirSyncBase\">2:1:3</FileReference>"
+		"<FileReference xmlns=\"AirSyncBase\">2:1:4</FileReference></Fetch>",
+	};
+	struct eas_fixture *f = *state;
+
+	eas_mail(f, f->trash, EAS_NOW, "stays");
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		/* What stands beside it is not done either. */
+		eas_runf(f, "ItemOperations",
+		         "<ItemOperations xmlns=\"ItemOperations\"><EmptyFolderContents>"
+		         "<CollectionId xmlns=\"AirSync\">%u</CollectionId>"
+		         "</EmptyFolderContents>%s</ItemOperations>",
+		         f->trash, wrong[i]);
+		if (strcmp(f->xml, "<ItemOperations><Status>2</Status></ItemOperations>"))
+			fail_msg("%s: %s", wrong[i], f->xml);
+	}
+	assert_int_equal(eas_exists(f, f->trash), 1);
+}
+
+/* Three of 10 bytes and more where 15 are too many: the third has to be asked for again.
+ */
+static void
+more_than_the_server_sends_at_once_gets_status_11(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = add_mixed(f);
+	const char *fetch = arena_printf(f->a,
+	                                 "<Fetch><Store>Mailbox</Store><ServerId "
+	                                 "xmlns=\"AirSync\">%u:%u</ServerId></Fetch>",
+	                                 f->inbox, uid);
+
+	f->eas->own.response_max = 1;
+	eas_runf(f, "ItemOperations",
+	         "<ItemOperations xmlns=\"ItemOperations\">%s%s</ItemOperations>", fetch,
+	         fetch);
+	assert_string_equal(eas_value(f, "Status", 1), "1");
+	assert_has(f, "<Fetch><Status>11</Status><ServerId>");
+	eas_runf(f, "ItemOperations",
+	         "<ItemOperations xmlns=\"ItemOperations\">%s</ItemOperations>", fetch);
+	assert_has_not(f, "<Status>11</Status>");
+}
+
 #define SCHEMA_ASK                                                                       \
 	"<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox"                 \
 	"</Store><CollectionId xmlns=\"AirSync\">%u</CollectionId>"                      \
@@ -689,6 +744,8 @@ main(void)
 		T(attachments_are_listed_and_fetched),
 		T(attachment_comes_by_its_own_command_at_12_1),
 		T(fetches_that_cannot_be_get_their_status),
+		T(requests_that_break_the_schema_get_status_2_as_a_whole),
+		T(more_than_the_server_sends_at_once_gets_status_11),
 		T(schema_leaves_out_what_is_not_wanted),
 		T(body_part_is_what_a_message_adds),
 		T(text_messages_are_kept_once_and_shown_to_who_wants_them),

@@ -139,8 +139,16 @@ body_preferences_that_contradict_get_status_4(void **state)
 			"xmlns=\"AirSync\">%u:%u</ServerId><Options>%s</Options></Fetch>"
 			"</ItemOperations>",
 			f->inbox, f->inbox, uid, wrong[i]);
-		if (!strstr(f->xml, "<Fetch><Status>2</Status>"))
+		if (strcmp(f->xml, "<ItemOperations><Status>2</Status></ItemOperations>"))
 			fail_msg("ItemOperations, %s: %s", wrong[i], f->xml);
+		eas_runf(
+			f, "Search",
+			"<Search xmlns=\"Search\"><Store><Name>Mailbox</Name><Query><And>"
+			"<CollectionId xmlns=\"AirSync\">%u</CollectionId><FreeText>one"
+			"</FreeText></And></Query><Options>%s</Options></Store></Search>",
+			f->inbox, wrong[i]);
+		if (!strstr(f->xml, "<Store><Status>2</Status>"))
+			fail_msg("Search, %s: %s", wrong[i], f->xml);
 	}
 }
 

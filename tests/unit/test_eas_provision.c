@@ -617,6 +617,25 @@ blocked_device_is_refused_by_every_command(void **state)
 	assert_int_equal(f->http_status, 403);
 }
 
+/* Who signs in has been let in before that: only a command under way meets it. */
+static void
+user_who_was_disabled_meanwhile_is_told(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_has(f, "<Status>1</Status>");
+	assert_ok(store_user_set_disabled(f->store, SPAN("alice@example.org"), true));
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_string_equal(f->xml, "<FolderSync><Status>131</Status></FolderSync>");
+	f->version = 121;
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_int_equal(f->http_status, 403);
+	assert_ok(store_user_set_disabled(f->store, SPAN("alice@example.org"), false));
+	eas_run(f, "FolderSync", FOLDERSYNC);
+	assert_int_equal(f->http_status, 200);
+}
+
 static void
 validate_is_no_device(void **state)
 {
@@ -698,6 +717,7 @@ main(void)
 		T(the_policy_says_who_may_come_in_with_less),
 		T(each_option_is_in_the_document_and_can_be_unset),
 		T(blocked_device_is_refused_by_every_command),
+		T(user_who_was_disabled_meanwhile_is_told),
 		T(validate_is_no_device),
 		T(settings_tell_who_the_user_is),
 	};

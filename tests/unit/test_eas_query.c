@@ -328,7 +328,11 @@ commands_that_are_not_there_say_so(void **state)
 	f->version = 161;
 	f->device = "";
 	eas_run(f, "Ping", NULL);
+	assert_string_equal(f->xml, "<Ping><Status>108</Status></Ping>");
+	f->version = 121;
+	eas_run(f, "Ping", NULL);
 	assert_int_equal(f->http_status, 400);
+	f->version = 161;
 	f->device = "not a device";
 	eas_run(f, "Ping", NULL);
 	assert_string_equal(f->xml, "<Ping><Status>108</Status></Ping>");

@@ -404,6 +404,50 @@ certificates_are_those_of_directory_and_contacts(void **state)
 }
 
 static void
+times_of_more_than_100_people_are_too_many(void **state)
+{
+	struct eas_fixture *f = *state;
+	AUTO_DONE(buf) struct buf names = BUF_INIT(0);
+	const char *all, *but_one;
+
+	add_user(f, "bob@example.org", "Bob");
+	for (int i = 0; i < 101; i++)
+		buf_add_str(&names, TO("bob@example.org"));
+	buf_add_char(&names, '\0');
+	all = names.p;
+	but_one = names.p + sizeof(TO("bob@example.org")) - 1;
+	eas_runf(f, "ResolveRecipients",
+	         RESOLVE("%s",
+	                 TIMES("2027-01-04T08:00:00.000Z", "2027-01-04T09:00:00.000Z")),
+	         all);
+	assert_has(f, "<Availability><Status>160</Status></Availability>");
+	assert_has_not(f, "MergedFreeBusy");
+	eas_runf(f, "ResolveRecipients",
+	         RESOLVE("%s",
+	                 TIMES("2027-01-04T08:00:00.000Z", "2027-01-04T09:00:00.000Z")),
+	         but_one);
+	assert_has(f, "<MergedFreeBusy>00</MergedFreeBusy>");
+}
+
+/* MS-ASCMD 2.2.3.185.2 */
+static void
+a_name_has_up_to_256_characters(void **state)
+{
+	struct eas_fixture *f = *state;
+	AUTO_DONE(buf) struct buf name = BUF_INIT(0);
+
+	for (int i = 0; i < 256; i++)
+		buf_add_str(&name, "\xc3\xa4");
+	buf_add_char(&name, '\0');
+	eas_runf(f, "ResolveRecipients", RESOLVE(TO("%s"), ""), name.p);
+	assert_has(f, "<ResolveRecipients><Status>1</Status><Response>");
+	assert_has(f, "<Status>4</Status>");
+	eas_runf(f, "ResolveRecipients", RESOLVE(TO("%sx"), ""), name.p);
+	assert_string_equal(f->xml,
+	                    "<ResolveRecipients><Status>5</Status></ResolveRecipients>");
+}
+
+static void
 pictures_come_within_their_limits(void **state)
 {
 	struct eas_fixture *f = *state;
@@ -503,9 +547,48 @@ revocation_counts_when_asked_for(void **state)
 }
 
 static void
+a_signature_that_is_not_the_authoritys_gets_status_3(void **state)
+{
+	struct eas_fixture *f = *state;
+	AUTO_DONE(buf) struct buf der = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+
+	clock_fake_advance(10 * EAS_DAY);
+	believe(f, false);
+	assert_ok(base64_decode(span_str(bob_cert), &der));
+	der.p[buf_len(&der) - 1] ^= 1; /* the signature stands last */
+	base64_encode(buf_span(&der), &text);
+	buf_add_char(&text, '\0');
+	eas_runf(f, "ValidateCert", VALIDATE("", CERT CERT, ""), bob_cert, text.p);
+	assert_has(f, "<Certificate><Status>1</Status></Certificate>"
+	              "<Certificate><Status>3</Status></Certificate>");
+}
+
+static void
+without_authorities_nothing_is_judged(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	cert_roots_free(TAKE(f->eas->roots));
+	eas_runf(f, "ValidateCert", VALIDATE("", CERT, ""), bob_cert);
+	assert_string_equal(f->xml, "<ValidateCert><Status>17</Status></ValidateCert>");
+}
+
+static void
 malformed_validations_get_status_2(void **state)
 {
 	struct eas_fixture *f = *state;
+	AUTO_DONE(buf) struct buf many = BUF_INIT(0);
+
+	/* MS-ASCMD 3.1.5.10: up to 100 */
+	for (int i = 0; i < 101; i++)
+		buf_add_str(&many, "<Certificate>AAAA</Certificate>");
+	buf_add_char(&many, '\0');
+	eas_runf(f, "ValidateCert", VALIDATE("", "%s", ""), many.p);
+	assert_string_equal(f->xml, "<ValidateCert><Status>2</Status></ValidateCert>");
+	eas_runf(f, "ValidateCert", VALIDATE("", "%s", ""),
+	         many.p + sizeof("<Certificate>AAAA</Certificate>") - 1);
+	assert_int_equal(eas_count(f, "<Certificate><Status>"), 100);
 
 	eas_run(f, "ValidateCert", VALIDATE("", "", ""));
 	assert_string_equal(f->xml, "<ValidateCert><Status>2</Status></ValidateCert>");
@@ -527,9 +610,13 @@ main(void)
 		TEST(times_that_cannot_be_told_say_so),
 		TEST(malformed_requests_get_status_5),
 		TEST(certificates_are_those_of_directory_and_contacts),
+		TEST(times_of_more_than_100_people_are_too_many),
+		TEST(a_name_has_up_to_256_characters),
 		TEST(pictures_come_within_their_limits),
 		TEST(certificates_are_judged_one_by_one),
 		TEST(revocation_counts_when_asked_for),
+		TEST(a_signature_that_is_not_the_authoritys_gets_status_3),
+		TEST(without_authorities_nothing_is_judged),
 		TEST(malformed_validations_get_status_2),
 	};
 

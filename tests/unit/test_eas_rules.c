@@ -99,6 +99,15 @@ a_recipient_cache_is_not_made(void **state)
 }
 
 static void
+a_folder_sync_that_is_none_gets_status_10(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	eas_run(f, "FolderSync", "<Folders xmlns=\"FolderHierarchy\"/>");
+	assert_refused(f, "FolderSync", 10);
+}
+
+static void
 folder_edits_with_a_key_that_does_not_fit_get_status_9(void **state)
 {
 	static const char *const keys[] = { "", "0", "4711", "x" };
@@ -505,6 +514,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(folder_edits_that_lack_something_get_status_10),
 		T(a_recipient_cache_is_not_made),
+		T(a_folder_sync_that_is_none_gets_status_10),
 		T(folder_edits_with_a_key_that_does_not_fit_get_status_9),
 		T(renames_that_cannot_be_get_their_status),
 		T(a_tree_that_is_synced_again_has_the_same_ids),
