@@ -113,11 +113,14 @@ write_day(struct wbxml_writer *w, wbxml_tag tag, const struct pim_day *day)
 	wbxml_str(w, tag, text);
 }
 
+/* MS-ASCMD 2.2.3.24: a device keeps the Picture that a Change does not name. */
 static void
-write_picture(struct wbxml_writer *w, const struct pim_contact *k)
+write_picture(struct wbxml_writer *w, const struct pim_contact *k, bool change)
 {
 	AUTO_DONE(buf) struct buf b = BUF_INIT(0);
 
+	if (k->photo.n == 0 && change)
+		wbxml_empty(w, WBXML_CONTACTS_PICTURE);
 	/* No device takes a larger one. */
 	if (k->photo.n == 0 || k->photo.n > PICTURE_MAX)
 		return;
@@ -126,17 +129,19 @@ write_picture(struct wbxml_writer *w, const struct pim_contact *k)
 }
 
 static enum rc
-write(struct eas_call *c, struct store_tx *tx, const struct store_item *item,
-      const struct eas_options *o, size_t limit, struct arena *a, struct wbxml_writer *w)
+load(struct store_tx *tx, const struct store_item *item, struct arena *a,
+     struct pim_contact **ret)
 {
-	struct pim_contact *k;
 	struct span text;
 	enum rc rc = eas_pim_load(tx, item, a, &text);
 
-	if (rc == RC_OK)
-		rc = pim_contact_parse(text, a, &k);
-	if (rc != RC_OK)
-		return rc;
+	return rc == RC_OK ? pim_contact_parse(text, a, ret) : rc;
+}
+
+static void
+write_contact(struct eas_call *c, struct pim_contact *k, const struct eas_options *o,
+              size_t limit, struct arena *a, struct wbxml_writer *w)
+{
 	if (!k->file_as) { /* what a list of the device sorts by */
 		const char *name = pim_contact_display(k, a);
 		k->file_as = *name ? name : NULL;
@@ -147,9 +152,36 @@ write(struct eas_call *c, struct store_tx *tx, const struct store_item *item,
 	eas_write_list(k->categories, WBXML_CONTACTS_CATEGORIES, WBXML_CONTACTS_CATEGORY,
 	               w);
 	eas_write_list(k->children, WBXML_CONTACTS_CHILDREN, WBXML_CONTACTS_CHILD, w);
-	write_picture(w, k);
 	/* MS-ASCNTC 2.2.2.11: notes of contacts are plain text. */
 	eas_write_body(o, &k->body, false, c->query.version, limit, a, w);
+}
+
+static enum rc
+write(struct eas_call *c, struct store_tx *tx, const struct store_item *item,
+      const struct eas_options *o, size_t limit, struct arena *a, struct wbxml_writer *w)
+{
+	struct pim_contact *k;
+	enum rc rc = load(tx, item, a, &k);
+
+	if (rc != RC_OK)
+		return rc;
+	write_contact(c, k, o, limit, a, w);
+	write_picture(w, k, false);
+	return RC_OK;
+}
+
+static enum rc
+write_changed(struct eas_call *c, struct store_tx *tx, const struct store_item *item,
+              const struct eas_options *o, size_t limit, struct arena *a,
+              struct wbxml_writer *w)
+{
+	struct pim_contact *k;
+	enum rc rc = load(tx, item, a, &k);
+
+	if (rc != RC_OK)
+		return rc;
+	write_contact(c, k, o, limit, a, w);
+	write_picture(w, k, true);
 	return RC_OK;
 }
 
@@ -224,5 +256,6 @@ const struct eas_class eas_class_contact = {
 	.filters = 0x1,
 	.user_type = 14,
 	.write = write,
+	.write_change = write_changed,
 	.edit = edit,
 };

@@ -278,6 +278,8 @@ choose(const struct eas_options *o, const struct pim_body *b, bool html,
 static struct span
 text_in(enum eas_body_type type, const struct pim_body *b, struct buf *made)
 {
+	if (!b->plain && !b->html)
+		return SPAN("");
 	if (type == EAS_BODY_PLAIN)
 		return span_str(b->plain);
 	if (b->html)
@@ -359,8 +361,6 @@ eas_write_body(const struct eas_options *o, const struct pim_body *b, bool html,
 	size_t want = PLAIN_DEFAULT;
 	struct span text;
 
-	if (!b->plain && !b->html)
-		return;
 	out.type = choose(o, b, html, &pref);
 	text = text_in(out.type, b, &made);
 	if (pref)
@@ -373,7 +373,8 @@ eas_write_body(const struct eas_options *o, const struct pim_body *b, bool html,
 		out.truncated = true;
 		text = pref && pref->all_or_none ? SPAN("") : utf8_prefix(text, want);
 	}
-	out.has_data = text.n > 0;
+	/* MS-ASCMD 2.2.3.24: a device keeps what it has where no Data is named. */
+	out.has_data = text.n > 0 || out.estimated == 0;
 	buf_add_span(&out.data, text);
 	if (pref && pref->preview > 0 && version >= 140 && b->plain)
 		out.preview =

@@ -55,8 +55,8 @@ enum rc eas_take_time(const struct eas_edit_request *q, wbxml_tag tag,
 
 /* airsyncbase:Body; left out of a Change, or without Data, it stays. */
 enum rc eas_take_body(const struct eas_edit_request *q, struct pim_body *b) MUST_CHECK;
-/* As the client's preferences want it; html false: plain text only. Nothing for an empty
- * body. */
+/* As the client's preferences want it; html false: plain text only. An empty body is told
+ * as one, since a device keeps the text of a Body that is not there. */
 void
 eas_write_body(const struct eas_options *o, const struct pim_body *b, bool html,
                uint16_t version, size_t limit, struct arena *a, struct wbxml_writer *w);

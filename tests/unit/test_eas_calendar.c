@@ -337,6 +337,32 @@ a_place_comes_with_all_its_fields_and_can_be_emptied(void **state)
 	assert_has_not(f, "<Latitude>");
 }
 
+/* MS-ASCAL 2.2.2.21: what is not there is as in the series. */
+static void
+an_instance_without_the_series_body_and_place_says_so(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+
+	put(f, folder,
+	    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\n"
+	    "BEGIN:VEVENT\r\nUID:u-1\r\nDTSTAMP:20261101T000000Z\r\n"
+	    "DTSTART:20261123T080000Z\r\nDTEND:20261123T090000Z\r\n"
+	    "RRULE:FREQ=DAILY;COUNT=3\r\nSUMMARY:Count\r\nDESCRIPTION:Waders\r\n"
+	    "LOCATION:Hide\r\nEND:VEVENT\r\n"
+	    "BEGIN:VEVENT\r\nUID:u-1\r\nDTSTAMP:20261101T000000Z\r\n"
+	    "RECURRENCE-ID:20261124T080000Z\r\n"
+	    "DTSTART:20261124T080000Z\r\nDTEND:20261124T090000Z\r\n"
+	    "SUMMARY:Count\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n");
+	seen_by(f, "TABLET", 141, folder);
+	assert_has(f, "<Data>Waders</Data>");
+	assert_int_equal(eas_count(f, "<Data/>"), 1);
+	assert_has(f, "<Location/>");
+	seen_by(f, "THIRD", 161, folder);
+	assert_int_equal(eas_count(f, "<Data/>"), 1);
+	assert_has(f, "<Location/>");
+}
+
 static void
 what_calendars_keep_survives_a_devices_change(void **state)
 {
@@ -652,6 +678,7 @@ main(void)
 		CASE(at_16_one_instance_is_changed_and_deleted_by_its_id),
 		CASE(at_16_the_place_of_older_versions_is_taken_too),
 		CASE(a_place_comes_with_all_its_fields_and_can_be_emptied),
+		CASE(an_instance_without_the_series_body_and_place_says_so),
 		CASE(what_calendars_keep_survives_a_devices_change),
 		CASE(at_16_the_server_invites_and_cancels),
 		CASE(before_16_the_device_invites_by_itself),

@@ -246,6 +246,80 @@ at_16_a_change_replaces_the_item_but_not_its_picture(void **state)
 	assert_has_not(f, "Picture");
 }
 
+/* MS-ASCMD 2.2.3.24: a device keeps the Body, its Data and the Picture that a Change does
+ * not name, and drops whatever else is not there. */
+static void
+what_one_device_empties_the_others_are_told_is_empty(void **state)
+{
+	static const char empty[] = "<Body><Type>1</Type><EstimatedDataSize>0"
+				    "</EstimatedDataSize><Data/></Body>";
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CONTACTS);
+	uint32_t uid =
+		put(f, folder,
+	            "BEGIN:VCARD\r\nVERSION:4.0\r\nN:Lee;Ann;;;\r\nTITLE:Pilot\r\n"
+	            "NOTE:tall\r\nPHOTO:data:image/jpeg;base64,/9j/4AAQSkZJRg==\r\n"
+	            "END:VCARD\r\n");
+	char *mine, *theirs;
+
+	f->version = 161;
+	mine = synced(f, folder, "");
+	assert_has(f, "<Data>tall</Data>");
+	f->device = "TABLET";
+	f->version = 141;
+	theirs = synced(f, folder, "");
+	assert_has(f, "<JobTitle>Pilot</JobTitle>");
+	f->device = "PHONE1";
+	f->version = 161;
+	change(f, folder, mine, uid,
+	       C("FirstName", "Ann") BODY("1", "") C("Picture", ""));
+	assert_has_not(f, "<Responses>");
+	f->device = "TABLET";
+	f->version = 141;
+	eas_sync(f, folder, theirs, "");
+	assert_has(f, "<Change>");
+	assert_has(f, empty);
+	assert_has(f, "<Picture/>");
+	assert_has_not(f, "JobTitle");
+	/* A device that lost its key takes an Add as a Change of what it still holds. */
+	seen_by(f, "TABLET", folder);
+	assert_has(f, "<Add>");
+	assert_has(f, empty);
+	assert_has_not(f, "Picture");
+}
+
+static void
+an_emptied_note_and_task_are_told_to_be_empty(void **state)
+{
+	static const struct {
+		enum store_role role;
+		const char *data, *without;
+	} cases[] = {
+		{ STORE_ROLE_NOTES, N("Subject", "s") BODY("1", "text"),
+		  N("Subject", "s") "<Body xmlns=\"AirSyncBase\"/>" },
+		{ STORE_ROLE_TASKS, T("Subject", "s") BODY("1", "text"),
+		  T("Subject", "s") BODY("1", "") },
+	};
+	struct eas_fixture *f = *state;
+
+	f->version = 161;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint32_t folder = eas_folder(f, cases[i].role), uid;
+		char *theirs;
+
+		f->device = "PHONE1";
+		uid = add(f, folder, synced(f, folder, ""), cases[i].data);
+		f->device = "TABLET";
+		theirs = synced(f, folder, "");
+		assert_has(f, "<Data>text</Data>");
+		f->device = "PHONE1";
+		change(f, folder, synced(f, folder, ""), uid, cases[i].without);
+		f->device = "TABLET";
+		eas_sync(f, folder, theirs, "");
+		assert_has(f, "<EstimatedDataSize>0</EstimatedDataSize><Data/></Body>");
+	}
+}
+
 static void
 what_other_protocols_keep_survives_a_devices_change(void **state)
 {
@@ -527,6 +601,8 @@ main(void)
 		CASE(before_16_a_change_says_only_what_it_names),
 		CASE(what_a_device_supports_and_leaves_out_goes),
 		CASE(at_16_a_change_replaces_the_item_but_not_its_picture),
+		CASE(what_one_device_empties_the_others_are_told_is_empty),
+		CASE(an_emptied_note_and_task_are_told_to_be_empty),
 		CASE(what_other_protocols_keep_survives_a_devices_change),
 		CASE(several_changes_of_one_item_build_on_each_other),
 		CASE(against_anothers_change_the_server_wins_unless_told),
