@@ -282,7 +282,9 @@ sync_first(struct eas_call *c)
 	if (!same) {
 		if (row.key == 0)
 			row.key_floor = 1000 + random_below(1000000000);
-		store_cursor_advance(&row, STORE_CURSOR_CURRENT,
+		/* Should this answer be lost too, the device shows a key from before, and
+		 * not even the last one for sure. */
+		store_cursor_advance(&row, STORE_CURSOR_PREVIOUS,
 		                     eas_folders_write(&f, c->arena));
 		row.answer = SPAN("");
 		if (c->device.number != 0)

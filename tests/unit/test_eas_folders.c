@@ -121,6 +121,32 @@ changes_of_the_tree_come_once_and_again_when_the_answer_was_lost(void **state)
 	assert_string_equal(f->xml, "<FolderSync><Status>9</Status></FolderSync>");
 }
 
+/* Gmail's pull-to-refresh on a bad line: neither answer arrived. */
+static void
+a_lost_first_key_leaves_the_devices_own_keys_good(void **state)
+{
+	struct eas_fixture *f = *state;
+	char *key, *lost;
+
+	foldersync(f, "0");
+	key = eas_key(f);
+	make_by_imap(f, 0, "Work", STORE_CLASS_MAIL);
+	foldersync(f, key);
+	lost = eas_key(f);
+	make_by_imap(f, 0, "Friends", STORE_CLASS_CONTACTS);
+	foldersync(f, "0");
+	assert_string_not_equal(eas_key(f), lost);
+	foldersync(f, key);
+	assert_has(f, "<Status>1</Status>");
+	assert_has(f, "<Count>2</Count>");
+	/* Had the first one arrived, it would be as good. */
+	make_by_imap(f, 0, "Birds", STORE_CLASS_NOTES);
+	key = eas_key(f);
+	foldersync(f, "0");
+	foldersync(f, key);
+	assert_has(f, "<Count>1</Count>");
+}
+
 static const char *
 create(struct eas_fixture *f, const char *key, const char *parent, const char *name,
        int type)
@@ -407,6 +433,7 @@ main(void)
 		T(first_key_shows_the_folders_with_their_types),
 		T(first_key_again_and_again_changes_nothing),
 		T(changes_of_the_tree_come_once_and_again_when_the_answer_was_lost),
+		T(a_lost_first_key_leaves_the_devices_own_keys_good),
 		T(folder_is_made_once_and_not_told_to_its_maker),
 		T(what_others_do_to_a_folder_is_told_to_its_maker),
 		T(folder_edits_get_their_status),
