@@ -26,3 +26,9 @@ godwit_fuzz(fuzz_eas USES activesync)
 godwit_unit_test(test_eas_stuck USES eas_fixture)
 godwit_unit_test(test_eas_eager USES eas_fixture)
 godwit_fuzz(fuzz_kql USES activesync)
+
+# Two phones and the other protocols at random: docs/internals/scenario.md.
+set(scenario eas_phone.c eas_phone_edit.c eas_world_others.c eas_world_users.c)
+list(TRANSFORM scenario PREPEND ${CMAKE_SOURCE_DIR}/tests/unit/)
+godwit_unit_test(test_eas_scenario USES eas_fixture SOURCES ${scenario})
+godwit_store_test_pg(eas_scenario)
