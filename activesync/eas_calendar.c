@@ -237,14 +237,10 @@ write_differing(struct view *v, wbxml_tag tag, const char *text, const char *mas
 static void
 write_differing_body(struct view *v, const struct pim_event *x, const struct pim_event *e)
 {
-	static const struct pim_body none = { .plain = "" };
-	bool has = x->body.plain || x->body.html;
-
 	if (same_text(x->body.plain, e->body.plain) &&
 	    same_text(x->body.html, e->body.html))
 		return;
-	eas_write_body(v->o, has ? &x->body : &none, true, v->version, v->limit, v->a,
-	               v->w);
+	eas_write_body(v->o, &x->body, true, v->version, v->limit, v->a, v->w);
 }
 
 static void

@@ -51,9 +51,9 @@ write_picked(struct eas_pick *p, const struct wbxml_node *n)
 	}
 	wbxml_start(p->to, n->tag);
 	for (const struct wbxml_node *k = n->first; k; k = k->next) {
-		int number = is_body && k->tag == WBXML_AIRSYNCBASE_DATA
-		                     ? p->part(k->text, p->arg)
-		                     : -1;
+		bool is_part =
+			is_body && k->tag == WBXML_AIRSYNCBASE_DATA && k->text.n > 0;
+		int number = is_part ? p->part(k->text, p->arg) : -1;
 
 		if (number >= 0)
 			wbxml_u64(p->to, WBXML_ITEMOPERATIONS_PART, (uint64_t)number);
