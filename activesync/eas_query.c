@@ -154,18 +154,40 @@ take_parameter(uint8_t tag, struct span value, struct eas_query *q)
 	}
 }
 
+/*
+ * Base64 of RFC 2045 is what 2.2.1.1.1.1 wants; clients written in languages that have
+ * one for addresses send that: '-' and '_', and no '=' at the end. Both are taken.
+ */
+static enum rc
+unpack(struct span raw, struct buf *out)
+{
+	AUTO_DONE(buf) struct buf text = BUF_INIT(4096);
+	AUTO_DONE(buf) struct buf url = BUF_INIT(4096);
+	struct span s;
+
+	if (percent_decode(raw, false, &text) != RC_OK)
+		return RC_INVALID;
+	s = buf_span(&text);
+	if (s.n % 4 == 0 && base64_decode(s, out) == RC_OK)
+		return RC_OK;
+	buf_clear(out);
+	while (s.n > 0 && s.p[s.n - 1] == '=')
+		s.n--;
+	for (size_t i = 0; i < s.n; i++)
+		buf_add_char(&url, s.p[i] == '+' ? '-' : s.p[i] == '/' ? '_' : s.p[i]);
+	return buf_ok(&url) ? base64url_decode(buf_span(&url), out) : RC_INVALID;
+}
+
 /* MS-ASHTTP 2.2.1.1.1.1: version, command, locale (LE), device id, policy key, type,
  * parameters. */
 static enum rc
 parse_packed(struct span raw, struct arena *a, struct eas_query *q)
 {
 	AUTO_DONE(buf) struct buf b = BUF_INIT(2048);
-	AUTO_DONE(buf) struct buf unescaped = BUF_INIT(4096);
 	struct span rest, key, value;
 	const char *name;
 
-	if (percent_decode(raw, false, &unescaped) != RC_OK ||
-	    base64_decode(buf_span(&unescaped), &b) != RC_OK)
+	if (unpack(raw, &b) != RC_OK)
 		return RC_INVALID;
 	rest = arena_span(a, buf_span(&b));
 	if (rest.n < 7)

@@ -86,6 +86,32 @@ base64_query_of_the_specification_is_read(void **state UNUSED)
 }
 
 static void
+base64_query_in_the_alphabet_of_addresses_is_read(void **state UNUSED)
+{
+	static const char packed[] = "\x8d\x14\x09\x04\x04"
+				     "a\xfb\xff\xbf"
+				     "\x00\x05Phone\x08\x04"
+				     "a?>b";
+	static const char *const ends[] = { "", "==", "%3D%3D" };
+	AUTO_DONE(buf) struct buf url = BUF_INIT(0);
+
+	base64url_encode(span_of(packed, sizeof(packed) - 1), &url);
+	buf_add_char(&url, '\0');
+	assert_non_null(strchr(url.p, '-'));
+	assert_non_null(strchr(url.p, '_'));
+	assert_int_equal(strlen(url.p) % 4, 2); /* "==" is missing */
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		char *text = arena_printf(a, "%s%s", url.p, ends[i]);
+		struct eas_query q = parse(text, NULL, NULL);
+
+		assert_int_equal(q.version, 141);
+		assert_span(q.command, "Provision");
+		assert_span(q.device_type, "Phone");
+		assert_span(q.user, "a?>b");
+	}
+}
+
+static void
 base64_query_as_windows_mail_sends_it(void **state UNUSED)
 {
 	static const char id[16] = "\x01\x02\x03\x04\x05\x06\x07\x08"
@@ -345,6 +371,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(plain_queries_are_read_whatever_the_case_of_their_keys),
 		T(base64_query_of_the_specification_is_read),
+		T(base64_query_in_the_alphabet_of_addresses_is_read),
 		T(base64_query_as_windows_mail_sends_it),
 		T(parameters_of_commands_are_read_in_both_forms),
 		T(every_command_has_its_code),
