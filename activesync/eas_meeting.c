@@ -102,6 +102,34 @@ eas_meeting_comment(struct eas_call *c, const struct wbxml_node *body)
 	return buf_ok(&plain) ? arena_strndup(c->arena, buf_span(&plain)) : text;
 }
 
+static void
+write_head(struct eas_call *c, struct span to, struct span subject, struct buf *out)
+{
+	write_from(c, out);
+	eas_compose_addresses(out, "To", to, c->arena);
+	eas_compose_text(out, "Subject", subject);
+	eas_compose_stamp(out, c->user.address);
+	buf_add_str(out, "MIME-Version: 1.0\r\n");
+}
+
+enum rc
+eas_meeting_note(struct eas_call *c, const struct itip_spec *spec, struct span to,
+                 struct span subject, struct span *ret)
+{
+	AUTO_DONE(buf) struct buf out = BUF_INIT(64 << 20);
+	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
+	AUTO_DONE(buf) struct buf crlf = BUF_INIT(0);
+
+	write_head(c, to, subject, &out);
+	write_text(spec, &text);
+	eas_compose_crlf(buf_span(&text), &crlf);
+	eas_compose_part_text(&out, "plain", buf_span(&crlf));
+	if (!buf_ok(&out))
+		return RC_TOO_BIG;
+	*ret = arena_span(c->arena, buf_span(&out));
+	return RC_OK;
+}
+
 enum rc
 eas_meeting_message(struct eas_call *c, const struct itip_spec *spec, struct span to,
                     struct span subject, struct span *ret)
@@ -112,12 +140,8 @@ eas_meeting_message(struct eas_call *c, const struct itip_spec *spec, struct spa
 	const char *boundary = eas_compose_boundary(c->arena);
 	enum rc rc;
 
-	write_from(c, &out);
-	eas_compose_addresses(&out, "To", to, c->arena);
-	eas_compose_text(&out, "Subject", subject);
-	eas_compose_stamp(&out, c->user.address);
+	write_head(c, to, subject, &out);
 	buf_addf(&out,
-	         "MIME-Version: 1.0\r\n"
 	         "Content-Type: multipart/alternative; boundary=\"%s\"\r\n\r\n--%s\r\n",
 	         boundary, boundary);
 	write_text(spec, &text);

@@ -17,6 +17,10 @@ enum rc
 eas_meeting_message(struct eas_call *c, const struct itip_spec *spec, struct span to,
                     struct span subject, struct span *ret) MUST_CHECK;
 
+/* The same in words alone. */
+enum rc eas_meeting_note(struct eas_call *c, const struct itip_spec *spec, struct span to,
+                         struct span subject, struct span *ret) MUST_CHECK;
+
 /* The calendar alone: Content-* fields and body of a part. */
 enum rc eas_meeting_part(const struct itip_spec *spec, struct buf *out) MUST_CHECK;
 /* What, when and where, for people. */

@@ -5,18 +5,22 @@
  * The client sends what it wrote, the server adds the original: quoted below the text of
  * a reply, as an attached message to a forward. With ReplaceMime the client has sent all.
  * What is in the calendar is quoted in words, and forwarded as the invitation that it is
- * (RFC 5546 3.2.2.5); from 16.0 on the client may name Forwardees and send no message.
+ * (RFC 5546 3.2.2.6), as is a mail that invites; from 16.0 on the client may name
+ * Forwardees and send no message.
  */
 #include "activesync/eas_calendar.h"
 #include "activesync/eas_compose.h"
 #include "activesync/eas_email.h"
+#include "activesync/eas_forward.h"
 #include "activesync/eas_id.h"
+#include "activesync/eas_invite.h"
 #include "activesync/eas_meeting.h"
 #include "activesync/eas_pack.h"
 #include "activesync/eas_props.h"
 #include "activesync/eas_send.h"
 #include "activesync/eas_thread.h"
 #include "base/clock.h"
+#include "base/encode.h"
 
 #define QUOTE_MAX (1024 * 1024)
 
@@ -29,9 +33,11 @@ struct smart {
 	struct store_item item;
 	struct eas_message original;
 	struct pim_event *event; /* of a source in the calendar, else NULL */
-	int64_t instance;        /* of a series: UTC; INT64_MIN: all of it */
-	unsigned status;         /* not 0: what is wrong with the source */
-	struct mime_part *root;  /* of message */
+	struct pim_event *asked; /* of a mail that invites and is forwarded, else NULL */
+	struct pim_attendee *people; /* whom a meeting is forwarded to */
+	int64_t instance;            /* of a series: UTC; INT64_MIN: all of it */
+	unsigned status;             /* not 0: what is wrong with the source */
+	struct mime_part *root;      /* of message */
 	struct mime_view view;
 };
 
@@ -132,20 +138,65 @@ event_of(struct smart *s)
 	                               pim_event_zone(s->event), s->c->arena);
 }
 
+static struct pim_event *
+meeting_of(struct smart *s)
+{
+	return s->event ? s->event : s->asked;
+}
+
 /* What is nobody's meeting goes as what it is. */
 static struct itip_spec
 spec_of(struct smart *s)
 {
+	const struct pim_event *e = meeting_of(s);
+	bool is_own = eas_calendar_is_own(e, s->c->user.address);
+
 	return (struct itip_spec){
-		.method = s->event->organizer_email ? ITIP_REQUEST : ITIP_PUBLISH,
-		.event = s->event,
+		.method = e->organizer_email ? ITIP_REQUEST : ITIP_PUBLISH,
+		.event = e,
 		.instance = s->instance,
-		.zone = pim_event_zone(s->event),
-		.now = clock_wall_ms() / 1000,
+		.zone = pim_event_zone(e),
+		/* Another's is as old as it was: what its organizer says next is newer.
+		 */
+		.now = is_own || e->dtstamp.kind == PIM_TIME_NONE
+		               ? clock_wall_ms() / 1000
+		               : pim_time_utc(&e->dtstamp, NULL),
 	};
 }
 
-/* RFC 5546 3.2.2.5: organizer and attendees stay who they are. */
+/* The user's own meeting gets the attendees before they are asked. */
+static enum rc
+invite(struct smart *s)
+{
+	struct pim_event **e = s->event ? &s->event : &s->asked;
+
+	if (!*e || !(*e)->organizer_email || !eas_calendar_is_own(*e, s->c->user.address))
+		return RC_OK;
+	return eas_forward_invite(s->c, *e, s->instance, s->people, e);
+}
+
+/* Another's organizer hears of it afterwards. */
+static void
+tell_organizer(struct smart *s, const struct eas_send *q)
+{
+	const struct pim_event *e = meeting_of(s);
+	struct sha256 h;
+	struct span id = q->client_id.n > 0     ? q->client_id
+	                 : q->fingerprint.n > 0 ? q->fingerprint
+	                                        : q->message;
+	uint64_t print;
+
+	if (!e || !e->organizer_email || eas_calendar_is_own(e, s->c->user.address))
+		return;
+	sha256_of(id, &h);
+	memcpy(&print, h.b, sizeof(print));
+	eas_forward_tell(s->c, e, s->instance, s->people,
+	                 arena_printf(s->c->arena, "forward:%u:%u:%016llx",
+	                              s->source.collection, s->source.uid,
+	                              (unsigned long long)print));
+}
+
+/* RFC 5546 3.2.2.6: organizer and attendees stay who they are. */
 static enum rc
 forward_event(struct smart *s, struct buf *out)
 {
@@ -154,6 +205,7 @@ forward_event(struct smart *s, struct buf *out)
 	enum rc rc;
 
 	copy_headers(s, false, out);
+	bind_to_original(s, out);
 	buf_addf(out,
 	         "MIME-Version: 1.0\r\n"
 	         "Content-Type: multipart/%s; boundary=\"%s\"\r\n\r\n--%s\r\n",
@@ -396,6 +448,10 @@ forward_to(struct smart *s, const struct wbxml_node *list, struct eas_send *q)
 	}
 	if (!buf_ok(&to))
 		return RC_TOO_BIG;
+	eas_forward_people(s->c, buf_span(&to), &s->people);
+	rc = invite(s);
+	if (rc != RC_OK)
+		return rc;
 	spec = spec_of(s);
 	spec.comment = eas_meeting_comment(
 		s->c, wbxml_child(s->c->root, WBXML_AIRSYNCBASE_BODY));
@@ -407,7 +463,51 @@ forward_to(struct smart *s, const struct wbxml_node *list, struct eas_send *q)
 	eas_pack_node(s->c->root, &print);
 	q->fingerprint = arena_span(a, buf_span(&print));
 	q->save = true;
-	return rc == RC_OK ? eas_send_once(s->c, q) : rc;
+	if (rc == RC_OK)
+		rc = eas_send_once(s->c, q);
+	if (rc == RC_OK)
+		tell_organizer(s, q);
+	return rc;
+}
+
+/* Of a mail that invites; else it goes as an attached message. */
+static enum rc
+find_invitation(struct smart *s)
+{
+	struct itip in;
+	enum rc rc = eas_invite_load(&s->original, s->c->arena, &in);
+
+	if (rc == RC_OK && in.method == ITIP_REQUEST && in.event->organizer_email)
+		s->asked = in.event;
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* Bcc is for none to know. */
+static void
+find_people(struct smart *s)
+{
+	struct span header = span_sub(s->message, 0, mime_header_len(s->message));
+
+	eas_forward_people(s->c, mime_header_get(header, "To", s->c->arena), &s->people);
+	eas_forward_people(s->c, mime_header_get(header, "Cc", s->c->arena), &s->people);
+}
+
+/* The whole message of a reply or forward. */
+static enum rc
+compose(struct smart *s, struct buf *out)
+{
+	enum rc rc = RC_OK;
+
+	if (s->is_reply)
+		return reply(s, out);
+	if (!s->event)
+		rc = find_invitation(s);
+	if (rc != RC_OK || !meeting_of(s))
+		return rc == RC_OK ? forward(s, out) : rc;
+	find_people(s);
+	store_tx_free(TAKE(s->tx));
+	rc = invite(s);
+	return rc == RC_OK ? forward_event(s, out) : rc;
 }
 
 static enum rc
@@ -427,9 +527,7 @@ run(struct smart *s, bool replace, struct eas_send *q)
 		s->message = buf_span(&crlf);
 		s->root = mime_parse(s->message, NULL, s->c->arena);
 		mime_view_make(s->root, s->c->arena, &s->view);
-		rc = s->is_reply ? reply(s, &out)
-		     : s->event  ? forward_event(s, &out)
-		                 : forward(s, &out);
+		rc = compose(s, &out);
 		q->message = buf_span(&out);
 	} else if (replace && rc == RC_NOT_FOUND) {
 		q->message = s->message; /* complete without the source */
@@ -443,6 +541,8 @@ run(struct smart *s, bool replace, struct eas_send *q)
 	store_tx_free(TAKE(s->tx));
 	if (rc == RC_OK)
 		rc = eas_send_once(s->c, q);
+	if (rc == RC_OK && meeting_of(s) && !s->is_reply && !replace)
+		tell_organizer(s, q);
 	if (rc == RC_OK && !s->event)
 		mark_source(s);
 	return rc;

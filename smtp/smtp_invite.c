@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/htab.h"
 #include "base/log.h"
 #include "format/mime_text.h"
 #include "smtp/smtp_auto.h"
@@ -15,6 +16,24 @@
 #include "store/store_invite.h"
 
 #define SUBJECT_MAX 400
+#define AGAIN_US (INT64_C(600) * 1000 * 1000) /* one address is answered once in */
+
+/* Whoever forges senders makes no flood of it. Two addresses may share a slot: then the
+ * second asks again later. */
+static bool
+may_answer(struct smtp *s, struct span to, struct arena *a)
+{
+	struct span address, local, domain;
+	int64_t now = (int64_t)clock_mono_us() + 1, last;
+	_Atomic int64_t *slot;
+
+	if (store_address_normalise(to, a, &address, &local, &domain) != RC_OK)
+		return false;
+	slot = &s->invite_answered_us[hash_bytes(address) % SMTP_INVITE_SLOTS];
+	last = atomic_load(slot);
+	return (last == 0 || now - last >= AGAIN_US) &&
+	       atomic_compare_exchange_strong(slot, &last, now);
+}
 
 static void
 write_message(struct smtp *s, const struct store_user *user,
@@ -76,6 +95,8 @@ smtp_invite_answer(struct smtp *s, const struct smtp_invite_request *q)
 
 	if (rc == RC_OK)
 		rc = find_answer(s, q, &user, a, &r);
+	if (rc == RC_OK && !may_answer(s, r.to, a))
+		rc = RC_EXISTS;
 	if (rc == RC_OK) {
 		write_message(s, &user, &r, &text);
 		rc = buf_ok(&text) ? smtp_auto_send(s, user.address, r.to,

@@ -28,6 +28,8 @@ struct smtp_loop {
 	bool draining;
 };
 
+#define SMTP_INVITE_SLOTS 1024
+
 struct smtp {
 	struct smtp_conf
 		conf; /* strings below are ours, lists are not used after smtp_new */
@@ -40,6 +42,8 @@ struct smtp {
 	struct htab peers; /* connections by address */
 	_Atomic size_t connections;
 	struct smtp_queue *queue;
+	/* When a calendar last answered an address by itself, by its hash; 0: never. */
+	_Atomic int64_t invite_answered_us[SMTP_INVITE_SLOTS];
 };
 
 /* The row of l; made at the first call. In l's thread. */

@@ -142,6 +142,63 @@ class Meetings(GodwitTest):
         mail = self.one(a.sync_all(a.inbox))["node"]
         self.assertEqual(mail.text("Email:MeetingRequest/MeetingResponse:ProposedEndTime"), "20991123T130000Z")
 
+    def propose(self, b):
+        event = self.one(b.sync_all(b.cal))
+        status, _ = b.respond(b.cal, event["id"], 2, Node(
+            "MeetingResponse:SendResponse", Node("MeetingResponse:ProposedStartTime", "20991123T120000Z"),
+            Node("MeetingResponse:ProposedEndTime", "20991123T130000Z")))
+        self.assertEqual(status, 1)
+        b.sync_all(b.cal)
+
+    def test_a_proposed_time_is_taken_over_or_declined(self):
+        a, b, host, guest = self.pair("agreed")
+        meeting = self.invite(a, guest)
+        self.propose(b)
+        mail = self.one(a.sync_all(a.inbox))
+        answer = a.respond(a.inbox, mail["id"], 3, Node("MeetingResponse:SendResponse"))
+        self.assertEqual(answer, (1, None))
+        no = calendar_of(self.newest_mail(guest))
+        self.assertEqual((no["method"], no["attendees"]), ("DECLINECOUNTER", {"mailto:" + guest: "TENTATIVE"}))
+        self.assertIsNone(self.attendee(a).find("MeetingResponse:ProposedStartTime"))
+        self.assertEqual(b.sync_all(b.cal), [])
+        # Another one is asked for, and then it shall be.
+        self.g.send(host, "From: %s\r\nTo: %s\r\n" % (guest, host) + self.itip(
+            "COUNTER", no["uid"], "SEQUENCE:0", "DTSTART:20991123T140000Z", "DTEND:20991123T150000Z",
+            "ORGANIZER:mailto:" + host, "ATTENDEE;PARTSTAT=TENTATIVE:mailto:" + guest))
+        mail = next(i for i in a.sync_all(a.inbox) if i.get("node"))
+        self.assertEqual(a.respond(a.inbox, mail["id"], 1), (1, meeting))
+        moved = self.one(b.sync_all(b.cal))["node"]
+        self.assertEqual(moved.text("Calendar:StartTime"), "20991123T140000Z")
+        self.assertEqual(moved.text("Calendar:ResponseType"), "5")
+        self.assertEqual(self.attendee(a).text("Calendar:AttendeeStatus"), "5")
+
+    def test_whom_a_guest_forwards_it_to_becomes_a_guest(self):
+        a, b, host, guest = self.pair("forward")
+        self.invite(a, guest)
+        third = self.g.user("forward.third@demo.test")
+        c = self.phone(third, "PHONECforward")
+        for folder in (c.cal, c.inbox):
+            c.sync_all(folder)
+        event = self.one(b.sync_all(b.cal))
+        b.command("SmartForward", Node(
+            "ComposeMail:SmartForward", Node("ComposeMail:ClientId", "f1"),
+            Node("ComposeMail:Source", Node("ComposeMail:FolderId", b.cal), Node("ComposeMail:ItemId", event["id"])),
+            Node("ComposeMail:Forwardees", Node("ComposeMail:Forwardee", Node("ComposeMail:Name", "Third"),
+                                                Node("ComposeMail:Email", third)))))
+        people = self.one(a.sync_all(a.cal))["node"].find("Calendar:Attendees").all("Calendar:Attendee")
+        self.assertEqual([(p.text("Calendar:Email"), p.text("Calendar:AttendeeStatus")) for p in people],
+                         [(guest, "5"), (third, "5")])
+        note = email.message_from_bytes(self.newest_mail(host), policy=email.policy.default)
+        self.assertEqual(note["Subject"], "Meeting Forward Notification: Count the waders")
+        # No event of the third one's before he says that he comes.
+        self.assertEqual(c.sync_all(c.cal), [])
+        mail = self.one(c.sync_all(c.inbox))
+        self.assertEqual(mail["node"].text("Email:MessageClass"), "IPM.Schedule.Meeting.Request")
+        status, made = c.respond(c.inbox, mail["id"], 1, Node("MeetingResponse:SendResponse"))
+        self.assertEqual((status, self.one(c.sync_all(c.cal))["id"]), (1, made))
+        people = self.one(a.sync_all(a.cal))["node"].find("Calendar:Attendees").all("Calendar:Attendee")
+        self.assertEqual([p.text("Calendar:AttendeeStatus") for p in people], ["5", "3"])
+
     def test_a_phone_at_14_1_declines_and_tells_it_itself(self):
         a, b, host, guest = self.pair("older")
         self.invite(a, guest)
@@ -179,6 +236,9 @@ class Meetings(GodwitTest):
         self.assertEqual(len(b.sync_all(b.inbox)), 1)
         again = calendar_of(self.newest_mail(guest))
         self.assertEqual((again["method"], again["uid"], again["summary"]), ("REQUEST", uid, "Count the waders"))
+        # Asking in a row makes no flood.
+        self.g.send(host, "From: %s\r\nTo: %s\r\n" % (guest, host) + self.itip("REFRESH", uid, *people))
+        self.assertEqual(b.sync_all(b.inbox), [])
         # What is added to a meeting that is not there is asked for whole.
         a.sync_all(a.inbox)
         self.g.send(guest, "From: %s\r\nTo: %s\r\n" % (host, guest) +

@@ -19,7 +19,8 @@ fake_submit(void *arg, const struct mail_submit_request *q, struct err *err)
 	if (f->sent_rc != RC_OK)
 		return err_set(err, f->sent_rc, "as the test wants it");
 	f->n_sent++;
-	free(f->sent_message);
+	free(f->sent_before);
+	f->sent_before = f->sent_message;
 	f->sent_message = xstrndup(q->message.p, q->message.n);
 	return RC_OK;
 }
@@ -152,6 +153,7 @@ eas_teardown(void **state)
 	arena_free(f->a);
 	buf_done(&f->body);
 	free(f->xml);
+	free(f->sent_before);
 	free(f->sent_message);
 	free(f);
 	clock_fake_stop();

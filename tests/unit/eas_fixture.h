@@ -72,6 +72,7 @@ struct eas_fixture {
 	/* The fake way out for mail. */
 	size_t n_sent;
 	char *sent_message; /* the last */
+	char *sent_before;  /* and the one before */
 	enum rc sent_rc;    /* what it answers */
 };
 

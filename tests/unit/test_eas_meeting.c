@@ -106,11 +106,11 @@ assert_status(struct eas_fixture *f, const char *status)
 		fail_msg("not status %s: %s", status, f->xml);
 }
 
-/* What went out, with its calendar read. */
+/* A message that went out, with its calendar read. */
 static struct itip
-sent(struct eas_fixture *f)
+calendar_of(struct eas_fixture *f, const char *message)
 {
-	struct span raw = span_str(f->sent_message);
+	struct span raw = span_str(message);
 	AUTO_DONE(buf) struct buf text = BUF_INIT(0);
 	struct mime_part *root = mime_parse(raw, NULL, f->a), *p = itip_part(root);
 	struct itip in;
@@ -121,6 +121,20 @@ sent(struct eas_fixture *f)
 		&text);
 	assert_ok(itip_parse(arena_span(f->a, buf_span(&text)), f->a, &in));
 	return in;
+}
+
+static struct itip
+sent(struct eas_fixture *f)
+{
+	return calendar_of(f, f->sent_message);
+}
+
+/* A forward to somebody new goes out before its organizer hears of it. */
+static struct itip
+forwarded(struct eas_fixture *f)
+{
+	assert_non_null(strstr(f->sent_message, "Meeting Forward Notification: "));
+	return calendar_of(f, f->sent_before);
 }
 
 static void
@@ -288,6 +302,25 @@ a_declined_meeting_leaves_the_calendar(void **state)
 	assert_null(event(f));
 	assert_int_equal(f->n_sent, 1);
 	assert_int_equal(sent(f).sender->partstat, PIM_PARTSTAT_DECLINED);
+}
+
+static void
+a_declined_meeting_can_still_be_accepted(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = receive(f, BOSS, "REQUEST", SINGLE);
+
+	respond(f, f->inbox, uid, "3", "");
+	assert_status(f, "1");
+	assert_null(event(f));
+	assert_int_equal(eas_exists(f, f->inbox), 0);
+	/* The request lies in the trash, and says all that there was. */
+	assert_int_equal(eas_exists(f, f->trash), 1);
+	respond(f, f->trash, 1, "1", "<SendResponse/>");
+	assert_status(f, "1");
+	assert_int_equal(event(f)->response, PIM_RESPONSE_ACCEPTED);
+	assert_int_equal(sent(f).sender->partstat, PIM_PARTSTAT_ACCEPTED);
+	assert_int_equal(eas_exists(f, f->trash), 1);
 }
 
 static void
@@ -872,18 +905,18 @@ an_event_is_forwarded_as_an_invitation(void **state)
 	receive(f, BOSS, "REQUEST", SERIES);
 	smart(f, "SmartForward", folder, "", "<Mime>" TEXT "</Mime>");
 	assert_string_equal(f->xml, "");
-	in = sent(f);
+	in = forwarded(f);
 	assert_int_equal(in.method, ITIP_REQUEST);
 	assert_string_equal(in.event->organizer_email, BOSS);
 	assert_non_null(in.event->recur);
-	assert_non_null(strstr(f->sent_message, "my words"));
+	assert_non_null(strstr(f->sent_before, "my words"));
 	smart(f, "SmartForward", folder,
 	      "<InstanceId>2026-12-08T09:00:00.000Z</InstanceId>",
 	      "<Mime>" TEXT "</Mime>");
-	in = sent(f);
+	in = forwarded(f);
 	assert_null(in.event->recur);
 	assert_int_equal(in.event->recurrence_id.at.day, 8);
-	assert_int_equal(f->n_sent, 2);
+	assert_int_equal(f->n_sent, 4);
 	smart(f, "SmartForward", folder, "<InstanceId>soon</InstanceId>",
 	      "<Mime>" TEXT "</Mime>");
 	assert_status(f, "104");
@@ -891,7 +924,7 @@ an_event_is_forwarded_as_an_invitation(void **state)
 	      "<InstanceId>2026-12-09T09:00:00.000Z</InstanceId>",
 	      "<Mime>" TEXT "</Mime>");
 	assert_status(f, "150");
-	assert_int_equal(f->n_sent, 2);
+	assert_int_equal(f->n_sent, 4);
 }
 
 static void
@@ -909,19 +942,120 @@ forwardees_get_the_invitation_without_a_message_of_the_device(void **state)
 	receive(f, BOSS, "REQUEST", SINGLE);
 	smart(f, "SmartForward", folder, "", list);
 	assert_string_equal(f->xml, "");
-	in = sent(f);
+	in = forwarded(f);
 	assert_int_equal(in.method, ITIP_REQUEST);
 	assert_string_equal(in.comment, "come along");
-	assert_non_null(strstr(f->sent_message, "Subject: FW: Tides\r\n"));
-	assert_non_null(strstr(f->sent_message, "\"Bob B Lee\" <bob@example.net>"));
-	assert_non_null(strstr(f->sent_message, "<eve@example.net>"));
+	assert_non_null(strstr(f->sent_before, "Subject: FW: Tides\r\n"));
+	assert_non_null(strstr(f->sent_before, "\"Bob B Lee\" <bob@example.net>"));
+	assert_non_null(strstr(f->sent_before, "<eve@example.net>"));
 	smart(f, "SmartForward", folder,
 	      "<InstanceId>2026-12-01T09:00:00.000Z</InstanceId>", list);
 	assert_status(f, "146");
 	/* They are for what is in the calendar. */
 	smart(f, "SmartForward", f->inbox, "", list);
 	assert_status(f, "150");
+	assert_int_equal(f->n_sent, 2);
+}
+
+static void
+a_mail_that_invites_is_forwarded_as_an_invitation(void **state)
+{
+	struct eas_fixture *f = *state;
+	struct itip in;
+
+	receive(f, BOSS, "REQUEST", SERIES);
+	smart(f, "SmartForward", f->inbox, "", "<Mime>" TEXT "</Mime>");
+	assert_string_equal(f->xml, "");
+	/* The invitation first, then word of it to an organizer who is elsewhere. */
+	assert_int_equal(f->n_sent, 2);
+	assert_non_null(strstr(f->sent_message, "To: <" BOSS ">"));
+	assert_non_null(
+		strstr(f->sent_message, "Subject: Meeting Forward Notification: Tides"));
+	assert_null(strstr(f->sent_message, "text/calendar"));
+	/* Who is invited anyway is no news. */
+	smart(f, "SmartForward", f->inbox, "",
+	      "<Mime>To: ben@example.com&#13;\nSubject: Re: Tides&#13;\n&#13;\nwords"
+	      "</Mime>");
+	assert_int_equal(f->n_sent, 3);
+	in = sent(f);
+	assert_int_equal(in.method, ITIP_REQUEST);
+	assert_non_null(in.event->recur);
+	assert_string_equal(in.event->organizer_email, BOSS);
+	assert_int_equal(in.event->dtstamp.at.month, 11);
+	assert_int_equal(in.event->dtstamp.at.day, 1);
+	assert_int_equal(in.event->intended, PIM_BUSY_BUSY);
+	assert_non_null(strstr(f->sent_message, "To: ben@example.com"));
+	assert_non_null(strstr(f->sent_message, "words"));
+	assert_null(strstr(f->sent_message, "message/rfc822"));
+}
+
+static void
+an_organizer_who_is_here_gets_the_new_attendees(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint64_t id;
+	struct itip in;
+
+	assert_ok(store_user_add(f->store, SPAN("boss@example.org"), SPAN("Boss"),
+	                         SPAN(""), &id));
+	receive(f, "boss@example.org", "REQUEST",
+	        HEAD("REQUEST") EVENT("0", "20261101T000000Z", "01", "09",
+	                              "ORGANIZER:mailto:boss@example.org\r\n"
+	                              "ATTENDEE;PARTSTAT=TENTATIVE:mailto:" USER "\r\n")
+	                TAIL);
+	smart(f, "SmartForward", eas_folder(f, STORE_ROLE_CALENDAR), "",
+	      "<Forwardees><Forwardee><Name>Bob Lee</Name><Email>bob@example.net</Email>"
+	      "</Forwardee></Forwardees>");
+	assert_string_equal(f->xml, "");
+	assert_int_equal(f->n_sent, 2);
+	assert_non_null(strstr(f->sent_message, "To: <boss@example.org>"));
+	in = sent(f);
+	assert_int_equal(in.method, ITIP_COUNTER);
+	assert_string_equal(in.sender->email, USER);
+	assert_int_equal(in.sender->partstat, PIM_PARTSTAT_TENTATIVE);
+	assert_string_equal(in.sender->next->email, "bob@example.net");
+	assert_string_equal(in.sender->next->name, "Bob Lee");
+	assert_null(in.sender->next->next);
+	assert_int_equal(in.event->start.at.hour, 9);
+}
+
+static void
+the_organizers_own_forward_invites(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t folder = eas_folder(f, STORE_ROLE_CALENDAR);
+	static const char list[] =
+		"<Forwardees><Forwardee><Name>Bob</Name><Email>bob@example.net</Email>"
+		"</Forwardee></Forwardees>";
+	const struct pim_event *e;
+	struct itip in;
+
+	own_meeting(f, "RRULE:FREQ=WEEKLY;BYDAY=TU;COUNT=4\r\n");
+	smart(f, "SmartForward", folder, "", list);
+	assert_string_equal(f->xml, "");
 	assert_int_equal(f->n_sent, 1);
+	in = sent(f);
+	assert_int_equal(in.method, ITIP_REQUEST);
+	assert_non_null(pim_event_attendee(in.event, "bob@example.net"));
+	e = event(f);
+	assert_non_null(pim_event_attendee(e, "bob@example.net"));
+	assert_int_equal(pim_event_attendee(e, "bob@example.net")->partstat,
+	                 PIM_PARTSTAT_NEEDS_ACTION);
+	assert_int_equal(pim_event_attendee(e, "ben@example.com")->partstat,
+	                 PIM_PARTSTAT_ACCEPTED);
+	/* To one instance alone. */
+	smart(f, "SmartForward", folder,
+	      "<InstanceId>2026-12-08T09:00:00.000Z</InstanceId>",
+	      "<Forwardees><Forwardee><Email>eve@example.net</Email></Forwardee>"
+	      "</Forwardees>");
+	assert_string_equal(f->xml, "");
+	e = event(f);
+	assert_null(pim_event_attendee(e, "eve@example.net"));
+	assert_non_null(e->exceptions);
+	assert_non_null(pim_event_attendee(e->exceptions, "eve@example.net"));
+	in = sent(f);
+	assert_non_null(pim_event_attendee(in.event, "eve@example.net"));
+	assert_int_equal(in.event->recurrence_id.at.day, 8);
 }
 
 static void
@@ -953,6 +1087,7 @@ main(void)
 		T(an_accepted_meeting_is_answered_in_the_calendar),
 		T(the_organizer_hears_the_answer_once),
 		T(a_declined_meeting_leaves_the_calendar),
+		T(a_declined_meeting_can_still_be_accepted),
 		T(the_mind_can_be_changed_in_the_calendar),
 		T(one_instance_is_answered_alone),
 		T(another_time_is_proposed),
@@ -976,6 +1111,9 @@ main(void)
 		T(a_reply_to_an_instance_that_is_none_has_a_status),
 		T(an_event_is_forwarded_as_an_invitation),
 		T(forwardees_get_the_invitation_without_a_message_of_the_device),
+		T(a_mail_that_invites_is_forwarded_as_an_invitation),
+		T(an_organizer_who_is_here_gets_the_new_attendees),
+		T(the_organizers_own_forward_invites),
 		T(nothing_changes_while_mail_cannot_be_sent),
 	};
 
