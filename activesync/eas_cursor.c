@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "activesync/eas_class.h"
+#include "activesync/eas_gather.h"
 #include "activesync/eas_pack.h"
 #include "activesync/eas_stuck.h"
 #include "base/clock.h"
@@ -40,7 +41,10 @@ write_stuck(const struct eas_cursor *cur, struct buf *out)
 {
 	const struct eas_loop *l = &cur->loop;
 
-	if (l->replays == 0 && l->cap == 0 && cur->n_aside == 0 && cur->n_again == 0)
+	bool has_more = cur->gathers || cur->n_gathered > 0 || cur->edge_gathers;
+
+	if (l->replays == 0 && l->cap == 0 && cur->n_aside == 0 && cur->n_again == 0 &&
+	    !has_more)
 		return;
 	eas_pack_u64(out, l->replays);
 	eas_pack_u64(out, l->alone);
@@ -54,6 +58,8 @@ write_stuck(const struct eas_cursor *cur, struct buf *out)
 	eas_pack_u64(out, cur->n_again);
 	for (size_t i = 0; i < cur->n_again; i++)
 		eas_pack_u64(out, cur->again[i]);
+	if (has_more)
+		eas_gather_write(cur, out);
 }
 
 static uint32_t *
@@ -87,6 +93,8 @@ read_stuck(struct eas_unpack *u, struct arena *a, struct eas_cursor *cur)
 	l->since_ms = eas_unpack_i64(u);
 	cur->aside = read_uids(u, a, &cur->n_aside);
 	cur->again = read_uids(u, a, &cur->n_again);
+	if (!u->failed && u->rest.n > 0)
+		eas_gather_read(u, a, cur);
 }
 
 static void
@@ -289,7 +297,7 @@ static void
 with_recheck(struct span *state, const struct store_item *item, bool seen, uint32_t uid,
              struct arena *a)
 {
-	AUTO_DONE(buf) struct buf b = BUF_INIT(65536);
+	AUTO_DONE(buf) struct buf b = BUF_INIT(262144);
 	struct eas_cursor cur;
 
 	if (state->n == 0 || eas_cursor_read(*state, a, &cur) != RC_OK)
@@ -367,6 +375,8 @@ judge_update(const struct eas_cursor *cur, const struct store_item *it)
 	bool had = (moved ? it->received_was : it->received_ms) >= cur->window_from;
 	bool has = it->received_ms >= cur->window_from;
 
+	if (eas_gather_holds(cur, it))
+		return EAS_VERDICT_CHANGE;
 	if (had)
 		return has ? EAS_VERDICT_CHANGE : EAS_VERDICT_SOFT_DELETE;
 	return has ? EAS_VERDICT_ADD : EAS_VERDICT_SKIP;
@@ -377,7 +387,7 @@ eas_cursor_judge(const struct eas_cursor *cur, const struct store_change *ch)
 {
 	const struct store_item *it = &ch->item;
 
-	if (eas_cursor_is_ahead(cur, it))
+	if (eas_cursor_is_ahead(cur, it) && !eas_gather_has(cur, it->uid))
 		return EAS_VERDICT_SKIP;
 	switch (ch->kind) {
 	case STORE_CHANGE_ADD:
@@ -386,7 +396,9 @@ eas_cursor_judge(const struct eas_cursor *cur, const struct store_change *ch)
 	case STORE_CHANGE_UPDATE:
 		return judge_update(cur, it);
 	case STORE_CHANGE_EXPUNGE:
-		return it->received_ms < cur->low ? EAS_VERDICT_SKIP : EAS_VERDICT_DELETE;
+		return it->received_ms < cur->low && !eas_gather_has(cur, it->uid)
+		               ? EAS_VERDICT_SKIP
+		               : EAS_VERDICT_DELETE;
 	}
 	return EAS_VERDICT_SKIP;
 }
@@ -394,8 +406,9 @@ eas_cursor_judge(const struct eas_cursor *cur, const struct store_change *ch)
 enum eas_verdict
 eas_cursor_judge_moved(const struct eas_cursor *cur, const struct store_item *item)
 {
-	return item->received_ms < cur->window_from ? EAS_VERDICT_SOFT_DELETE
-	                                            : EAS_VERDICT_CHANGE;
+	return item->received_ms < cur->window_from && !eas_gather_has(cur, item->uid)
+	               ? EAS_VERDICT_SOFT_DELETE
+	               : EAS_VERDICT_CHANGE;
 }
 
 static enum rc
@@ -472,14 +485,30 @@ eas_cursor_shift_window(struct eas_cursor *cur, int64_t now_ms)
 	cur->edge_to = from < cur->window_from ? cur->window_from : from;
 	cur->edge_modseq = cur->modseq;
 	cur->edge_uid = 0;
+	cur->edge_gathers = cur->gathers;
 	cur->window_from = from;
 	if (from < cur->low)
 		cur->low = from;
 }
 
+enum eas_verdict
+eas_cursor_judge_edge(const struct eas_cursor *cur, const struct eas_gather *g,
+                      const struct store_item *item)
+{
+	if (eas_cursor_is_backfilled_later(cur, item))
+		return EAS_VERDICT_SKIP;
+	if (cur->edge == EAS_EDGE_ENTER)
+		return eas_gather_has(cur, item->uid) ? EAS_VERDICT_SKIP
+		                                      : EAS_VERDICT_ADD;
+	/* Of a shift that began before ConversationMode, changes were passed over. */
+	return cur->edge_gathers && eas_gather_wants(g, item->uid)
+	               ? EAS_VERDICT_SKIP
+	               : EAS_VERDICT_SOFT_DELETE;
+}
+
 static enum rc
 count_edge(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collection,
-           size_t max, size_t *n)
+           const struct eas_gather *g, size_t max, size_t *n)
 {
 	uint32_t after = cur->edge_uid;
 
@@ -496,7 +525,8 @@ count_edge(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collectio
 		if (rc != RC_OK || n_items == 0)
 			return rc;
 		for (size_t i = 0; i < n_items; i++)
-			*n += !eas_cursor_is_backfilled_later(cur, &items[i]);
+			*n += eas_cursor_judge_edge(cur, g, &items[i]) !=
+			      EAS_VERDICT_SKIP;
 		after = items[n_items - 1].uid;
 	}
 	return RC_OK;
@@ -506,8 +536,11 @@ enum rc
 eas_cursor_pending(struct store_tx *tx, const struct eas_cursor *cur, uint32_t collection,
                    uint32_t device, size_t max, bool edges, size_t *ret)
 {
+	AUTO(arena)
+	struct arena *a = arena_new();
 	struct eas_cursor now = *cur;
-	size_t n = 0;
+	struct eas_gather g = { 0 };
+	size_t n = 0, more = 0;
 	enum rc rc;
 
 	rc = count_changes(tx, cur, collection, device, max, &n);
@@ -518,9 +551,14 @@ eas_cursor_pending(struct store_tx *tx, const struct eas_cursor *cur, uint32_t c
 	eas_cursor_shift_window(&now, clock_wall_ms());
 	if (rc == RC_OK)
 		rc = count_backfill(tx, &now, collection, max, &n);
+	if (rc == RC_OK && n < max)
+		rc = eas_gather_load(tx, edges ? &now : cur, collection, a, &g);
 	if (rc == RC_OK && edges)
-		rc = count_edge(tx, &now, collection, max, &n);
+		rc = count_edge(tx, &now, collection, &g, max, &n);
+	if (rc == RC_OK && n < max)
+		rc = eas_gather_count(tx, edges ? &now : cur, collection, &g, max - n,
+		                      &more);
 	if (rc == RC_OK)
-		*ret = n;
+		*ret = n + more;
 	return rc;
 }

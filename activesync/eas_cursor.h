@@ -8,7 +8,8 @@
  * - everything born after the snapshot and up to modseq,
  * both cut to what was received at or after window_from, in the state of modseq. What it
  * made itself it knows too: the log leaves that out by its device number. The cost of an
- * answer is that of the changes behind modseq, whatever the size of the folder.
+ * answer is that of the changes behind modseq, whatever the size of the folder. With
+ * ConversationMode it holds a list of others beside them (eas_gather.h).
  */
 #ifndef ACTIVESYNC_EAS_CURSOR_H
 #define ACTIVESYNC_EAS_CURSOR_H
@@ -95,6 +96,15 @@ struct eas_cursor {
 	size_t n_aside;
 	uint32_t *again;
 	size_t n_again;
+	/* eas_gather.h: ConversationMode, and what it has of conversations before the
+	 * window, ascending; in line with the folder at that modseq and that window. */
+	bool gathers;
+	uint32_t *gathered;
+	size_t n_gathered;
+	size_t gathered_cap;
+	uint64_t gathered_upto; /* 0: never */
+	int64_t gathered_from;
+	bool edge_gathers; /* it did when the shift of the window began */
 };
 
 /* A cursor for a collection that is handed out from now on; nothing was handed out yet.
@@ -154,6 +164,12 @@ eas_cursor_judge(const struct eas_cursor *cur, const struct store_change *ch);
 /* The same for an item of recheck as it is now. */
 enum eas_verdict
 eas_cursor_judge_moved(const struct eas_cursor *cur, const struct store_item *item);
+
+struct eas_gather;
+/* The same for an item of the window's shift. */
+enum eas_verdict
+eas_cursor_judge_edge(const struct eas_cursor *cur, const struct eas_gather *g,
+                      const struct store_item *item);
 
 /*
  * Counts what a Sync would hand out, at most max; enough for Ping (max 1) and

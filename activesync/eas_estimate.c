@@ -14,7 +14,19 @@ struct one {
 };
 
 static enum rc
-estimate(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
+read_threads(struct eas_call *c, struct store_tx **tx,
+             const struct eas_sync_collection *co)
+{
+	bool done; /* or else it takes its time */
+	enum rc rc;
+
+	store_tx_free(TAKE(*tx));
+	rc = eas_sync_note_threads(c, &co->cursor, co->id, &done);
+	return rc == RC_OK ? eas_read(c, tx) : rc;
+}
+
+static enum rc
+estimate(struct eas_call *c, struct store_tx **tx, const struct wbxml_node *n,
          struct one *ret)
 {
 	const struct wbxml_node *options = NULL;
@@ -43,9 +55,15 @@ estimate(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
 	}
 	if (parse_u64(key, UINT64_MAX - 1, &co.key) != RC_OK)
 		co.key = UINT64_MAX;
-	rc = eas_sync_match(&s, &co, tx);
+	eas_conversation_mode_parse(c, n, &co);
+	rc = eas_sync_match(&s, &co, *tx);
 	if (rc != RC_OK)
 		return rc;
+	/* 2.2.3.36.1 */
+	if (co.conversation_mode && co.class && co.class != &eas_class_email) {
+		ret->status = EAS_STATUS_INVALID_XML;
+		return RC_OK;
+	}
 	if (co.status != EAS_STATUS_OK) {
 		ret->status = co.status == EAS_SYNC_BAD_KEY ? EAS_ESTIMATE_BAD_KEY
 		              : co.status == EAS_SYNC_PROTOCOL
@@ -53,14 +71,11 @@ estimate(struct eas_call *c, struct store_tx *tx, const struct wbxml_node *n,
 		                      : EAS_ESTIMATE_COLLECTION;
 		return RC_OK;
 	}
-	/* 2.2.3.36.1 */
-	if (c->query.version >= 140 && co.class != &eas_class_email &&
-	    span_is(wbxml_child_text(n, WBXML_AIRSYNC_CONVERSATIONMODE), "1")) {
-		ret->status = EAS_STATUS_INVALID_XML;
-		return RC_OK;
-	}
-	rc = eas_cursor_pending(tx, &co.cursor, co.id, c->device.number, COUNT_MAX, true,
-	                        &ret->count);
+	if (co.cursor.gathers)
+		rc = read_threads(c, tx, &co);
+	if (rc == RC_OK)
+		rc = eas_cursor_pending(*tx, &co.cursor, co.id, c->device.number,
+		                        COUNT_MAX, true, &ret->count);
 	if (rc == RC_CONFLICT) {
 		ret->status = EAS_ESTIMATE_BAD_KEY;
 		rc = RC_OK;
@@ -110,7 +125,7 @@ eas_estimate_start(struct eas_call *c)
 	while (n && rc == RC_OK) {
 		struct one o;
 
-		rc = estimate(c, tx, n, &o);
+		rc = estimate(c, &tx, n, &o);
 		if (rc == RC_OK)
 			write_one(&w, &o);
 		n = wbxml_next(n, WBXML_GETITEMESTIMATE_COLLECTION);

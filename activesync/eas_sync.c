@@ -65,6 +65,8 @@ is_for_the_class(const struct eas_sync_collection *co)
 static void
 take_options(struct eas_sync_collection *co)
 {
+	if (co->has_conversation_mode)
+		co->cursor.gathers = co->conversation_mode;
 	if (!co->has_options)
 		return;
 	co->cursor.options = co->options;
@@ -257,6 +259,26 @@ serve_fetches(struct eas_sync *s, struct eas_sync_collection *co, struct store_t
 	co->fw.depth = 4;
 	for (; n; n = wbxml_next(n, WBXML_AIRSYNC_FETCH))
 		write_fetch(s, co, tx, n, &co->fw);
+}
+
+/* Before the snapshot that answers. */
+static enum rc
+note_threads(struct eas_sync *s)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < s->n && rc == RC_OK; i++) {
+		struct eas_sync_collection *co = &s->collections[i];
+		bool done;
+
+		if (co->status != EAS_STATUS_OK || !co->cursor.gathers ||
+		    co->match == EAS_SYNC_KEY_FIRST || !co->get_changes)
+			continue;
+		end_look(s);
+		rc = eas_sync_note_threads(s->c, &co->cursor, co->id, &done);
+		co->is_unread = rc == RC_OK && !done;
+	}
+	return rc;
 }
 
 static enum rc
@@ -644,7 +666,9 @@ run(struct eas_sync *s)
 		eas_answer_status(s->c, EAS_SYNC_HIERARCHY);
 		return RC_OK;
 	}
-	rc = serve_all(s);
+	rc = note_threads(s);
+	if (rc == RC_OK)
+		rc = serve_all(s);
 	if (rc == RC_OK)
 		rc = save_all(s);
 	if (rc != RC_OK)

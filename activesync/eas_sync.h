@@ -40,6 +40,7 @@ struct eas_sync_collection {
 	uint64_t key; /* UINT64_MAX: not a number of ours */
 	bool get_changes;
 	bool deletes_as_moves;
+	bool has_conversation_mode;
 	bool conversation_mode;
 	uint32_t window;
 	bool has_options;
@@ -65,6 +66,7 @@ struct eas_sync_collection {
 	struct wbxml_writer fw;
 	bool has_fetch;
 	bool commands_open; /* <Commands> was begun in out */
+	bool is_unread;     /* its conversations could not be noted in time: next time */
 	bool more;
 	uint64_t new_key; /* 0: the old one stays */
 	bool save;        /* the row is to be written */
@@ -100,6 +102,10 @@ enum rc eas_options_find(const struct wbxml_node *collection,
 enum rc eas_options_parse(const struct wbxml_node *n, struct eas_options *ret) MUST_CHECK;
 /* Of Options; RC_UNSUPPORTED: a Type other than HTML (Status 164). */
 enum rc eas_body_part_parse(const struct wbxml_node *n, struct eas_options *o) MUST_CHECK;
+/* ConversationMode of a <Collection>, which comes with 14.0; left out it stays as it was.
+ */
+void eas_conversation_mode_parse(const struct eas_call *c, const struct wbxml_node *n,
+                                 struct eas_sync_collection *co);
 enum rc eas_body_prefs_parse(const struct wbxml_node *n, wbxml_tag tag,
                              struct eas_options *o) MUST_CHECK;
 
@@ -120,6 +126,11 @@ eas_sync_results_write(uint64_t key, const struct eas_sync_result *r, struct buf
 /* eas_sync_server.c: what the device does not have yet, into co->out. */
 enum rc eas_sync_server(struct eas_sync *s, struct eas_sync_collection *co,
                         struct store_tx *tx) MUST_CHECK;
+
+/* Notes the conversations of the folder where the device wants them whole. Nothing may be
+ * open. *ret_done: see store_thread_catch_up(). */
+enum rc eas_sync_note_threads(struct eas_call *c, const struct eas_cursor *cur,
+                              uint32_t collection, bool *ret_done) MUST_CHECK;
 
 /* eas_sync.c: finds the row and matches the key; sets co->status when it does not. */
 enum rc eas_sync_match(struct eas_sync *s, struct eas_sync_collection *co,

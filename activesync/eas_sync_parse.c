@@ -163,6 +163,16 @@ wants_sms(const struct wbxml_node *n, uint16_t version)
 	return o && version >= 140;
 }
 
+void
+eas_conversation_mode_parse(const struct eas_call *c, const struct wbxml_node *n,
+                            struct eas_sync_collection *co)
+{
+	co->has_conversation_mode =
+		c->query.version >= 140 && wbxml_child(n, WBXML_AIRSYNC_CONVERSATIONMODE);
+	co->conversation_mode = co->has_conversation_mode &&
+	                        flag_of(n, WBXML_AIRSYNC_CONVERSATIONMODE, false);
+}
+
 static enum rc
 parse_collection(struct eas_sync *s, const struct wbxml_node *n,
                  struct eas_sync_collection *co)
@@ -184,8 +194,7 @@ parse_collection(struct eas_sync *s, const struct wbxml_node *n,
 		co->key = UINT64_MAX;
 	co->get_changes = flag_of(n, WBXML_AIRSYNC_GETCHANGES, co->key != 0);
 	co->deletes_as_moves = flag_of(n, WBXML_AIRSYNC_DELETESASMOVES, true);
-	co->conversation_mode = s->c->query.version >= 140 &&
-	                        flag_of(n, WBXML_AIRSYNC_CONVERSATIONMODE, false);
+	eas_conversation_mode_parse(s->c, n, co);
 	rc = number_of(n, WBXML_AIRSYNC_WINDOWSIZE, UINT32_MAX, EAS_WINDOW_DEFAULT,
 	               &co->window);
 	if (rc != RC_OK)

@@ -3,16 +3,21 @@
  * eas_sync_server.c - what the device does not have yet: [MS-ASCMD] 2.2.3.32, 2.2.3.116.
  *
  * In this order: the changes of the log (new mail first of all), a shift of the time
- * window, then the initial hand-out, newest first. The cursor always says exactly what
- * was rendered, so that any cut is a good one.
+ * window, then the initial hand-out, newest first; with ConversationMode what else there
+ * is of conversations. The cursor always says exactly what was rendered, so that any cut
+ * is a good one.
  */
+#include "activesync/eas_gather.h"
 #include "activesync/eas_id.h"
 #include "activesync/eas_sms.h"
 #include "activesync/eas_stuck.h"
 #include "activesync/eas_sync.h"
 #include "base/clock.h"
+#include "store/store_thread.h"
 
 #define BATCH 64
+/* For a folder of which nobody asked for conversations before. */
+#define NOTE_MS 10000
 
 struct round {
 	struct eas_sync *s;
@@ -20,6 +25,7 @@ struct round {
 	struct store_tx *tx;
 	size_t left; /* of the window */
 	bool full;   /* no further item is begun */
+	struct eas_gather gather;
 };
 
 static void
@@ -47,16 +53,22 @@ write_item(struct round *r, wbxml_tag tag, const struct store_item *item)
 	struct eas_sync_collection *co = r->co;
 	struct wbxml_writer *w = &co->w;
 	struct eas_id id = { item->collection, item->uid, 0 };
+	struct eas_options less;
+	const struct eas_options *o = &co->cursor.options;
 	char text[EAS_ID_SIZE];
 	enum rc rc;
 
+	if (co->cursor.gathers && item->received_ms < co->cursor.window_from) {
+		less = eas_gather_options(o);
+		o = &less;
+	}
 	wbxml_start(w, tag);
 	wbxml_str(w, WBXML_AIRSYNC_SERVERID, eas_id_str(id, 2, text));
 	if (co->class == &eas_class_email && eas_sms_is(item))
 		wbxml_str(w, WBXML_AIRSYNC_CLASS, "SMS");
 	wbxml_start(w, WBXML_AIRSYNC_APPLICATIONDATA);
 	rc = eas_class_write(r->s->c, co->class, tag == WBXML_AIRSYNC_CHANGE, r->tx, item,
-	                     &co->cursor.options, r->s->c->eas->conf->response_max, a, w);
+	                     o, r->s->c->eas->conf->response_max, a, w);
 	wbxml_end(w);
 	wbxml_end(w);
 	return rc;
@@ -140,6 +152,8 @@ emit(struct round *r, enum eas_verdict v, const struct store_item *item, bool *r
 	co->last_uid = v == EAS_VERDICT_ADD || v == EAS_VERDICT_CHANGE ? item->uid : 0;
 	if (v == EAS_VERDICT_DELETE)
 		eas_stuck_forget(&co->cursor, item->uid);
+	if (v == EAS_VERDICT_DELETE || v == EAS_VERDICT_SOFT_DELETE)
+		eas_gather_drop(&co->cursor, item->uid);
 	return RC_OK;
 }
 
@@ -167,13 +181,27 @@ serve_again(struct round *r)
 	return RC_OK;
 }
 
+/* What leaves the window and stays on the device, since its conversation reaches in; what
+ * enters it and is there already. */
+static void
+keep_leaving(struct round *r, const struct store_item *item)
+{
+	struct eas_cursor *cur = &r->co->cursor;
+
+	if (eas_cursor_is_backfilled_later(cur, item))
+		return;
+	if (cur->edge == EAS_EDGE_ENTER)
+		eas_gather_drop(cur, item->uid);
+	else if (eas_cursor_judge_edge(cur, &r->gather, item) == EAS_VERDICT_SKIP)
+		eas_gather_add(cur, item->uid, r->s->c->arena);
+}
+
 static enum rc
 serve_edge(struct round *r)
 {
 	struct eas_cursor *cur = &r->co->cursor;
 	enum rc rc;
 
-	eas_cursor_shift_window(cur, clock_wall_ms());
 	while (cur->edge != EAS_EDGE_NONE && !r->full) {
 		AUTO(arena)
 		struct arena *a = arena_new();
@@ -190,21 +218,20 @@ serve_edge(struct round *r)
 		for (size_t i = 0; i < n; i++) {
 			bool done;
 
-			rc = emit(r,
-			          eas_cursor_is_backfilled_later(cur, &items[i])
-			                  ? EAS_VERDICT_SKIP
-			          : cur->edge == EAS_EDGE_LEAVE ? EAS_VERDICT_SOFT_DELETE
-			                                        : EAS_VERDICT_ADD,
+			rc = emit(r, eas_cursor_judge_edge(cur, &r->gather, &items[i]),
 			          &items[i], &done);
 			if (rc != RC_OK)
 				return rc;
 			if (!done)
 				break;
+			keep_leaving(r, &items[i]);
 			cur->edge_uid = items[i].uid;
 		}
 	}
-	if (cur->edge == EAS_EDGE_NONE)
+	if (cur->edge == EAS_EDGE_NONE) {
 		cur->low = cur->window_from;
+		cur->edge_gathers = false;
+	}
 	return RC_OK;
 }
 
@@ -314,6 +341,65 @@ serve_backfill(struct round *r)
 	return RC_OK;
 }
 
+/* One of the list that should not be there any more. */
+static enum rc
+let_go(struct round *r, uint32_t uid, bool *ret_done)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct eas_cursor *cur = &r->co->cursor;
+	struct store_item item;
+	enum rc rc = store_item_load(r->tx, r->co->id, uid, a, &item);
+
+	*ret_done = true;
+	if (rc == RC_OK && item.received_ms < cur->window_from)
+		rc = emit(r, EAS_VERDICT_SOFT_DELETE, &item, ret_done);
+	if (rc != RC_OK && rc != RC_NOT_FOUND)
+		return rc;
+	if (*ret_done) /* gone by its own doing, or of the window now */
+		eas_gather_drop(cur, uid);
+	return RC_OK;
+}
+
+static enum rc
+gather(struct round *r, uint32_t uid, bool *ret_done)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	struct store_item item;
+	enum rc rc = store_item_load(r->tx, r->co->id, uid, a, &item);
+
+	*ret_done = true;
+	if (rc == RC_OK)
+		rc = emit(r, EAS_VERDICT_ADD, &item, ret_done);
+	if (rc == RC_OK && *ret_done)
+		eas_gather_add(&r->co->cursor, uid, r->s->c->arena);
+	return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* MS-ASCON 3.1.4.9, when all else has been told: newest first. */
+static enum rc
+serve_gathered(struct round *r)
+{
+	struct eas_cursor *cur = &r->co->cursor;
+	bool done = true;
+	enum rc rc = RC_OK;
+
+	if (!r->gather.is_due)
+		return RC_OK;
+	for (size_t i = cur->n_gathered; rc == RC_OK && done && i-- > 0;) {
+		if (!eas_gather_wants(&r->gather, cur->gathered[i]))
+			rc = let_go(r, cur->gathered[i], &done);
+	}
+	for (size_t i = r->gather.n; rc == RC_OK && done && i-- > 0;) {
+		if (!eas_gather_has(cur, r->gather.uids[i]))
+			rc = gather(r, r->gather.uids[i], &done);
+	}
+	if (rc == RC_OK && done)
+		eas_gather_done(cur, r->tx);
+	return rc;
+}
+
 /* The log does not reach back to the cursor any more: the device starts afresh. */
 static enum rc
 forgotten(struct eas_sync_collection *co, enum rc rc)
@@ -352,10 +438,16 @@ eas_sync_server(struct eas_sync *s, struct eas_sync_collection *co, struct store
 		rc = serve_moved(&r);
 	if (rc == RC_OK && !r.full)
 		rc = serve_again(&r);
-	if (rc == RC_OK && !r.full)
+	if (rc == RC_OK && !r.full && !co->is_unread) {
+		eas_cursor_shift_window(&co->cursor, clock_wall_ms());
+		rc = eas_gather_load(tx, &co->cursor, co->id, s->c->arena, &r.gather);
+	}
+	if (rc == RC_OK && !r.full && !co->is_unread)
 		rc = serve_edge(&r);
 	if (rc == RC_OK && !r.full)
 		rc = serve_backfill(&r);
+	if (rc == RC_OK && !r.full && !co->is_unread)
+		rc = serve_gathered(&r);
 	if (rc != RC_OK)
 		return forgotten(co, rc);
 	if (co->commands_open)
@@ -364,6 +456,17 @@ eas_sync_server(struct eas_sync *s, struct eas_sync_collection *co, struct store
 		return RC_TOO_BIG;
 	s->window -= (uint32_t)co->n_out;
 	s->bytes += buf_len(&co->out);
-	co->more = r.full;
+	co->more = r.full || co->is_unread;
 	return RC_OK;
+}
+
+enum rc
+eas_sync_note_threads(struct eas_call *c, const struct eas_cursor *cur,
+                      uint32_t collection, bool *ret_done)
+{
+	*ret_done = true;
+	if (!cur->gathers || eas_filter_from(cur->options.filter, clock_wall_ms()) == 0)
+		return RC_OK;
+	return store_thread_catch_up(c->eas->deps.store, c->user.id, collection, NOTE_MS,
+	                             ret_done);
 }

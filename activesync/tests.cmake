@@ -3,7 +3,7 @@ add_library(godwit_eas_fixture STATIC ${CMAKE_SOURCE_DIR}/tests/unit/eas_fixture
 	${CMAKE_SOURCE_DIR}/tests/unit/engine_fixture.c)
 target_link_libraries(godwit_eas_fixture PUBLIC godwit_activesync cmocka)
 
-foreach(name nodes sync sync_client pim calendar meeting random ping provision quarantine folders query items send settings legacy search found kql resolve)
+foreach(name nodes sync sync_client pim calendar meeting random ping provision quarantine folders query items send settings legacy search found gather kql resolve)
 	godwit_unit_test(test_eas_${name} USES eas_fixture)
 endforeach()
 godwit_unit_test(test_eas_beat USES eas_fixture LABELS thread)

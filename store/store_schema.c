@@ -319,6 +319,29 @@ static const char *const shard_12[] = {
 	NULL,
 };
 
+/* Which conversation the mails of a folder belong to, of those folders of which somebody
+ * asked (store_thread.c). */
+static const char *const shard_13[] = {
+	"CREATE TABLE thread_state ("
+	" owner BIGINT NOT NULL,"
+	" collection BIGINT NOT NULL,"
+	" upto BIGINT NOT NULL,"
+	" restored BIGINT NOT NULL,"
+	" fills BIGINT NOT NULL,"
+	" PRIMARY KEY (owner, collection)"
+	") /* clustered */",
+	"CREATE TABLE thread_item ("
+	" owner BIGINT NOT NULL,"
+	" collection BIGINT NOT NULL,"
+	" uid BIGINT NOT NULL,"
+	" content BIGINT NOT NULL,"
+	" thread BIGINT NOT NULL,"
+	" PRIMARY KEY (owner, collection, uid)"
+	") /* clustered */",
+	"CREATE INDEX thread_item_thread ON thread_item (owner, collection, thread, uid)",
+	NULL,
+};
+
 static const char *const directory_1[] = {
 	"CREATE TABLE meta ("
 	" name TEXT NOT NULL PRIMARY KEY,"
@@ -523,7 +546,8 @@ static const char *const blobs_1[] = {
 
 static const char *const *const shard_steps[] = { shard_1, shard_2,  shard_3,  shard_4,
 	                                          shard_5, shard_6,  shard_7,  shard_8,
-	                                          shard_9, shard_10, shard_11, shard_12 };
+	                                          shard_9, shard_10, shard_11, shard_12,
+	                                          shard_13 };
 static const char *const *const directory_steps[] = { directory_1, directory_2,
 	                                              directory_3, directory_4,
 	                                              directory_5, directory_6 };

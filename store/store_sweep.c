@@ -198,6 +198,16 @@ forget_collection(struct sweep *w, uint64_t user, uint32_t id, uint64_t expunged
 			"DELETE FROM client_add WHERE owner = $1 AND collection = $2",
 			I(user), I(id));
 	if (!rc)
+		rc = sql_run(
+			tx->etx,
+			"DELETE FROM thread_item WHERE owner = $1 AND collection = $2",
+			I(user), I(id));
+	if (!rc)
+		rc = sql_run(
+			tx->etx,
+			"DELETE FROM thread_state WHERE owner = $1 AND collection = $2",
+			I(user), I(id));
+	if (!rc)
 		rc = sql_run(tx->etx,
 		             "DELETE FROM collection_gone WHERE owner = $1 AND id = $2",
 		             I(user), I(id));
@@ -316,6 +326,8 @@ sweep_living(struct sweep *w, uint64_t user)
 static const char *const account_rows[] = {
 	"DELETE FROM search_word WHERE owner = $1",
 	"DELETE FROM search_state WHERE owner = $1",
+	"DELETE FROM thread_item WHERE owner = $1",
+	"DELETE FROM thread_state WHERE owner = $1",
 	"DELETE FROM client_add WHERE owner = $1",
 	"DELETE FROM delivered WHERE owner = $1",
 	"DELETE FROM oof WHERE owner = $1",

@@ -23,7 +23,7 @@ function(godwit_store_test_pg name)
 endfunction()
 
 foreach(name engine store_tx store_change store_collection store_item store_cursor store_content
-		store_directory store_audit store_secret store_checked store_oof store_queue store_node store_deliver store_invite store_search store_sweep store_failure store_lost
+		store_directory store_audit store_secret store_checked store_oof store_queue store_node store_deliver store_invite store_search store_thread store_sweep store_failure store_lost
 		store_copy backup store_crash store_threads store_plan)
 	set(labels "")
 	if(name MATCHES "^(engine|store_tx|store_deliver|store_node|store_threads|store_copy)$")

@@ -33,8 +33,9 @@ static const struct {
 };
 
 /* Of a store's life, not of its contents, or made anew of them. */
-static const char *const own[] = { "server_secret", "node", "checked_password",
-	                           "search_state", "search_word" };
+static const char *const own[] = { "server_secret", "node",        "checked_password",
+	                           "search_state",  "search_word", "thread_state",
+	                           "thread_item" };
 
 const char *
 table_type_str(enum engine_type type)

@@ -6,11 +6,13 @@
  * The seed is fixed; EAS_SEED and EAS_STEPS in the environment give others.
  */
 #include "activesync/eas_cursor.h"
+#include "activesync/eas_email.h"
 #include "activesync/eas_id.h"
 #include "tests/unit/eas_fixture.h"
 
 #define ITEMS_MAX 4000
 #define FOLDERS 2
+#define THREADS 25 /* conversations */
 
 struct held {
 	bool here;
@@ -31,6 +33,7 @@ struct phone {
 	struct eas_fixture *f;
 	struct folder folders[FOLDERS];
 	unsigned filter;
+	bool whole; /* ConversationMode */
 	uint64_t seed;
 	unsigned lost, adds, replays;
 };
@@ -81,7 +84,13 @@ others_act(struct phone *p)
 	if (what < 5) {
 		int64_t age = pick(p, 10) * EAS_DAY + pick(p, 86400) * INT64_C(1000);
 
-		fo->uid_max = eas_mail(p->f, fo->id, clock_wall_ms() - age, "m");
+		fo->uid_max = eas_mail_raw(
+			p->f, fo->id, clock_wall_ms() - age,
+			span_str(arena_printf(p->f->a,
+		                              "From: b@example.net\r\nSubject: m\r\n"
+		                              "Message-ID: <%u@x>\r\n"
+		                              "References: <t%u@x>\r\n\r\nx\r\n",
+		                              pick(p, UINT32_MAX), pick(p, THREADS))));
 		return;
 	}
 	uid = some_uid(p, fo);
@@ -208,10 +217,12 @@ sync_folder(struct phone *p, struct folder *fo, unsigned window, bool lose)
 		p->f, fo->id, fo->key,
 		arena_printf(
 			p->f->a,
-			"%s<WindowSize>%u</WindowSize><Options><FilterType>%u</FilterType>"
+			"%s%s<WindowSize>%u</WindowSize><Options><FilterType>%u</FilterType>"
 			"<BodyPreference xmlns=\"AirSyncBase\"><Type>1</Type>"
 			"<TruncationSize>0</TruncationSize></BodyPreference></Options>%s",
 			first ? "" : "<DeletesAsMoves>0</DeletesAsMoves><GetChanges/>",
+			p->whole ? "<ConversationMode>1</ConversationMode>"
+				 : "<ConversationMode>0</ConversationMode>",
 			window, p->filter, first ? "" : commands_xml(p, fo)));
 	assert_int_equal(p->f->http_status, 200);
 	if (lose) {
@@ -246,7 +257,8 @@ move_some(struct phone *p)
 	struct held h = from->items[uid];
 	unsigned turns = 1 + (pick(p, 3) == 0);
 
-	if (!h.here || from->pending[0] != '\0')
+	/* A folder of which it never asked is handed out with what it moved there. */
+	if (!h.here || from->pending[0] != '\0' || strcmp(to->key, "0") == 0)
 		return;
 	for (unsigned i = 0; i < turns; i++)
 		eas_runf(
@@ -268,15 +280,71 @@ move_some(struct phone *p)
 }
 
 static void
+conversation(struct phone *p, const struct store_item *item, uint8_t ret[16])
+{
+	struct mime_part *root;
+	struct store_tx *tx;
+	struct span meta;
+
+	assert_ok(store_read(p->f->store, p->f->user, &tx));
+	assert_ok(store_content_meta(tx, item->content, p->f->a, &meta));
+	assert_ok(mime_meta_read(meta, p->f->a, &root));
+	eas_email_conversation(root->envelope, p->f->a, ret);
+	assert_ok(store_commit(&tx));
+}
+
+/* Marks the conversations of which the folder has something in the window. */
+static size_t
+reaching_in(struct phone *p, struct folder *fo, int64_t from, uint8_t ids[][16])
+{
+	struct store_item item;
+	size_t n = 0;
+
+	for (uint32_t uid = 1; p->whole && uid <= fo->uid_max; uid++) {
+		uint8_t id[16];
+		size_t i = 0;
+
+		if (eas_item(p->f, fo->id, uid, &item) != RC_OK ||
+		    item.received_ms < from)
+			continue;
+		conversation(p, &item, id);
+		while (i < n && memcmp(ids[i], id, 16) != 0)
+			i++;
+		assert_true(i < THREADS);
+		memcpy(ids[i], id, 16);
+		n += i == n;
+	}
+	return n;
+}
+
+static bool
+is_wanted(struct phone *p, const struct store_item *item, int64_t from,
+          const uint8_t ids[][16], size_t n)
+{
+	uint8_t id[16];
+
+	if (item->received_ms >= from || n == 0)
+		return item->received_ms >= from;
+	conversation(p, item, id);
+	for (size_t i = 0; i < n; i++) {
+		if (memcmp(ids[i], id, 16) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
 compare(struct phone *p, struct folder *fo)
 {
 	int64_t from = eas_filter_from((uint8_t)p->filter, clock_wall_ms());
+	uint8_t ids[THREADS][16];
+	size_t n = reaching_in(p, fo, from, ids);
 
 	for (uint32_t uid = 1; uid <= fo->uid_max; uid++) {
 		const struct held *h = &fo->items[uid];
 		struct store_item item;
 		bool there = eas_item(p->f, fo->id, uid, &item) == RC_OK &&
-		             item.received_ms >= from;
+		             is_wanted(p, &item, from, (const uint8_t(*)[16])ids, n);
 
 		if (there != h->here)
 			fail_msg("%u:%u: server %d, device %d", fo->id, uid, there,
@@ -311,13 +379,14 @@ drop_arena(struct phone *p)
 }
 
 static void
-run(struct eas_fixture *f, uint64_t seed, unsigned steps)
+run(struct eas_fixture *f, uint64_t seed, unsigned steps, bool whole)
 {
 	struct phone *p = xcalloc(1, sizeof(*p));
 
 	p->f = f;
 	p->seed = seed;
 	p->filter = 3; /* a week */
+	p->whole = whole;
 	p->folders[0].id = f->inbox;
 	p->folders[1].id = f->junk;
 	for (int i = 0; i < FOLDERS; i++)
@@ -340,6 +409,8 @@ run(struct eas_fixture *f, uint64_t seed, unsigned steps)
 			clock_fake_advance(EAS_DAY / 2);
 		else if (pick(p, 6) == 0)
 			p->filter = pick(p, 5);
+		else if (whole && pick(p, 8) == 0)
+			p->whole = !p->whole;
 		if (i % 200 == 199)
 			settle(p);
 		drop_arena(p);
@@ -351,7 +422,7 @@ run(struct eas_fixture *f, uint64_t seed, unsigned steps)
 }
 
 static void
-device_and_server_agree_after_lost_answers_and_everything(void **state)
+agree(struct eas_fixture *f, bool whole)
 {
 	const char *seed = getenv("EAS_SEED"), *steps = getenv("EAS_STEPS");
 	uint64_t s = 20261121;
@@ -362,7 +433,19 @@ device_and_server_agree_after_lost_answers_and_everything(void **state)
 	if (steps)
 		assert_ok(parse_u32(span_str(steps), UINT32_MAX, &n));
 	print_message("seed %llu, %u steps\n", (unsigned long long)s, n);
-	run(*state, s, n);
+	run(f, s, n, whole);
+}
+
+static void
+device_and_server_agree_after_lost_answers_and_everything(void **state)
+{
+	agree(*state, false);
+}
+
+static void
+whole_conversations_are_on_the_device_after_all_that(void **state)
+{
+	agree(*state, true);
 }
 
 int
@@ -372,6 +455,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			device_and_server_agree_after_lost_answers_and_everything,
 			eas_setup, eas_teardown),
+		cmocka_unit_test_setup_teardown(
+			whole_conversations_are_on_the_device_after_all_that, eas_setup,
+			eas_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
