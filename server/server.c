@@ -138,6 +138,8 @@ static struct metric statements =
                        "Statements to the database, without begin and commit.");
 static struct metric round_trips =
 	METRIC_COUNTER("godwit_store_round_trips_total", "Round trips to PostgreSQL.");
+static struct metric parsed = METRIC_COUNTER("godwit_store_parsed_total",
+                                             "Statements that SQLite had to parse.");
 
 /* Connections that have said hello and wait for their loop's CPU. */
 static size_t
@@ -157,6 +159,7 @@ refresh_gauges(struct server *s)
 	store_stats(s->store, &store);
 	metric_set(&statements, (int64_t)store.statements);
 	metric_set(&round_trips, (int64_t)store.round_trips);
+	metric_set(&parsed, (int64_t)store.parsed);
 	metric_set(&connections_imap, (int64_t)imap_connections(s->imap));
 	metric_set(&connections_smtp, (int64_t)smtp_connections(s->smtp));
 	metric_set(&waiting, (int64_t)push_waiting(s->push));
@@ -736,7 +739,7 @@ start(struct server *s, struct doors *doors, size_t loops, struct err *err)
 	struct metric *const gauges[] = { &connections_imap, &connections_smtp,
 		                          &waiting,          &jobs_waiting,
 		                          &hands_waiting,    &statements,
-		                          &round_trips };
+		                          &round_trips,      &parsed };
 	for (size_t i = 0; i < ARRAY_LEN(gauges); i++)
 		metric_register(gauges[i]);
 	mime_text_init();

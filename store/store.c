@@ -55,7 +55,8 @@ static const struct conf_option options[] = {
 	  "Members that the group behind one address may have, groups within groups "
 	  "counted; mail to a larger one is refused." },
 	{ "readers", CONF_INT, offsetof(struct store_conf, readers), "4", 1, 64, NULL,
-	  "Read connections kept open for each SQLite file." },
+	  "Read connections kept for each SQLite file, with their pages; more are opened "
+	  "when they are needed, and closed when they are not for a while." },
 };
 
 const struct conf_section store_conf_section = {
@@ -285,6 +286,7 @@ store_stats(const struct store *s, struct store_stats *ret)
 	*ret = (struct store_stats){
 		.transactions = e.members,
 		.statements = e.statements,
+		.parsed = e.parsed,
 		.round_trips = e.round_trips,
 	};
 }

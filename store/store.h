@@ -130,6 +130,7 @@ enum rc store_sweep(struct store *s, uint64_t *ret_removed) MUST_CHECK;
 struct store_stats {
 	uint64_t transactions; /* write transactions that were committed */
 	uint64_t statements;  /* of reads and writes, without those of begin and commit */
+	uint64_t parsed;      /* statements, in this process */
 	uint64_t round_trips; /* to the database; 0 where it is files */
 };
 void store_stats(const struct store *s, struct store_stats *ret);

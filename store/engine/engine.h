@@ -62,7 +62,8 @@ struct engine_conf {
 	unsigned shards;
 	/* SQLite */
 	const char *directory;
-	unsigned readers; /* read connections kept for each database */
+	unsigned readers; /* idle read connections kept for each database, with their
+	                     pages */
 	uint64_t group_window_ms;
 	/* PostgreSQL */
 	const char *conninfo; /* or the file that holds it, when it begins with '/' */
@@ -155,6 +156,7 @@ struct engine_stats {
 	uint64_t commits;     /* groups made durable */
 	uint64_t members;     /* write transactions in them */
 	uint64_t statements;  /* run, those of begin and commit not counted */
+	uint64_t parsed;      /* statements, by us: 0 where a server does it */
 	uint64_t round_trips; /* to the server; 0 where there is none */
 };
 void engine_stats(const struct engine *e, struct engine_stats *ret);

@@ -218,6 +218,7 @@ pg_stats(const struct engine *base, struct engine_stats *ret)
 
 	ret->commits = atomic_load(&e->commits);
 	ret->members = ret->commits;
+	ret->parsed = 0;
 	ret->round_trips = atomic_load(&e->trips);
 }
 

@@ -14,11 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/engine/engine_sqlite.h"
 
 #define BUSY_MS 5000
+/* A read connection that was not needed for so long is closed. */
+#define SPARE_US UINT64_C(10000000)
 
 static const struct engine_ops ops;
 
@@ -91,6 +94,9 @@ conn_open(struct sqlite_db *db, bool write, struct sqlite_conn **ret)
 	sqlite3_extended_result_codes(c->h, 1);
 	sqlite3_busy_timeout(c->h, BUSY_MS);
 	sqlite3_db_config(c->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	/* Else a statement that a partial index may serve is parsed anew with each value.
+	 */
+	sqlite3_db_config(c->h, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
 	if (!write)
 		sqlite3_db_config(c->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	rc = sqlite_conn_exec(c, write ? writer_setup : reader_setup);
@@ -236,24 +242,53 @@ reader_get_idle(struct sqlite_db *db)
 		list_remove(&c->link);
 		db->n_readers--;
 	}
+	if (db->n_readers < db->n_spare)
+		db->n_spare = db->n_readers;
 	pthread_mutex_unlock(&db->mutex);
 	return c;
 }
 
+/* With db->mutex: one that was not needed for a while, or NULL. */
+static struct sqlite_conn *
+reader_take_spare(struct sqlite_db *db)
+{
+	uint64_t now = clock_mono_us();
+	bool is_over = now - db->spare_since_us >= SPARE_US;
+	struct sqlite_conn *c = NULL;
+
+	if (is_over && db->n_spare > db->e->readers) {
+		c = list_entry(db->readers.prev, struct sqlite_conn, link);
+		list_remove(&c->link);
+		db->n_readers--;
+		db->n_spare--;
+	} else if (is_over) {
+		db->n_spare = db->n_readers;
+		db->spare_since_us = now;
+	}
+	return c;
+}
+
+/* Opening one costs a parse of the schema and of each statement, so all that are in use
+ * at times are kept; of those beyond the first few, without their pages. */
 static void
 reader_put(struct sqlite_db *db, struct sqlite_conn *c)
 {
+	struct sqlite_conn *spare;
+
 	pthread_mutex_lock(&db->mutex);
-	if (db->n_readers < db->e->readers_max) {
-		list_push_front(&db->readers, &c->link);
-		db->n_readers++;
-		c = NULL;
+	if (db->n_readers >= db->e->readers) {
+		pthread_mutex_unlock(&db->mutex);
+		sqlite3_db_release_memory(c->h);
+		pthread_mutex_lock(&db->mutex);
 	}
+	list_push_front(&db->readers, &c->link);
+	db->n_readers++;
+	spare = reader_take_spare(db);
 	pthread_mutex_unlock(&db->mutex);
-	conn_close(c);
+	conn_close(spare);
 }
 
-/* More readers than the pool keeps are fine: waiting for one could deadlock. */
+/* As many as are asked for: waiting for one could deadlock. */
 static enum rc
 read_begin(struct sqlite_tx *tx)
 {
@@ -404,6 +439,7 @@ sqlite_stats(const struct engine *base, struct engine_stats *ret)
 
 	ret->commits = atomic_load(&e->commits);
 	ret->members = atomic_load(&e->members);
+	ret->parsed = atomic_load(&e->parsed);
 	ret->round_trips = 0;
 }
 
@@ -493,7 +529,7 @@ engine_sqlite_open(const struct engine_conf *conf, struct engine **ret, struct e
 	e->base.ops = &ops;
 	e->directory = xstrdup(conf->directory);
 	e->lock_fd = -1;
-	e->readers_max = conf->readers;
+	e->readers = conf->readers;
 	e->window_us = conf->group_window_ms * 1000;
 	memcpy(e->schema, conf->schema, sizeof(e->schema));
 	rc = lock_directory(e, err);

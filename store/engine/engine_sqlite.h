@@ -60,8 +60,10 @@ struct sqlite_db {
 	pthread_mutex_t open_mutex; /* over opening; mutex is the inner one */
 	atomic_bool is_open;
 	pthread_mutex_t mutex; /* all below; never held while SQLite works */
-	struct list readers;   /* idle read connections */
+	struct list readers;   /* idle read connections, the last used in front */
 	unsigned n_readers;
+	unsigned n_spare; /* the fewest that were idle in this span of time */
+	uint64_t spare_since_us;
 
 	struct sqlite_conn *writer; /* used by who has the turn */
 	bool turn_taken;
@@ -79,13 +81,14 @@ struct engine_sqlite {
 	struct engine base;
 	char *directory;
 	int lock_fd;
-	unsigned readers_max;
+	unsigned readers; /* idle ones to keep, with their pages */
 	uint64_t window_us;
 	struct engine_schema schema[ENGINE_DB_N];
 	struct sqlite_db *dbs; /* directory, queue, shards */
 	size_t n_dbs;
 	atomic_uint_fast64_t commits;
 	atomic_uint_fast64_t members;
+	atomic_uint_fast64_t parsed;
 };
 
 struct sqlite_tx {

@@ -106,6 +106,7 @@ stmt_get(struct sqlite_conn *c, const char *sql, struct sqlite_stmt **ret)
 		keep = false; /* in use further up: a second one for now */
 	}
 	st = xcalloc(1, sizeof(*st));
+	atomic_fetch_add_explicit(&c->db->e->parsed, 1, memory_order_relaxed);
 	code = sqlite3_prepare_v3(c->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st->h, NULL);
 	if (code != SQLITE_OK) {
 		log_error(NULL, "store.engine sql", "text=%s",
@@ -228,7 +229,11 @@ void
 sqlite_stmt_free(struct engine_stmt *base)
 {
 	struct sqlite_stmt *st = container_of(base, struct sqlite_stmt, base);
+	int again = sqlite3_stmt_status(st->h, SQLITE_STMTSTATUS_REPREPARE, 1);
 
+	if (again > 0)
+		atomic_fetch_add_explicit(&st->conn->db->e->parsed, (unsigned)again,
+		                          memory_order_relaxed);
 	if (!st->kept) {
 		sqlite3_finalize(st->h);
 		free(st);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/store_private.h"
 #include "tests/unit/store_fixture.h"
@@ -326,6 +327,97 @@ readers_beyond_the_pool_are_served(void **state)
 		assert_ok(engine_commit(&tx[i]));
 }
 
+/* All at once, then none. */
+static void
+read_side_by_side(struct bed *b, size_t n)
+{
+	struct engine_tx *tx[6];
+
+	assert_true(n <= ARRAY_LEN(tx));
+	for (size_t i = 0; i < n; i++) {
+		AUTO(engine_stmt)
+		struct engine_stmt *st = NULL;
+
+		tx[i] = begin(b, false);
+		assert_ok(sql_one(tx[i], &st, "SELECT count(*) FROM t WHERE owner = $1",
+		                  I(1)));
+	}
+	for (size_t i = 0; i < n; i++)
+		assert_ok(engine_commit(&tx[i]));
+}
+
+static uint64_t
+parsed(const struct bed *b)
+{
+	struct engine_stats stats;
+
+	engine_stats(b->e, &stats);
+	return stats.parsed;
+}
+
+static void
+readers_are_kept_while_they_are_needed(void **state)
+{
+	struct bed *b = *state;
+	uint64_t before, of_six;
+
+	if (engine_fixture_is_pg())
+		skip();
+	clock_fake_start(0);
+	read_side_by_side(b, 1); /* the file is made */
+	before = parsed(b);
+	read_side_by_side(b, 6);
+	of_six = parsed(b) - before;
+	assert_true(of_six > 0);
+	for (int i = 0; i < 30; i++) {
+		clock_fake_advance(1000);
+		read_side_by_side(b, 6);
+	}
+	assert_int_equal(parsed(b), before + of_six);
+	for (int i = 0; i < 40; i++) {
+		clock_fake_advance(1000);
+		read_side_by_side(b, 1);
+	}
+	assert_int_equal(parsed(b), before + of_six);
+	/* One in use and one idle are left: of what the five new ones had parsed the other
+	 * four parse theirs again. */
+	read_side_by_side(b, 6);
+	assert_int_equal(parsed(b), before + of_six + of_six / 5 * 4);
+	clock_fake_stop();
+}
+
+/* A value might imply the condition of a partial index: not looked at. */
+static void
+a_statement_is_parsed_once_whatever_its_values(void **state)
+{
+	struct bed *b = *state;
+	struct engine_tx *tx = begin(b, true);
+	uint64_t before = 0;
+
+	if (engine_fixture_is_pg()) {
+		engine_tx_free(tx);
+		skip();
+	}
+	assert_ok(engine_run(tx, "CREATE INDEX positive ON t (owner, k) WHERE k > 0",
+	                     NULL, 0, NULL));
+	assert_ok(engine_commit(&tx));
+	for (int i = 0; i < 10; i++) {
+		AUTO(engine_stmt)
+		struct engine_stmt *st = NULL;
+
+		tx = begin(b, false);
+		assert_int_equal(sql_one(tx, &st,
+		                         "SELECT k FROM t WHERE owner = $1 AND k > $2"
+		                         " AND k > 0 ORDER BY k LIMIT $3",
+		                         I(1), I(i), I(i + 1)),
+		                 RC_NOT_FOUND);
+		engine_stmt_free(TAKE(st));
+		assert_ok(engine_commit(&tx));
+		before = i == 0 ? parsed(b) : before;
+	}
+	assert_int_equal(parsed(b), before);
+}
+
 static void
 a_reader_cannot_write(void **state)
 {
@@ -435,6 +527,8 @@ main(void)
 		TEST(the_databases_are_apart),
 		TEST(shards_that_are_not_used_have_no_files),
 		TEST(readers_beyond_the_pool_are_served),
+		TEST(readers_are_kept_while_they_are_needed),
+		TEST(a_statement_is_parsed_once_whatever_its_values),
 		TEST(a_reader_cannot_write),
 		TEST(a_schema_step_that_fails_leaves_nothing),
 		TEST(a_newer_schema_is_not_touched),
