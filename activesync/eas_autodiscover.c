@@ -193,6 +193,6 @@ eas_autodiscover_handler(struct http_request *r, void *arg)
 	} else {
 		/* Without a body too: clients probe with GET whether they must sign in.
 		 */
-		eas_sign_in(e, r, r->arena, on_signed_in, NULL);
+		eas_sign_in(e, r, r->arena, NULL, on_signed_in, NULL);
 	}
 }

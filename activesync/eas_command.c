@@ -30,48 +30,51 @@ static const uint16_t versions[] = { 25, 120, 121, 140, 141, 160, 161 };
 #define V_14 140, 161
 
 static const struct eas_command commands[] = {
-	{ "Sync", 0, V_ALL, EAS_COMMAND_EMPTY | EAS_COMMAND_QUARANTINE,
-	  WBXML_AIRSYNC_SYNC, WBXML_AIRSYNC_STATUS, eas_sync_start },
+	{ "Sync", 0, V_ALL, EAS_COMMAND_EMPTY | EAS_COMMAND_QUARANTINE | EAS_COMMAND_LOOK,
+	  WBXML_AIRSYNC_SYNC, WBXML_AIRSYNC_STATUS, eas_sync_start, eas_sync_watch },
 	{ "SendMail", 1, V_ALL, EAS_COMMAND_RAW, WBXML_COMPOSEMAIL_SENDMAIL,
-	  WBXML_COMPOSEMAIL_STATUS, eas_sendmail_start },
+	  WBXML_COMPOSEMAIL_STATUS, eas_sendmail_start, NULL },
 	{ "SmartForward", 2, V_ALL, EAS_COMMAND_RAW, WBXML_COMPOSEMAIL_SMARTFORWARD,
-	  WBXML_COMPOSEMAIL_STATUS, eas_smart_start },
+	  WBXML_COMPOSEMAIL_STATUS, eas_smart_start, NULL },
 	{ "SmartReply", 3, V_ALL, EAS_COMMAND_RAW, WBXML_COMPOSEMAIL_SMARTREPLY,
-	  WBXML_COMPOSEMAIL_STATUS, eas_smart_start },
-	{ "GetAttachment", 4, V_OLD, EAS_COMMAND_EMPTY, 0, 0, eas_attachment_start },
-	{ "GetHierarchy", 5, V_OLD, EAS_COMMAND_EMPTY, 0, 0, eas_hierarchy_start },
+	  WBXML_COMPOSEMAIL_STATUS, eas_smart_start, NULL },
+	{ "GetAttachment", 4, V_OLD, EAS_COMMAND_EMPTY, 0, 0, eas_attachment_start,
+	  NULL },
+	{ "GetHierarchy", 5, V_OLD, EAS_COMMAND_EMPTY, 0, 0, eas_hierarchy_start, NULL },
 	{ "FolderSync", 9, V_ALL, EAS_COMMAND_ANY_DEVICE | EAS_COMMAND_QUARANTINE,
 	  WBXML_FOLDERHIERARCHY_FOLDERSYNC, WBXML_FOLDERHIERARCHY_STATUS,
-	  eas_folders_start },
+	  eas_folders_start, NULL },
 	{ "FolderCreate", 10, V_ALL, 0, WBXML_FOLDERHIERARCHY_FOLDERCREATE,
-	  WBXML_FOLDERHIERARCHY_STATUS, eas_folder_create_start },
+	  WBXML_FOLDERHIERARCHY_STATUS, eas_folder_create_start, NULL },
 	{ "FolderDelete", 11, V_ALL, 0, WBXML_FOLDERHIERARCHY_FOLDERDELETE,
-	  WBXML_FOLDERHIERARCHY_STATUS, eas_folder_delete_start },
+	  WBXML_FOLDERHIERARCHY_STATUS, eas_folder_delete_start, NULL },
 	{ "FolderUpdate", 12, V_ALL, 0, WBXML_FOLDERHIERARCHY_FOLDERUPDATE,
-	  WBXML_FOLDERHIERARCHY_STATUS, eas_folder_update_start },
+	  WBXML_FOLDERHIERARCHY_STATUS, eas_folder_update_start, NULL },
 	{ "MoveItems", 13, V_ALL, 0, WBXML_MOVE_MOVEITEMS, WBXML_MOVE_STATUS,
-	  eas_move_start },
+	  eas_move_start, NULL },
 	{ "GetItemEstimate", 14, V_ALL, EAS_COMMAND_QUARANTINE,
 	  WBXML_GETITEMESTIMATE_GETITEMESTIMATE, WBXML_GETITEMESTIMATE_STATUS,
-	  eas_estimate_start },
+	  eas_estimate_start, NULL },
 	{ "MeetingResponse", 15, V_ALL, 0, WBXML_MEETINGRESPONSE_MEETINGRESPONSE,
-	  WBXML_MEETINGRESPONSE_STATUS, eas_respond_start },
+	  WBXML_MEETINGRESPONSE_STATUS, eas_respond_start, NULL },
 	{ "Search", 16, V_12, 0, WBXML_SEARCH_SEARCH, WBXML_SEARCH_STATUS,
-	  eas_search_start },
+	  eas_search_start, NULL },
 	{ "Settings", 17, V_12, EAS_COMMAND_ANY_DEVICE, WBXML_SETTINGS_SETTINGS,
-	  WBXML_SETTINGS_STATUS, eas_settings_start },
-	{ "Ping", 18, V_ALL, EAS_COMMAND_EMPTY | EAS_COMMAND_QUARANTINE, WBXML_PING_PING,
-	  WBXML_PING_STATUS, eas_ping_start },
+	  WBXML_SETTINGS_STATUS, eas_settings_start, NULL },
+	{ "Ping", 18, V_ALL,
+	  EAS_COMMAND_EMPTY | EAS_COMMAND_QUARANTINE | EAS_COMMAND_LOOK, WBXML_PING_PING,
+	  WBXML_PING_STATUS, eas_ping_start, eas_ping_watch },
 	{ "ItemOperations", 19, V_12, EAS_COMMAND_QUARANTINE,
 	  WBXML_ITEMOPERATIONS_ITEMOPERATIONS, WBXML_ITEMOPERATIONS_STATUS,
-	  eas_items_start },
+	  eas_items_start, NULL },
 	{ "Provision", 20, V_ALL, EAS_COMMAND_UNPROVISIONED | EAS_COMMAND_ANY_DEVICE,
-	  WBXML_PROVISION_PROVISION, WBXML_PROVISION_STATUS, eas_provision_start },
+	  WBXML_PROVISION_PROVISION, WBXML_PROVISION_STATUS, eas_provision_start, NULL },
 	{ "ResolveRecipients", 21, V_ALL, 0, WBXML_RESOLVERECIPIENTS_RESOLVERECIPIENTS,
-	  WBXML_RESOLVERECIPIENTS_STATUS, eas_resolve_start },
+	  WBXML_RESOLVERECIPIENTS_STATUS, eas_resolve_start, NULL },
 	{ "ValidateCert", 22, V_ALL, 0, WBXML_VALIDATECERT_VALIDATECERT,
-	  WBXML_VALIDATECERT_STATUS, eas_validate_start },
-	{ "Find", 23, 161, 161, 0, WBXML_FIND_FIND, WBXML_FIND_STATUS, eas_find_start },
+	  WBXML_VALIDATECERT_STATUS, eas_validate_start, NULL },
+	{ "Find", 23, 161, 161, 0, WBXML_FIND_FIND, WBXML_FIND_STATUS, eas_find_start,
+	  NULL },
 };
 
 /* Beside the rows of the table. */
@@ -219,6 +222,12 @@ eas_read(struct eas_call *c, struct store_tx **ret)
 	return store_read(c->eas->deps.store, c->user.id, ret);
 }
 
+void
+eas_end_look(struct eas_call *c)
+{
+	store_tx_free(TAKE(c->look));
+}
+
 enum rc
 eas_write(struct eas_call *c, bool as_device, struct store_tx **ret)
 {
@@ -227,6 +236,7 @@ eas_write(struct eas_call *c, bool as_device, struct store_tx **ret)
 		.protocol = "activesync",
 	};
 
+	eas_end_look(c);
 	return store_write(c->eas->deps.store, c->user.id, &who, ret);
 }
 
@@ -242,12 +252,15 @@ eas_call_subscribe(struct eas_call *c, const uint32_t *collections, size_t n,
 		.kind = c->command->start == eas_ping_start ? PUSH_KIND_PING
 		                                            : PUSH_KIND_SYNC,
 		.device = c->device.number,
+		.unarmed = true,
 		.loop = c->loop,
 		.fn = c->on_wake,
 		.arg = c->wake_arg,
 	};
 
-	assert(c->loop && !c->wait);
+	assert(c->loop);
+	eas_end_look(c);
+	push_wait_free(TAKE(c->wait)); /* for what the request named, which is not it */
 	c->wait = push_wait_new(c->eas->deps.push, &spec);
 }
 
@@ -282,7 +295,10 @@ is_still_allowed(struct eas_call *c)
 	    store_device_load(tx, c->device.number, c->arena, &d) != RC_OK)
 		return false;
 	c->device = d;
-	return d.state == STORE_DEVICE_ALLOWED && !c->user.disabled;
+	if (d.state != STORE_DEVICE_ALLOWED || c->user.disabled)
+		return false;
+	c->look = TAKE(tx);
+	return true;
 }
 
 static bool
@@ -327,8 +343,8 @@ ask_access(struct eas_call *c, enum mdm_access *ret, struct span *ret_reason)
 	enum rc rc;
 
 	facts.model = facts.os = facts.extra = SPAN("");
-	rc = mdm_access(c->eas->deps.mdm, &c->user, &facts, c->arena, &c->device, ret,
-	                ret_reason);
+	rc = mdm_access(c->eas->deps.mdm, &c->user, &facts, c->arena, &c->look,
+	                &c->device, ret, ret_reason);
 	if (rc == RC_TOO_BIG)
 		refuse(c, EAS_STATUS_TOO_MANY_DEVICES, 403);
 	else if (rc == RC_INVALID)
@@ -482,11 +498,17 @@ static void
 run(struct eas_call *c)
 {
 	c->access_moves = push_access_moves(c->eas->deps.push);
-	if (!parse_body(c) || !check_device(c))
+	if (!parse_body(c))
+		return;
+	if (c->command->watch && c->loop && !c->resumed)
+		c->command->watch(c);
+	if (!check_device(c))
 		return;
 	eas_beat_meet(c);
 	if (!check_policy(c))
 		return;
+	if (c->quarantined || !(c->command->flags & EAS_COMMAND_LOOK))
+		eas_end_look(c);
 	if (c->command->flags & EAS_COMMAND_UNSUPPORTED)
 		refuse(c, EAS_STATUS_NOT_SUPPORTED, 501);
 	else if (c->quarantined && (c->command->flags & EAS_COMMAND_QUARANTINE))
@@ -532,6 +554,7 @@ eas_command_run(struct eas_call *c)
 	if (is_sent_away(c, key))
 		return;
 	run(c);
+	eas_end_look(c);
 	note_eagerness(c, key);
 	metric_observe_us(&command_time, clock_mono_us() - began);
 	log_info(c->log, "eas.command",

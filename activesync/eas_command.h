@@ -27,6 +27,7 @@ enum eas_command_flag {
 	EAS_COMMAND_ANY_DEVICE = 1 << 3, /* runs for the pseudo device "validate" */
 	EAS_COMMAND_UNSUPPORTED = 1 << 4, /* known, answered with Status 137, not shown */
 	EAS_COMMAND_QUARANTINE = 1 << 5,  /* eas_quarantine.h answers a device there */
+	EAS_COMMAND_LOOK = 1 << 6,        /* goes on with c->look */
 };
 
 typedef void eas_start_fn(struct eas_call *c);
@@ -40,6 +41,9 @@ struct eas_command {
 	wbxml_tag root;   /* of its answers; 0: they have no XML */
 	wbxml_tag status; /* child of root */
 	eas_start_fn *start;
+	/* NULL, or subscribes to what the request itself names to wait for, before the
+	 * first look at the store: then one snapshot will do for all of it. */
+	eas_start_fn *watch;
 };
 
 /* One request in a worker; all of it lives as long as the job. */
@@ -55,6 +59,9 @@ struct eas_call {
 	uint32_t connection; /* http_connection_id() */
 	struct store_user user;
 	struct store_device device; /* set by eas_command_run(); number 0: "validate" */
+	/* The snapshot in which the device was found to be let in, for commands with
+	 * EAS_COMMAND_LOOK; NULL: it has been used, or is too old by now. */
+	struct store_tx *look;
 	struct mdm_policy policy;
 	struct wbxml_node *root; /* of the body; NULL when there is none */
 	bool quarantined;

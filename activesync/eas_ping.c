@@ -32,6 +32,7 @@ struct folder {
 
 struct ping {
 	struct eas_call *c;
+	struct store_tx *look; /* the snapshot that is read from; NULL: the next one */
 	uint32_t heartbeat_s;
 	uint32_t granted_s;
 	struct folder *folders;
@@ -169,12 +170,76 @@ take_folders(struct ping *p, const struct wbxml_node *list)
 	return EAS_STATUS_OK;
 }
 
+static void
+end_look(struct ping *p)
+{
+	store_tx_free(TAKE(p->look));
+}
+
+/* The rows that are read from this snapshot, at one go. */
+static enum rc
+expect(struct ping *p, const uint32_t *ids, size_t n)
+{
+	char(*cursors)[EAS_CURSOR_NAME_SIZE] =
+		arena_alloc(p->c->arena, STORE_EXPECT_MAX * sizeof(*cursors));
+	const char *names[STORE_EXPECT_MAX] = { ROW, EAS_FOLDERS_ROW };
+	size_t n_names = 2;
+	enum rc rc;
+
+	for (size_t i = 0; i < n && n_names < STORE_EXPECT_MAX; i++, n_names++)
+		names[n_names] = eas_cursor_name(ids[i], cursors[i]);
+	rc = store_cursor_expect(p->look, p->c->device.number, names, n_names,
+	                         p->c->arena);
+	return rc == RC_OK ? store_collection_expect(p->look, ids, n, p->c->arena) : rc;
+}
+
+/* The ids of the request's folders, or of p's. */
+static uint32_t *
+ids_of(struct ping *p, size_t *ret_n)
+{
+	const struct wbxml_node *list = wbxml_child(p->c->root, WBXML_PING_FOLDERS);
+	const struct wbxml_node *first = wbxml_child(list, WBXML_PING_FOLDER);
+	size_t max = list ? 0 : p->n, n = 0;
+	uint32_t *ids;
+	struct eas_id id;
+
+	for (const struct wbxml_node *i = first; i; i = wbxml_next(i, WBXML_PING_FOLDER))
+		max++;
+	ids = arena_array(p->c->arena, max, uint32_t);
+	for (const struct wbxml_node *i = first; i;
+	     i = wbxml_next(i, WBXML_PING_FOLDER)) {
+		if (eas_id_parse(wbxml_child_text(i, WBXML_PING_ID), 1, &id) == RC_OK)
+			ids[n++] = id.collection;
+	}
+	for (size_t i = 0; !list && i < p->n; i++)
+		ids[n++] = p->folders[i].id;
+	*ret_n = n;
+	return ids;
+}
+
+/* That of the sign-in, as long as nothing was written or subscribed to since. */
+static enum rc
+look(struct ping *p)
+{
+	uint32_t *ids;
+	size_t n;
+	enum rc rc = RC_OK;
+
+	if (p->look)
+		return RC_OK;
+	p->look = TAKE(p->c->look);
+	if (!p->look)
+		rc = eas_read(p->c, &p->look);
+	if (rc != RC_OK)
+		return rc;
+	ids = ids_of(p, &n);
+	return expect(p, ids, n);
+}
+
 /* *ret_status other than 1: refused. */
 static enum rc
 read_request(struct ping *p, struct store_cursor *row, unsigned *ret_status)
 {
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
 	struct eas_call *c = p->c;
 	const struct wbxml_node *folders = wbxml_child(c->root, WBXML_PING_FOLDERS);
 	uint32_t beat;
@@ -182,9 +247,9 @@ read_request(struct ping *p, struct store_cursor *row, unsigned *ret_status)
 	enum rc rc;
 
 	*ret_status = EAS_STATUS_OK;
-	rc = eas_read(c, &tx);
+	rc = look(p);
 	if (rc == RC_OK)
-		rc = store_cursor_load(tx, c->device.number, ROW, c->arena, row);
+		rc = store_cursor_load(p->look, c->device.number, ROW, c->arena, row);
 	if (rc != RC_OK && rc != RC_NOT_FOUND)
 		return rc;
 	cached = rc == RC_OK && row_read(p, row->state);
@@ -214,18 +279,36 @@ read_request(struct ping *p, struct store_cursor *row, unsigned *ret_status)
 }
 
 static void
+subscribe_to(struct ping *p)
+{
+	size_t n;
+	uint32_t *ids = ids_of(p, &n);
+	uint32_t *all = arena_array(p->c->arena, n + 1, uint32_t);
+
+	if (n > 0)
+		memcpy(all + 1, ids, n * sizeof(*ids)); /* 0 is the tree: Status 7 */
+	end_look(p); /* what is compared must be younger */
+	eas_call_subscribe(p->c, all, n + 1, p->c->wait_ms);
+}
+
+/* Unless the request's folders are waited for since before the first look. */
+static void
 subscribe(struct ping *p)
 {
-	uint32_t *ids = arena_array(p->c->arena, p->n + 1, uint32_t);
-	size_t n = 0;
-
-	ids[n++] = 0; /* the tree: Status 7 */
-	for (size_t i = 0; i < p->n; i++)
-		ids[n++] = p->folders[i].id;
 	if (!p->c->resumed)
 		p->c->wait_ms =
 			spread_wait(&p->c->eas->spread, p->granted_s * UINT64_C(1000));
-	eas_call_subscribe(p->c, ids, n, p->c->wait_ms);
+	if (!p->c->wait)
+		subscribe_to(p);
+}
+
+void
+eas_ping_watch(struct eas_call *c)
+{
+	struct ping p = { .c = c };
+
+	if (wbxml_child(c->root, WBXML_PING_FOLDERS))
+		subscribe_to(&p); /* too many are refused later */
 }
 
 /* Would a Sync with a key of that state find something? */
@@ -287,23 +370,22 @@ compare_folder(struct ping *p, struct store_tx *tx, struct folder *f)
 static enum rc
 compare(struct ping *p, bool *ret_any, bool *ret_hierarchy, uint64_t *ret_modseq)
 {
-	AUTO(store_tx)
-	struct store_tx *tx = NULL;
 	bool current;
 	enum rc rc;
 
 	*ret_any = false;
-	rc = eas_read(p->c, &tx);
+	rc = look(p);
 	if (rc == RC_OK)
-		rc = eas_folders_are_current(p->c, tx, &current);
+		rc = eas_folders_are_current(p->c, p->look, &current);
 	if (rc == RC_OK) {
 		*ret_hierarchy = !current;
-		*ret_modseq = store_tx_modseq(tx);
+		*ret_modseq = store_tx_modseq(p->look);
 	}
 	for (size_t i = 0; i < p->n && rc == RC_OK; i++) {
-		rc = compare_folder(p, tx, &p->folders[i]);
+		rc = compare_folder(p, p->look, &p->folders[i]);
 		*ret_any |= p->folders[i].changed;
 	}
+	end_look(p);
 	return rc;
 }
 
@@ -373,39 +455,49 @@ run(struct ping *p, const struct store_cursor *row)
 static void
 tell_limit(struct ping *p)
 {
+	end_look(p);
 	eas_beat_told(p->c, p->granted_s);
 	answer(p, EAS_PING_HEARTBEAT, WBXML_PING_HEARTBEATINTERVAL, p->granted_s);
 }
 
-void
-eas_ping_start(struct eas_call *c)
+static void
+start(struct ping *p)
 {
-	struct ping p = { .c = c };
+	struct eas_call *c = p->c;
 	struct store_cursor row = { .key = 0, .state = SPAN("") };
 	const struct eas_conf *conf = c->eas->conf;
 	uint64_t ms;
 	unsigned status;
 	enum rc rc;
 
-	rc = read_request(&p, &row, &status);
+	rc = read_request(p, &row, &status);
 	if (rc != RC_OK) {
 		eas_answer_rc(c, rc);
 		return;
 	}
-	ms = p.heartbeat_s * UINT64_C(1000);
+	ms = p->heartbeat_s * UINT64_C(1000);
 	if (status == EAS_PING_TOO_MANY)
-		answer(&p, status, WBXML_PING_MAXFOLDERS,
+		answer(p, status, WBXML_PING_MAXFOLDERS,
 		       (uint64_t)conf->ping_folders_max);
 	else if (status != EAS_STATUS_OK)
-		answer(&p, status, 0, 0);
+		answer(p, status, 0, 0);
 	else if (ms < conf->heartbeat_min_ms)
-		answer(&p, EAS_PING_HEARTBEAT, WBXML_PING_HEARTBEATINTERVAL,
+		answer(p, EAS_PING_HEARTBEAT, WBXML_PING_HEARTBEATINTERVAL,
 		       conf->heartbeat_min_ms / 1000);
 	else if (ms > conf->heartbeat_max_ms)
-		answer(&p, EAS_PING_HEARTBEAT, WBXML_PING_HEARTBEATINTERVAL,
+		answer(p, EAS_PING_HEARTBEAT, WBXML_PING_HEARTBEATINTERVAL,
 		       conf->heartbeat_max_ms / 1000);
-	else if (!c->resumed && !eas_beat_grant(c, p.heartbeat_s, &p.granted_s))
-		tell_limit(&p);
-	else if ((rc = run(&p, &row)) != RC_OK)
+	else if (!c->resumed && !eas_beat_grant(c, p->heartbeat_s, &p->granted_s))
+		tell_limit(p);
+	else if ((rc = run(p, &row)) != RC_OK)
 		eas_answer_rc(c, rc);
+}
+
+void
+eas_ping_start(struct eas_call *c)
+{
+	struct ping p = { .c = c };
+
+	start(&p);
+	end_look(&p);
 }

@@ -52,10 +52,12 @@ void eas_answer_rc(struct eas_call *c, enum rc rc);
 uint64_t eas_retry_after_s(void);
 
 /* Transactions as this call's device; who: false writes as nobody, so that the device
- * itself is told of it too. */
+ * itself is told of it too. A writer ends c->look. */
 enum rc eas_write(struct eas_call *c, bool as_device, struct store_tx **ret) MUST_CHECK;
 enum rc eas_read(struct eas_call *c, struct store_tx **ret) MUST_CHECK;
-/* Subscribes c->wait; call it before comparing. collections is copied. */
+void eas_end_look(struct eas_call *c);
+/* Subscribes c->wait; call it before comparing: it ends c->look. collections is copied.
+ */
 void eas_call_subscribe(struct eas_call *c, const uint32_t *collections, size_t n,
                         uint64_t timeout_ms);
 /* Nothing to answer yet: waits on with c->wait. modseq: the user's when the store was
@@ -68,6 +70,7 @@ eas_device_information(struct eas_call *c, const struct wbxml_node *info) MUST_C
 
 /* The commands, one file each. */
 eas_start_fn eas_sync_start;
+eas_start_fn eas_sync_watch;
 eas_start_fn eas_sendmail_start;
 eas_start_fn eas_smart_start;
 eas_start_fn eas_attachment_start;
@@ -79,6 +82,7 @@ eas_start_fn eas_folder_delete_start;
 eas_start_fn eas_move_start;
 eas_start_fn eas_estimate_start;
 eas_start_fn eas_ping_start;
+eas_start_fn eas_ping_watch;
 eas_start_fn eas_items_start;
 eas_start_fn eas_respond_start;
 eas_start_fn eas_provision_start;

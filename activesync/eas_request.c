@@ -3,8 +3,9 @@
  * eas_request.c - from HTTP to a command and back: [MS-ASHTTP] 2.2, 3.2.5.
  *
  * In the loop: parse the query, hold the request. In a worker, on a strand of the name
- * that signs in: check the password. In a worker, on the user's strand: run the command.
- * In the loop again: answer, or let go of everything but a few words and wait. A wake
+ * that signs in: check the password. In the same worker, on the user's strand: run the
+ * command; where the password had to be hashed, the loop sends it there. In the loop
+ * again: answer, or let go of everything but a few words and wait. A wake
  * goes back to the user's strand, and the command looks again.
  */
 #include <assert.h>
@@ -265,6 +266,7 @@ park(struct eas_request *q)
 	struct eas_call *c = q->call;
 
 	q->wait = TAKE(c->wait);
+	push_wait_arm(q->wait, c->device.number, c->wait_ms > 0 ? c->wait_ms : 1);
 	q->command = c->command;
 	q->version = c->query.version;
 	q->user = c->user.id;
@@ -337,13 +339,10 @@ end_older(struct eas_request *q)
 }
 
 static void
-done_command(void *arg)
+end_command(struct eas_request *q)
 {
-	struct eas_request *q = arg;
-	struct http_request *r = q->r;
-
 	q->busy = false;
-	if (http_is_gone(r)) {
+	if (http_is_gone(q->r)) {
 		finish(q);
 	} else if (q->call->waiting) {
 		park(q);
@@ -352,6 +351,15 @@ done_command(void *arg)
 		respond(q);
 		finish(q);
 	}
+}
+
+static void
+done_command(void *arg)
+{
+	struct eas_request *q = arg;
+	struct http_request *r = q->r;
+
+	end_command(q);
 	http_release(r);
 }
 
@@ -434,6 +442,16 @@ tries_wipe_key(struct eas_request *q, struct eas_sign_in *s)
 	return true;
 }
 
+/* In the worker that knew the password. */
+static void
+work_signed_in(struct eas_sign_in *s)
+{
+	struct eas_request *q = s->arg;
+
+	q->call->user = s->ask.user;
+	work_command(q);
+}
+
 static void
 on_signed_in(struct eas_sign_in *s)
 {
@@ -443,6 +461,10 @@ on_signed_in(struct eas_sign_in *s)
 
 	q->busy = false;
 	q->sign_in = NULL;
+	if (s->ask.has_gone_on) {
+		end_command(q);
+		return;
+	}
 	if (http_is_gone(r)) {
 		finish(q);
 		return;
@@ -528,5 +550,7 @@ eas_request_handler(struct http_request *r, void *arg)
 	if (!c->user_agent.p)
 		c->user_agent = SPAN("");
 	q->busy = true;
-	q->sign_in = eas_sign_in(e, r, a, on_signed_in, q);
+	q->sign_in =
+		eas_sign_in(e, r, a, span_is(r->method, "POST") ? work_signed_in : NULL,
+	                    on_signed_in, q);
 }

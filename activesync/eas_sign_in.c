@@ -28,6 +28,14 @@ on_checked(struct mdm_sign_in *ask)
 }
 
 static void
+go_on(struct mdm_sign_in *ask)
+{
+	struct eas_sign_in *s = container_of(ask, struct eas_sign_in, ask);
+
+	s->then(s); /* rc is RC_OK as it was: the loop may look at it */
+}
+
+static void
 on_nothing_to_check(void *arg)
 {
 	done(arg);
@@ -47,15 +55,17 @@ domain_of(struct span host)
 }
 
 struct eas_sign_in *
-eas_sign_in(struct eas *e, struct http_request *r, struct arena *a, eas_sign_in_fn *fn,
-            void *arg)
+eas_sign_in(struct eas *e, struct http_request *r, struct arena *a, eas_sign_in_fn *then,
+            eas_sign_in_fn *fn, void *arg)
 {
 	struct eas_sign_in *s = arena_new_of(a, struct eas_sign_in);
 
 	s->eas = e;
 	s->r = r;
+	s->then = then;
 	s->fn = fn;
 	s->arg = arg;
+	s->ask.then = then ? go_on : NULL;
 	s->ask.hint_domain = domain_of(r->host);
 	s->ask.peer = r->peer;
 	s->ask.protocol = "activesync";

@@ -184,6 +184,8 @@ begin_output(struct eas_sync_collection *co)
 static enum rc
 look(struct eas_sync *s)
 {
+	if (!s->look)
+		s->look = TAKE(s->c->look); /* of the sign-in, the first time */
 	return s->look ? RC_OK : eas_read(s->c, &s->look);
 }
 
@@ -193,11 +195,35 @@ end_look(struct eas_sync *s)
 	store_tx_free(TAKE(s->look));
 }
 
+/* The rows that are read from this snapshot, at one go. */
+static enum rc
+expect(struct eas_sync *s)
+{
+	struct arena *a = s->c->arena;
+	const char *names[STORE_EXPECT_MAX] = { EAS_SYNC_CACHE };
+	uint32_t *ids = arena_array(a, s->n, uint32_t);
+	size_t n = 0;
+	enum rc rc;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->collections[i].id != 0)
+			ids[n++] = s->collections[i].id;
+	}
+	for (size_t i = 0; i < n && i + 1 < STORE_EXPECT_MAX; i++)
+		names[i + 1] =
+			eas_cursor_name(ids[i], arena_alloc(a, EAS_CURSOR_NAME_SIZE));
+	rc = store_cursor_expect(s->look, s->c->device.number, names,
+	                         n + 1 < STORE_EXPECT_MAX ? n + 1 : STORE_EXPECT_MAX, a);
+	return rc == RC_OK ? store_collection_expect(s->look, ids, n, a) : rc;
+}
+
 static enum rc
 match_all(struct eas_sync *s)
 {
 	enum rc rc = look(s);
 
+	if (rc == RC_OK)
+		rc = expect(s);
 	for (size_t i = 0; i < s->n && rc == RC_OK; i++)
 		rc = eas_sync_match(s, &s->collections[i], s->look);
 	return rc;
@@ -569,10 +595,37 @@ subscribe(struct eas_sync *s)
 		if (s->collections[i].id != 0)
 			ids[n++] = s->collections[i].id;
 	}
-	if (!s->c->resumed)
-		s->c->wait_ms =
-			spread_wait(&s->c->eas->spread, s->granted_s * UINT64_C(1000));
+	end_look(s); /* what is compared with must be younger */
 	eas_call_subscribe(s->c, ids, n, s->c->wait_ms);
+}
+
+/* What a request with a wait names itself, when it is all there is. */
+void
+eas_sync_watch(struct eas_call *c)
+{
+	const struct wbxml_node *list = wbxml_child(c->root, WBXML_AIRSYNC_COLLECTIONS);
+	const struct wbxml_node *first = wbxml_child(list, WBXML_AIRSYNC_COLLECTION);
+	size_t max = 0, n = 1; /* 0 is the tree */
+	uint32_t *ids;
+	struct eas_id id;
+
+	if (!first || wbxml_child(c->root, WBXML_AIRSYNC_PARTIAL) ||
+	    (!wbxml_child(c->root, WBXML_AIRSYNC_WAIT) &&
+	     !wbxml_child(c->root, WBXML_AIRSYNC_HEARTBEATINTERVAL)))
+		return;
+	for (const struct wbxml_node *i = first; i;
+	     i = wbxml_next(i, WBXML_AIRSYNC_COLLECTION), max++) {
+		if (wbxml_child(i, WBXML_AIRSYNC_COMMANDS))
+			return; /* it will not wait */
+	}
+	ids = arena_array(c->arena, max + 1, uint32_t);
+	for (const struct wbxml_node *i = first; i;
+	     i = wbxml_next(i, WBXML_AIRSYNC_COLLECTION)) {
+		if (eas_id_parse(wbxml_child_text(i, WBXML_AIRSYNC_COLLECTIONID), 1,
+		                 &id) == RC_OK)
+			ids[n++] = id.collection;
+	}
+	eas_call_subscribe(c, ids, n, 0);
 }
 
 /* A wait ends when a folder came or went that the device has not been told of. */
@@ -649,10 +702,11 @@ run(struct eas_sync *s)
 	bool waits = may_wait(s), moved = false, news = false;
 	enum rc rc;
 
-	if (waits) { /* what is compared with must be younger than that */
-		end_look(s);
+	if (waits && !s->c->resumed)
+		s->c->wait_ms =
+			spread_wait(&s->c->eas->spread, s->granted_s * UINT64_C(1000));
+	if (waits && !s->c->wait) /* else since before the first look */
 		subscribe(s);
-	}
 	rc = match_all(s);
 	if (rc == RC_OK && s->has_commands) {
 		end_look(s);
@@ -745,7 +799,8 @@ eas_sync_start(struct eas_call *c)
 	for (int i = 0; rc == RC_CONFLICT && i < TRIES_MAX; i++) {
 		struct eas_sync s = { .c = c, .window = EAS_WINDOW_MAX };
 
-		push_wait_free(TAKE(c->wait));
+		if (i > 0)
+			push_wait_free(TAKE(c->wait));
 		rc = start_once(&s);
 		done(&s);
 	}

@@ -6,8 +6,8 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 static const char std_alphabet[] =
@@ -273,23 +273,59 @@ sha256_sum_end(struct sha256_sum *s, struct sha256 *ret)
 		abort();
 }
 
+#define BLOCK 64
+
+static EVP_MD *fetched;
+
+static void
+fetch(void)
+{
+	fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (!fetched)
+		abort();
+}
+
+/* The key's block, every byte of it turned by pad, and in. */
+static void
+hash_block(EVP_MD_CTX *c, const unsigned char *key, unsigned char pad, struct span in,
+           struct sha256 *ret)
+{
+	unsigned char block[BLOCK];
+	unsigned n = 0;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		block[i] = key[i] ^ pad;
+	if (!EVP_DigestInit_ex2(c, fetched, NULL) || !EVP_DigestUpdate(c, block, BLOCK) ||
+	    !EVP_DigestUpdate(c, in.n ? in.p : "", in.n) ||
+	    !EVP_DigestFinal_ex(c, ret->b, &n) || n != sizeof(ret->b))
+		abort();
+	OPENSSL_cleanse(block, sizeof(block));
+}
+
+/* RFC 2104 2. By hand: HMAC() looks its algorithms up by name, each time, which is most
+ * of its work where little is hashed. */
 void
 hmac_sha256(struct span key, struct span in, struct sha256 *ret)
 {
-	struct sha256 short_key;
-	unsigned n = 0;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	unsigned char block[BLOCK] = { 0 };
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	struct sha256 inner;
 
-	/* RFC 2104 2: a key over the block size is hashed; int is what HMAC() counts in.
-	 */
-	if (key.n > 64) {
-		sha256_of(key, &short_key);
-		key = span_of((const char *)short_key.b, sizeof(short_key.b));
-	}
-	if (!HMAC(EVP_sha256(), key.n ? key.p : "", (int)key.n,
-	          (const unsigned char *)(in.n ? in.p : ""), in.n, ret->b, &n) ||
-	    n != sizeof(ret->b))
+	pthread_once(&once, fetch);
+	if (!c)
 		abort();
-	OPENSSL_cleanse(&short_key, sizeof(short_key));
+	if (key.n > BLOCK) {
+		sha256_of(key, &inner);
+		memcpy(block, inner.b, sizeof(inner.b));
+	} else if (key.n > 0) {
+		memcpy(block, key.p, key.n);
+	}
+	hash_block(c, block, 0x36, in, &inner);
+	hash_block(c, block, 0x5c, span_of((const char *)inner.b, sizeof(inner.b)), ret);
+	EVP_MD_CTX_free(c);
+	OPENSSL_cleanse(block, sizeof(block));
+	OPENSSL_cleanse(&inner, sizeof(inner));
 }
 
 void

@@ -15,7 +15,10 @@
  */
 #include "base/job.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +52,8 @@ struct job {
 	struct loop *loop;
 	struct jobs *jobs;
 	uint64_t ended_us; /* of work */
+	uint64_t next_strand;
+	bool goes_on; /* as work on next_strand: job_next() */
 };
 
 struct strand {
@@ -62,7 +67,7 @@ struct strand {
 struct worker {
 	struct jobs *jobs;
 	pthread_t thread;
-	pthread_cond_t wake;
+	sem_t wake;       /* posted once for each time that woken is set */
 	bool woken;       /* and no longer in jobs.idle */
 	struct list idle; /* in jobs.idle, while it waits */
 };
@@ -90,6 +95,8 @@ static struct metric wait_time = METRIC_HISTOGRAM(
 	"godwit_jobs_wait_seconds", "Time that commands wait for a free worker.");
 static struct metric bulk_ran =
 	METRIC_COUNTER("godwit_jobs_bulk_total", "Slices of large work that were done.");
+
+static _Thread_local struct job *current; /* of this worker */
 
 static struct strand *
 find_strand(struct jobs *j, uint64_t id)
@@ -127,19 +134,19 @@ static void
 wake(struct worker *w)
 {
 	if (w)
-		pthread_cond_signal(&w->wake);
+		sem_post(&w->wake);
 }
 
-/* Puts job at the end of its strand, which is made if need be and then ready. Returns who
- * is to be woken for it. */
-static struct worker *
+/* Puts job at the end of its strand, which is made if need be: then it is ready, and the
+ * result true. */
+static bool
 enqueue(struct jobs *j, uint64_t id, struct job *job)
 {
 	struct strand *s = id != 0 ? find_strand(j, id) : NULL;
 
 	if (s != NULL) {
 		list_push_back(&s->queue, &job->link);
-		return NULL;
+		return false;
 	}
 	s = xcalloc(1, sizeof(*s));
 	s->id = id;
@@ -148,7 +155,7 @@ enqueue(struct jobs *j, uint64_t id, struct job *job)
 	if (id != 0)
 		htab_add(&j->strands, &s->node, hash_u64(id));
 	make_ready(j, s);
-	return take_idle(j);
+	return true;
 }
 
 /* After a job of s has run. */
@@ -197,17 +204,33 @@ run_done(void *arg)
 	free(job);
 }
 
-static void
+/* False: it has to go on. */
+static bool
 run_job(struct job *job)
 {
+	job->goes_on = false;
+	current = job;
 	job->work(job->arg);
+	current = NULL;
+	if (job->goes_on)
+		return false;
 	if (job->done == NULL) {
 		free(job);
-		return;
+		return true;
 	}
 	job->ended_us = clock_mono_us();
 	atomic_fetch_add(&job->jobs->refs, 1);
 	loop_post(job->loop, run_done, job);
+	return true;
+}
+
+void
+job_next(uint64_t strand, job_fn *work)
+{
+	assert(current && !current->goes_on);
+	current->goes_on = true;
+	current->next_strand = strand;
+	current->work = work;
 }
 
 static bool
@@ -235,15 +258,22 @@ run_next_of_strand(struct jobs *j, uint64_t now)
 	struct strand *s = list_first(&j->ready, struct strand, ready);
 	struct job *job = list_first(&s->queue, struct job, link);
 	uint64_t lag_us = now - s->ready_us;
+	bool has_ended;
 
 	list_remove(&s->ready);
 	list_remove(&job->link);
 	pthread_mutex_unlock(&j->lock);
 	metric_observe_us(&wait_time, lag_us);
 	note_lag(j, lag_us, now);
-	run_job(job);
+	has_ended = run_job(job);
 	pthread_mutex_lock(&j->lock);
 	requeue(j, s);
+	if (has_ended)
+		return;
+	j->pending++;
+	/* This worker looks itself, unless it is the bulk's turn. */
+	if (enqueue(j, job->next_strand, job) && bulk_is_free(j))
+		wake(take_idle(j));
 }
 
 static void
@@ -256,27 +286,33 @@ run_next_bulk(struct jobs *j, uint64_t now)
 	j->bulk_last_us = now;
 	pthread_mutex_unlock(&j->lock);
 	metric_add(&bulk_ran, 1);
-	run_job(job);
+	if (!run_job(job))
+		assert(!"a slice goes on as another slice");
 	pthread_mutex_lock(&j->lock);
 	j->bulk_running--;
 }
 
-/* Until somebody has work for it; or, with until, so long. */
+/* Until somebody has work for it; or, with until, so long. A semaphore and not a
+ * condition: who wakes up with the lock of a condition gives it back with a system call.
+ */
 static void
 be_idle(struct worker *w, const struct timespec *until)
 {
 	struct jobs *j = w->jobs;
-	int late = 0;
+	int late;
 
 	list_push_front(&j->idle, &w->idle);
-	while (!w->woken && !late) {
-		if (until)
-			late = pthread_cond_timedwait(&w->wake, &j->lock, until);
-		else
-			pthread_cond_wait(&w->wake, &j->lock);
-	}
+	pthread_mutex_unlock(&j->lock);
+	do
+		late = until ? sem_clockwait(&w->wake, CLOCK_MONOTONIC, until)
+		             : sem_wait(&w->wake);
+	while (late != 0 && errno == EINTR);
+	pthread_mutex_lock(&j->lock);
 	if (!w->woken)
 		list_remove(&w->idle);
+	else if (late != 0) /* in that moment: the post comes, or has come */
+		while (sem_wait(&w->wake) != 0)
+			;
 	w->woken = false;
 }
 
@@ -342,17 +378,6 @@ worker(void *arg)
 	return NULL;
 }
 
-static void
-init_wake(struct worker *w)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->wake, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 enum rc
 jobs_new(size_t n, struct jobs **ret)
 {
@@ -372,11 +397,11 @@ jobs_new(size_t n, struct jobs **ret)
 		char name[32];
 
 		w->jobs = j;
-		init_wake(w);
+		sem_init(&w->wake, 0, 0);
 		j->n++;
 		snprintf(name, sizeof(name), "worker-%zu", i);
 		if (thread_start(name, THREAD_STACK, worker, w, &w->thread) != RC_OK) {
-			pthread_cond_destroy(&w->wake);
+			sem_destroy(&w->wake);
 			j->n--;
 			jobs_free(j);
 			return RC_IO;
@@ -398,7 +423,7 @@ jobs_free(struct jobs *j)
 	pthread_mutex_unlock(&j->lock);
 	for (size_t i = 0; i < j->n; i++) {
 		pthread_join(j->workers[i].thread, NULL);
-		pthread_cond_destroy(&j->workers[i].wake);
+		sem_destroy(&j->workers[i].wake);
 	}
 	htab_done(&j->strands);
 	unref(j);
@@ -415,7 +440,7 @@ job_run(struct jobs *j, uint64_t strand, struct loop *l, job_fn *work, job_fn *d
 	};
 	pthread_mutex_lock(&j->lock);
 	j->pending++;
-	struct worker *w = enqueue(j, strand, job);
+	struct worker *w = enqueue(j, strand, job) ? take_idle(j) : NULL;
 	pthread_mutex_unlock(&j->lock);
 	wake(w); /* now it finds the lock free */
 }

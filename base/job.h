@@ -32,7 +32,12 @@ void job_submit(struct jobs *j, uint64_t strand, job_fn *work, void *arg);
 void job_run(struct jobs *j, uint64_t strand, struct loop *l, job_fn *work, job_fn *done,
              void *arg);
 
-/* The same for a slice of a large piece of work: short, and of no strand. */
+/* From inside of work: once it has returned, the job goes on as work(arg) on strand,
+ * behind what stands there, mostly in the same worker and at once; its done() comes after
+ * that. Once for each time that it runs, and not in a bulk job. */
+void job_next(uint64_t strand, job_fn *work);
+
+/* The same as job_run() for a slice of a large piece of work: short, and of no strand. */
 void job_run_bulk(struct jobs *j, struct loop *l, job_fn *work, job_fn *done, void *arg);
 
 /*

@@ -3,7 +3,8 @@
  * loop.c - the event loop: libevent's core, a heap of timers, a post box.
  *
  * One turn is: what epoll reports (with the post box among it), then the timers that are
- * due, then what asked to run soon, then a little of what is heavy.
+ * due, then what asked to run soon, then a little of what is heavy, then what the loop
+ * has posted to itself: its own posts need no system call to be seen.
  */
 #include "base/loop.h"
 
@@ -48,6 +49,7 @@ struct loop {
 	bool stop;
 	bool in_turn;
 	bool now_known;
+	bool own_posts; /* the box has some that post_fd does not tell of */
 	uint64_t now_ms;
 
 	struct event timer_ev; /* the one kernel timer */
@@ -58,8 +60,9 @@ struct loop {
 
 	int post_fd;
 	struct event post_ev;
-	pthread_mutex_t post_lock; /* over box */
+	pthread_mutex_t post_lock; /* over box and told */
 	struct post_box box;
+	bool told; /* post_fd was written and not read */
 
 	struct list soon;
 	struct list heavy;
@@ -223,22 +226,24 @@ on_kernel_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 void
 loop_post(struct loop *l, loop_fn *fn, void *arg)
 {
-	bool first;
+	bool is_own = current == l && l->in_turn;
 
 	pthread_mutex_lock(&l->post_lock);
-	first = l->box.n == 0;
 	if (l->box.n == l->box.cap) {
 		l->box.cap = l->box.cap ? l->box.cap * 2 : 16;
 		l->box.p = xreallocarray(l->box.p, l->box.cap, sizeof(*l->box.p));
 	}
 	l->box.p[l->box.n++] = (struct post){ fn, arg };
+	if (is_own) /* it looks before it sleeps */
+		l->own_posts = true;
 	/* Under the lock: a loop that is freed after this post must find the fd written.
 	 */
-	if (first) {
+	if (!is_own && !l->told) {
 		ssize_t n = write(l->post_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 
 		assert(n == (ssize_t)sizeof(uint64_t));
 		(void)n;
+		l->told = true;
 	}
 	pthread_mutex_unlock(&l->post_lock);
 }
@@ -251,8 +256,10 @@ run_posts(struct loop *l)
 	uint64_t sum;
 
 	pthread_mutex_lock(&l->post_lock);
-	if (read(l->post_fd, &sum, sizeof(sum)) < 0)
+	if (l->told && read(l->post_fd, &sum, sizeof(sum)) < 0)
 		assert(errno == EAGAIN || errno == EINTR);
+	l->told = false;
+	l->own_posts = false;
 	box = l->box;
 	l->box = (struct post_box){ 0 };
 	pthread_mutex_unlock(&l->post_lock);
@@ -420,7 +427,7 @@ turn(struct loop *l, bool wait)
 {
 	struct loop *outer = current;
 	bool may_sleep = arm_kernel_timer(l) && list_is_empty(&l->soon) &&
-	                 list_is_empty(&l->heavy) && wait;
+	                 list_is_empty(&l->heavy) && !l->own_posts && wait;
 
 	current = l;
 	l->now_known = false;
@@ -430,6 +437,10 @@ turn(struct loop *l, bool wait)
 	fire_timers(l);
 	run_soon(l);
 	run_heavy(l);
+	if (l->own_posts) {
+		run_posts(l);
+		run_soon(l);
+	}
 	l->in_turn = false;
 	current = outer;
 }

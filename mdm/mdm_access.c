@@ -146,22 +146,26 @@ is_seen_lately(const struct store_device *d)
 /* RC_NOT_FOUND: it must be written. */
 static enum rc
 find_unchanged(struct mdm *m, uint64_t user, const struct mdm_device_facts *f,
-               struct arena *a, struct store_device *ret)
+               struct arena *a, struct store_tx **ret_look, struct store_device *ret)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = NULL;
 	struct store_device d;
-	enum rc rc = store_read(m->store, user, &tx);
-	if (rc == RC_OK)
-		rc = store_device_find(tx, f->protocol, f->id, a, &d);
+	enum rc rc = store_device_read(m->store, user, f->protocol, f->id, a, &tx, &d);
 	if (rc != RC_OK)
 		return rc;
 	bool moved;
 	if (update_facts(&d, f, a) || !is_seen_lately(&d))
 		return RC_NOT_FOUND;
 	rc = judge_anew(m, tx, &d, &moved);
+	if (rc == RC_OK && moved)
+		rc = RC_NOT_FOUND;
+	if (rc != RC_OK)
+		return rc;
 	*ret = d;
-	return rc == RC_OK && moved ? RC_NOT_FOUND : rc;
+	if (ret_look)
+		*ret_look = TAKE(tx);
+	return RC_OK;
 }
 
 /* A device came, or the rules have moved it. */
@@ -228,13 +232,15 @@ write_device(struct mdm *m, uint64_t user, const struct mdm_device_facts *f,
 enum rc
 mdm_access(struct mdm *m, const struct store_user *user,
            const struct mdm_device_facts *facts, struct arena *a,
-           struct store_device *ret_device, enum mdm_access *ret_access,
-           struct span *ret_reason)
+           struct store_tx **ret_look, struct store_device *ret_device,
+           enum mdm_access *ret_access, struct span *ret_reason)
 {
 	struct store_device d;
+	if (ret_look)
+		*ret_look = NULL;
 	if (!mdm_is_device_id(facts->id) || facts->protocol.n == 0)
 		return RC_INVALID;
-	enum rc rc = find_unchanged(m, user->id, facts, a, &d);
+	enum rc rc = find_unchanged(m, user->id, facts, a, ret_look, &d);
 	if (rc == RC_NOT_FOUND)
 		rc = write_device(m, user->id, facts, a, &d);
 	if (rc == RC_TOO_BIG) {

@@ -44,12 +44,14 @@ struct mdm_device_facts {
 /*
  * Registers the device when it is new (as the policy says), notes when it was last seen
  * (written at most once in some minutes), and decides. Workers only. ret_device's spans
- * lie in a. ret_reason: static storage or a. RC_TOO_BIG: too many devices.
+ * lie in a. ret_reason: static storage or a. RC_TOO_BIG: too many devices. ret_look:
+ * NULL, or gets the snapshot of the user that was looked at, the caller's from then on,
+ * as long as nothing was written; else NULL is in it.
  */
 enum rc mdm_access(struct mdm *m, const struct store_user *user,
                    const struct mdm_device_facts *facts, struct arena *a,
-                   struct store_device *ret_device, enum mdm_access *ret_access,
-                   struct span *ret_reason) MUST_CHECK;
+                   struct store_tx **ret_look, struct store_device *ret_device,
+                   enum mdm_access *ret_access, struct span *ret_reason) MUST_CHECK;
 
 /*
  * An admin's word on a device: allow, block, quarantine, wipe; or the device's, that it

@@ -341,10 +341,20 @@ on_dropped(struct mdm_hash_job *j)
 }
 
 static void
+go_on(void *arg)
+{
+	struct mdm_sign_in *s = arg;
+	s->has_gone_on = true;
+	s->then(s);
+}
+
+static void
 begin_work(void *arg)
 {
 	struct mdm_sign_in *s = arg;
 	s->rc = atomic_load(&s->cancelled) ? RC_AGAIN : begin(s);
+	if (s->rc == RC_OK && !s->must_hash && s->then)
+		job_next(s->user.id, go_on);
 }
 
 static void

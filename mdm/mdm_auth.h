@@ -72,9 +72,14 @@ struct mdm_sign_in {
 	const char *peer;
 	const char *protocol;
 	struct arena *arena; /* nobody else uses it meanwhile */
+	/* Or NULL. Who is let in without a hash needs no way through the loop: then(s)
+	 * runs in the worker, on the user's strand, with the answer; fn comes after it.
+	 */
+	mdm_sign_in_fn *then;
 	/* Answered. */
 	enum rc rc;
 	struct store_user user;
+	bool has_gone_on; /* then() was called */
 	uint64_t wait_ms; /* with RC_AGAIN; spread, so that not all come back at once */
 
 	/* mdm_auth.c's own */

@@ -3,8 +3,8 @@
  * push_wait.c - one waiter: marked by publishers, called in its loop, freed at any time.
  *
  * The timer belongs to the loop's thread. A waiter made in a worker is linked at once and
- * has its timer set by the loop a moment later; one freed in a worker is unlinked at once
- * and its memory goes when the loop has cleared the timer.
+ * has its timer set by the loop a moment later, or when its owner is there; one freed in
+ * a worker is unlinked at once and its memory goes when the loop has cleared the timer.
  */
 #include "push/push_private.h"
 
@@ -52,7 +52,7 @@ push_wait_new(struct push *p, const struct push_wait_spec *spec)
 	uint64_t hash = hash_u64(w->user);
 	struct push_stripe *stripe = push_stripe_of(p, hash);
 	bool must_post = false;
-	if (w->due_ms && loop_current() == spec->loop)
+	if (w->due_ms && !spec->unarmed && loop_current() == spec->loop)
 		loop_timer_set(&w->timer, spec->timeout_ms);
 
 	atomic_fetch_add_explicit(&p->waiting, 1, memory_order_relaxed);
@@ -63,7 +63,7 @@ push_wait_new(struct push *p, const struct push_wait_spec *spec)
 	htab_add(&stripe->waiters, &w->node, hash);
 	/* Under the stripe's lock: no wake comes before it, no deadline before the link.
 	 */
-	if (w->due_ms && !loop_timer_is_set(&w->timer)) {
+	if (w->due_ms && !spec->unarmed && !loop_timer_is_set(&w->timer)) {
 		pthread_mutex_lock(&lane->lock);
 		must_post = push_lane_enqueue(lane, w, PUSH_TODO_ARM);
 		pthread_mutex_unlock(&lane->lock);
@@ -158,6 +158,21 @@ set_deadline(struct push_wait *w)
 		loop_timer_set(&w->timer, w->due_ms > now ? w->due_ms - now : 0);
 	else
 		loop_timer_clear(&w->timer);
+}
+
+void
+push_wait_arm(struct push_wait *w, uint32_t device, uint64_t timeout_ms)
+{
+	struct push_stripe *stripe = push_stripe_of(w->push, w->node.hash);
+
+	assert(loop_current() == w->lane->loop && !w->repeat && w->coalesce_ms == 0);
+	if (w->due_ms == 0)
+		return;
+	w->due_ms = clock_mono_ms() + timeout_ms;
+	pthread_mutex_lock(&stripe->lock); /* lists show it */
+	w->device = device;
+	pthread_mutex_unlock(&stripe->lock);
+	set_deadline(w);
 }
 
 /* Calls fn; w may be gone after it. */

@@ -50,6 +50,7 @@ struct push_wait_spec {
 	enum push_kind kind;
 	uint32_t device; /* whose it is, to be shown; 0: none */
 	bool repeat; /* IDLE: goes on after a wake; otherwise fn is called once at most */
+	bool unarmed; /* the deadline is heeded from push_wait_arm() on */
 	struct loop *loop;
 	push_wait_fn *fn;
 	void *arg;
@@ -62,6 +63,10 @@ struct push_wait_spec {
  * collection. The thing that asked owns the waiter and frees it.
  */
 struct push_wait *push_wait_new(struct push *p, const struct push_wait_spec *spec);
+/* In the loop: what a worker has made unarmed has that long from now on (its timeout_ms,
+ * a guess, is not 0), and is the device's. Nothing when its fn has been called already. A
+ * waiter that a worker makes with its timer wakes the loop for the timer alone. */
+void push_wait_arm(struct push_wait *w, uint32_t device, uint64_t timeout_ms);
 /* No call comes after it. NULL is fine. From another thread than the loop's it waits for
  * the end of a call of fn that is running: so not with a lock held that fn takes. */
 void push_wait_free(struct push_wait *w);

@@ -134,21 +134,37 @@ read_gone(struct store_tx *tx, const struct bounds *b, struct change_list *l)
 }
 
 static enum rc
-make_bounds(struct store_tx *tx, const struct store_change_query *q, struct bounds *ret)
+read_log(struct store_tx *tx, uint32_t collection, uint64_t *ret_floor,
+         uint64_t *ret_modseq)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	uint64_t now = store_tx_modseq(tx);
-	enum rc rc = tx->write ? store_tx_flush(tx) : RC_OK;
+	enum rc rc;
 
+	if (store_collection_log(tx, collection, ret_floor, ret_modseq))
+		return RC_OK;
+	rc = tx->write ? store_tx_flush(tx) : RC_OK;
 	if (!rc)
 		rc = sql_one(
 			tx->etx, &st,
 			"SELECT log_floor, modseq FROM collection WHERE owner = $1 AND id = $2",
-			I(tx->user), I(q->collection));
+			I(tx->user), I(collection));
 	if (rc)
 		return rc;
-	if ((q->since > 0 && q->since < col_u64(st, 0)) || store_tx_is_lost(tx, q->since))
+	*ret_floor = col_u64(st, 0);
+	*ret_modseq = col_u64(st, 1);
+	return RC_OK;
+}
+
+static enum rc
+make_bounds(struct store_tx *tx, const struct store_change_query *q, struct bounds *ret)
+{
+	uint64_t now = store_tx_modseq(tx), floor, modseq;
+	enum rc rc = read_log(tx, q->collection, &floor, &modseq);
+
+	if (rc)
+		return rc;
+	if ((q->since > 0 && q->since < floor) || store_tx_is_lost(tx, q->since))
 		return RC_CONFLICT;
 	*ret = (struct bounds){
 		.collection = q->collection,
@@ -158,7 +174,7 @@ make_bounds(struct store_tx *tx, const struct store_change_query *q, struct boun
 		.received_ms = q->received_since_ms ? q->received_since_ms : INT64_MIN,
 		.limit = q->limit && q->limit < NO_LIMIT ? (int64_t)q->limit + 1
 		                                         : NO_LIMIT,
-		.quiet = col_u64(st, 1) <= q->since,
+		.quiet = modseq <= q->since,
 	};
 	return RC_OK;
 }

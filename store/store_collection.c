@@ -13,7 +13,15 @@
 
 #define COLUMNS                                                                          \
 	"id, parent, class, role, name, epoch, uid_next, created, changed, modseq,"      \
-	" n_items, n_unseen, n_bytes, subscribed"
+	" n_items, n_unseen, n_bytes, subscribed, log_floor"
+
+#define COLUMN_LOG_FLOOR 14
+
+/* store_collection_expect(). */
+struct tx_collection {
+	struct store_collection row;
+	uint64_t log_floor;
+};
 
 static void
 from_row(struct engine_stmt *st, struct arena *a, struct store_collection *ret)
@@ -153,21 +161,108 @@ store_collection_list(struct store_tx *tx, struct arena *a, struct store_collect
 	return RC_OK;
 }
 
+/* The change log of what was loaded is asked for next. */
+static void
+note_last(struct store_tx *tx, const struct store_collection *c, uint64_t log_floor)
+{
+	if (tx->write)
+		return;
+	tx->last.collection = c->id;
+	tx->last.modseq = c->modseq;
+	tx->last.log_floor = log_floor;
+}
+
+/* The place of what was expected; n_collections: it was not. */
+static size_t
+expected_place(const struct tx_expected *e, uint32_t id)
+{
+	size_t i = 0;
+
+	while (i < e->n_collections && e->ids[i] != id)
+		i++;
+	return i;
+}
+
+enum rc
+store_collection_expect(struct store_tx *tx, const uint32_t *ids, size_t n,
+                        struct arena *a)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	struct tx_expected *e = store_tx_expected(tx, a);
+	uint32_t id[EXPECT_MAX];
+	enum rc rc;
+
+	if (!e || e->n_collections > 0 || n < 2) /* one is loaded as quickly */
+		return RC_OK;
+	if (n > EXPECT_MAX)
+		n = EXPECT_MAX;
+	for (size_t i = 0; i < EXPECT_MAX; i++)
+		id[i] = ids[i < n ? i : n - 1];
+	rc = sql_each(tx->etx, &st,
+	              "SELECT " COLUMNS " FROM collection WHERE owner = $1"
+	              " AND id IN ($2, $3, $4, $5, $6, $7, $8, $9)",
+	              I(tx->user), I(id[0]), I(id[1]), I(id[2]), I(id[3]), I(id[4]),
+	              I(id[5]), I(id[6]), I(id[7]));
+	if (rc)
+		return rc;
+	memcpy(e->ids, ids, n * sizeof(*ids));
+	e->n_collections = n;
+	while ((rc = engine_step(st)) == RC_OK) {
+		struct tx_collection *c = arena_new_of(a, struct tx_collection);
+
+		from_row(st, a, &c->row);
+		c->log_floor = col_u64(st, COLUMN_LOG_FLOOR);
+		if (expected_place(e, c->row.id) < n)
+			e->collections[expected_place(e, c->row.id)] = c;
+	}
+	return sql_end(rc);
+}
+
+bool
+store_collection_log(const struct store_tx *tx, uint32_t id, uint64_t *ret_floor,
+                     uint64_t *ret_modseq)
+{
+	const struct tx_expected *e = tx->expected;
+	size_t i = e ? expected_place(e, id) : 0;
+
+	if (e && i < e->n_collections && e->collections[i]) {
+		*ret_floor = e->collections[i]->log_floor;
+		*ret_modseq = e->collections[i]->row.modseq;
+		return true;
+	}
+	if (id == 0 || tx->last.collection != id)
+		return false;
+	*ret_floor = tx->last.log_floor;
+	*ret_modseq = tx->last.modseq;
+	return true;
+}
+
 enum rc
 store_collection_load(struct store_tx *tx, uint32_t id, struct arena *a,
                       struct store_collection *ret)
 {
 	AUTO(engine_stmt)
 	struct engine_stmt *st = NULL;
-	enum rc rc = flush(tx);
+	const struct tx_expected *e = tx->expected;
+	size_t i = e ? expected_place(e, id) : 0;
+	enum rc rc;
 
+	if (e && i < e->n_collections) {
+		if (e->collections[i])
+			*ret = e->collections[i]->row;
+		return e->collections[i] ? RC_OK : RC_NOT_FOUND;
+	}
+	rc = flush(tx);
 	if (!rc)
 		rc = sql_one(tx->etx, &st,
 		             "SELECT " COLUMNS
 		             " FROM collection WHERE owner = $1 AND id = $2",
 		             I(tx->user), I(id));
-	if (!rc)
+	if (!rc) {
 		from_row(st, a, ret);
+		note_last(tx, ret, col_u64(st, COLUMN_LOG_FLOOR));
+	}
 	return rc;
 }
 
@@ -273,7 +368,7 @@ insert(struct store_tx *tx, uint32_t parent, struct span name, enum store_class 
 	enum rc rc;
 
 	rc = sql_run(tx->etx,
-	             "INSERT INTO collection (owner, " COLUMNS ", log_floor) VALUES"
+	             "INSERT INTO collection (owner, " COLUMNS ") VALUES"
 	             " ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, $8, 0, 0, 0, 1, 0)",
 	             I(tx->user), I(id), I(parent), I(class), I(role), T(name),
 	             I(next_epoch(tx)), I(modseq));

@@ -67,6 +67,11 @@ struct store_collection {
 /* All of the user's, parents before children, the default ones first. Arrays in a. */
 enum rc store_collection_list(struct store_tx *tx, struct arena *a,
                               struct store_collection **ret, size_t *ret_n) MUST_CHECK;
+/* Loads up to 8 in one round trip, for the calls of store_collection_load() that will
+ * come: they are then answered out of a. Does nothing to a writer, and nothing the second
+ * time. */
+enum rc store_collection_expect(struct store_tx *tx, const uint32_t *ids, size_t n,
+                                struct arena *a) MUST_CHECK;
 enum rc store_collection_load(struct store_tx *tx, uint32_t id, struct arena *a,
                               struct store_collection *ret) MUST_CHECK;
 enum rc

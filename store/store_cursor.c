@@ -12,21 +12,13 @@
 
 #define NAME_MAX_BYTES 200
 
-enum rc
-store_cursor_load(struct store_tx *tx, uint32_t device, const char *name, struct arena *a,
-                  struct store_cursor *ret)
-{
-	AUTO(engine_stmt)
-	struct engine_stmt *st = NULL;
-	enum rc rc = sql_one(
-		tx->etx, &st,
-		"SELECT sync_key, state, prev_key, prev_state, answer, key_floor,"
-		" twin_key, twin_state, version"
-		" FROM sync_cursor WHERE owner = $1 AND device = $2 AND name = $3",
-		I(tx->user), I(device), T(span_str(name)));
+#define COLUMNS                                                                           \
+	"sync_key, state, prev_key, prev_state, answer, key_floor, twin_key, twin_state," \
+	" version"
 
-	if (rc)
-		return rc;
+static void
+from_row(struct engine_stmt *st, struct arena *a, struct store_cursor *ret)
+{
 	*ret = (struct store_cursor){
 		.key = col_u64(st, 0),
 		.state = arena_span(a, engine_bytes(st, 1)),
@@ -38,7 +30,81 @@ store_cursor_load(struct store_tx *tx, uint32_t device, const char *name, struct
 		.twin_state = arena_span(a, engine_bytes(st, 7)),
 		.version = col_u64(st, 8),
 	};
-	return RC_OK;
+}
+
+/* The place of what was expected; n_cursors: it was not. */
+static size_t
+expected_place(const struct tx_expected *e, struct span name)
+{
+	size_t i = 0;
+
+	while (i < e->n_cursors && !span_is(name, e->names[i]))
+		i++;
+	return i;
+}
+
+enum rc
+store_cursor_expect(struct store_tx *tx, uint32_t device, const char *const *names,
+                    size_t n, struct arena *a)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	struct tx_expected *e = store_tx_expected(tx, a);
+	struct span s[EXPECT_MAX];
+	enum rc rc;
+
+	if (!e || e->n_cursors > 0 || n == 0)
+		return RC_OK;
+	if (n > EXPECT_MAX)
+		n = EXPECT_MAX;
+	for (size_t i = 0; i < EXPECT_MAX; i++)
+		s[i] = span_str(names[i < n ? i : n - 1]);
+	rc = sql_each(tx->etx, &st,
+	              "SELECT " COLUMNS ", name FROM sync_cursor"
+	              " WHERE owner = $1 AND device = $2"
+	              " AND name IN ($3, $4, $5, $6, $7, $8, $9, $10)",
+	              I(tx->user), I(device), T(s[0]), T(s[1]), T(s[2]), T(s[3]), T(s[4]),
+	              T(s[5]), T(s[6]), T(s[7]));
+	if (rc)
+		return rc;
+	e->device = device;
+	memcpy(e->names, names, n * sizeof(*names));
+	e->n_cursors = n;
+	while ((rc = engine_step(st)) == RC_OK) {
+		size_t i = expected_place(e, engine_bytes(st, 9));
+
+		if (i == n)
+			return RC_IO;
+		e->cursors[i] = arena_new_of(a, struct store_cursor);
+		from_row(st, a, e->cursors[i]);
+	}
+	return sql_end(rc);
+}
+
+enum rc
+store_cursor_load(struct store_tx *tx, uint32_t device, const char *name, struct arena *a,
+                  struct store_cursor *ret)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	const struct tx_expected *e = tx->expected;
+	enum rc rc;
+
+	if (e && e->device == device) {
+		size_t i = expected_place(e, span_str(name));
+
+		if (i < e->n_cursors && e->cursors[i])
+			*ret = *e->cursors[i];
+		if (i < e->n_cursors)
+			return e->cursors[i] ? RC_OK : RC_NOT_FOUND;
+	}
+	rc = sql_one(tx->etx, &st,
+	             "SELECT " COLUMNS
+	             " FROM sync_cursor WHERE owner = $1 AND device = $2 AND name = $3",
+	             I(tx->user), I(device), T(span_str(name)));
+	if (!rc)
+		from_row(st, a, ret);
+	return rc;
 }
 
 #define ROW                                                                              \

@@ -57,6 +57,15 @@ enum rc store_cursor_list(struct store_tx *tx, uint32_t device, struct arena *a,
 /* name: "sync/12", "folders", ...; at most 200 bytes. Spans in a. */
 enum rc store_cursor_load(struct store_tx *tx, uint32_t device, const char *name,
                           struct arena *a, struct store_cursor *ret) MUST_CHECK;
+/*
+ * Loads up to 8 rows in one round trip, for the calls of store_cursor_load() that will
+ * come: they are then answered out of a. Does nothing to a writer, and nothing the second
+ * time. names stay as long as tx.
+ */
+#define STORE_EXPECT_MAX 8
+enum rc
+store_cursor_expect(struct store_tx *tx, uint32_t device, const char *const *names,
+                    size_t n, struct arena *a) MUST_CHECK;
 enum rc store_cursor_save(struct store_tx *tx, uint32_t device, const char *name,
                           const struct store_cursor *c) MUST_CHECK;
 /* The same, unless another wrote the row since it was loaded: RC_CONFLICT, to begin anew.

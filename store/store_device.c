@@ -17,6 +17,7 @@
 	" reason, policy_key, policy_key_pending, policy_version, first_seen_ms,"        \
 	" last_seen_ms, extra, beat_kept, beat_cut, beat_told, beat_misses,"             \
 	" beat_changed_ms, state_before, by_admin, wipe_sent_ms"
+#define N_COLUMNS 24
 
 static void
 from_row(struct engine_stmt *st, struct arena *a, struct store_device *ret)
@@ -65,6 +66,34 @@ store_device_find(struct store_tx *tx, struct span protocol, struct span id,
 	if (!rc)
 		from_row(st, a, ret);
 	return rc;
+}
+
+enum rc
+store_device_read(struct store *s, uint64_t user, struct span protocol, struct span id,
+                  struct arena *a, struct store_tx **ret_tx, struct store_device *ret)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = store_tx_open(s, user, &tx);
+
+	if (!rc)
+		rc = sql_one(tx->etx, &st,
+		             "SELECT " COLUMNS ", " ACCOUNT_COLUMNS
+		             " FROM account a LEFT JOIN device d"
+		             " ON d.owner = a.owner AND d.protocol = $2 AND d.id = $3"
+		             " WHERE a.owner = $1",
+		             I(user), T(protocol), B(id));
+	if (!rc)
+		rc = store_tx_set_account(tx, st, N_COLUMNS);
+	if (rc)
+		return rc;
+	if (col_u32(st, 0) == 0)
+		return RC_NOT_FOUND;
+	from_row(st, a, ret);
+	*ret_tx = TAKE(tx);
+	return RC_OK;
 }
 
 enum rc
@@ -219,26 +248,19 @@ store_device_list(struct store_tx *tx, struct arena *a, struct store_device **re
 enum rc
 store_device_rules_load(struct store_tx *tx, struct store_device_rules *ret)
 {
-	AUTO(engine_stmt)
-	struct engine_stmt *st = NULL;
-	enum rc rc = sql_one(tx->etx, &st,
-	                     "SELECT device_limit, device_unknown FROM account"
-	                     " WHERE owner = $1",
-	                     I(tx->user));
-
-	*ret = (struct store_device_rules){ .limit = -1 };
-	if (!rc) {
-		ret->limit = engine_int(st, 0);
-		ret->unknown = (enum store_device_default)engine_int(st, 1);
-	}
-	return sql_end(rc);
+	*ret = tx->rules;
+	return RC_OK;
 }
 
 enum rc
 store_device_rules_save(struct store_tx *tx, const struct store_device_rules *r)
 {
-	return sql_run(tx->etx,
-	               "UPDATE account SET device_limit = $2, device_unknown = $3"
-	               " WHERE owner = $1",
-	               I(tx->user), I(r->limit), I(r->unknown));
+	enum rc rc = sql_run(tx->etx,
+	                     "UPDATE account SET device_limit = $2, device_unknown = $3"
+	                     " WHERE owner = $1",
+	                     I(tx->user), I(r->limit), I(r->unknown));
+
+	if (!rc)
+		tx->rules = *r;
+	return rc;
 }

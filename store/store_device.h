@@ -63,6 +63,11 @@ struct store_device {
 /* Spans in a. */
 enum rc store_device_find(struct store_tx *tx, struct span protocol, struct span id,
                           struct arena *a, struct store_device *ret) MUST_CHECK;
+/* store_read() and store_device_find() at one go, which is a round trip less.
+ * RC_NOT_FOUND: no such user, or device. */
+enum rc store_device_read(struct store *s, uint64_t user, struct span protocol,
+                          struct span id, struct arena *a, struct store_tx **ret_tx,
+                          struct store_device *ret) MUST_CHECK;
 enum rc store_device_load(struct store_tx *tx, uint32_t number, struct arena *a,
                           struct store_device *ret) MUST_CHECK;
 /* Inserts (number 0; *ret_number is given) or replaces the row. */

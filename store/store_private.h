@@ -10,6 +10,7 @@
 
 #include "base/encode.h"
 #include "store/engine/engine.h"
+#include "store/store_device.h"
 #include "store/store_item.h"
 #include "store/store_queue.h"
 
@@ -127,6 +128,21 @@ struct tx_counters {
 	bool dirty;
 };
 
+/* What a snapshot was asked for before it was needed: store_cursor_expect(),
+ * store_collection_expect(). All of it lies in the asker's arena. */
+#define EXPECT_MAX 8 /* as STORE_EXPECT_MAX says */
+struct tx_collection;
+struct store_cursor;
+struct tx_expected {
+	uint32_t device;
+	size_t n_cursors;
+	const char *names[EXPECT_MAX];
+	struct store_cursor *cursors[EXPECT_MAX]; /* NULL: there is none */
+	size_t n_collections;
+	uint32_t ids[EXPECT_MAX];
+	struct tx_collection *collections[EXPECT_MAX]; /* NULL: there is none */
+};
+
 struct store_tx {
 	struct store *s;
 	struct engine_tx *etx;
@@ -151,8 +167,15 @@ struct store_tx {
 		int64_t until_ms;
 		uint64_t version;
 	} oof;
-	uint64_t n_conversations; /* store_conversation.c writes it */
+	uint64_t n_conversations;        /* store_conversation.c writes it */
+	struct store_device_rules rules; /* store_device.c writes them */
 	bool account_dirty;
+	struct tx_expected *expected; /* of a reader; NULL: nothing */
+	struct {
+		uint32_t collection; /* that a reader loaded last; 0: none */
+		uint64_t log_floor;
+		uint64_t modseq;
+	} last;
 
 	struct tx_counters *counters;
 	size_t n_counters;
@@ -169,6 +192,17 @@ unsigned store_shard_of(const struct store *s, uint64_t user);
 /* A write transaction on an engine transaction that the caller commits. */
 enum rc store_tx_join(struct store *s, struct engine_tx *etx, uint64_t user,
                       const struct store_actor *who, struct store_tx **ret) MUST_CHECK;
+/* A reader whose first statement is the caller's: its columns from first on are
+ * ACCOUNT_COLUMNS, and are handed over by store_tx_set_account(). */
+#define ACCOUNT_COLUMNS                                                                  \
+	"modseq, tree_modseq, tree_floor, collection_next, content_next, device_next,"   \
+	" epoch_last, hold, swept, lost, oof_state, oof_from_ms, oof_until_ms,"          \
+	" oof_version, n_conversations, device_limit, device_unknown"
+enum rc store_tx_open(struct store *s, uint64_t user, struct store_tx **ret) MUST_CHECK;
+enum rc store_tx_set_account(struct store_tx *tx, struct engine_stmt *st,
+                             unsigned first) MUST_CHECK;
+/* Where a reader keeps what it expects; NULL: a writer. */
+struct tx_expected *store_tx_expected(struct store_tx *tx, struct arena *a);
 /* Makes the row of a new user and its default collections; retries keep what is there. */
 enum rc store_account_make(struct store *s, uint64_t user) MUST_CHECK;
 /* Writes what the transaction holds back: counters and the account row. */
@@ -186,6 +220,10 @@ void store_tx_forget_counters(struct store_tx *tx);
 bool store_tx_oof_is_on(const struct store_tx *tx, int64_t now_ms);
 
 /* store_collection.c */
+/* Of a collection that this reader has loaded: where its change log begins, and its
+ * modseq. False: it is not known. */
+bool store_collection_log(const struct store_tx *tx, uint32_t id, uint64_t *ret_floor,
+                          uint64_t *ret_modseq);
 enum rc store_collection_make_defaults(struct store_tx *tx) MUST_CHECK;
 
 /* How a content lies in its row. */

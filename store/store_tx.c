@@ -26,10 +26,30 @@ store_shard_of(const struct store *s, uint64_t user)
 	return store_shard_number(user) % s->shards;
 }
 
-#define ACCOUNT                                                                          \
-	"SELECT modseq, tree_modseq, tree_floor, collection_next,"                       \
-	" content_next, device_next, epoch_last, hold, swept, lost,"                     \
-	" oof_state, oof_from_ms, oof_until_ms, oof_version, n_conversations FROM account WHERE owner = $1"
+#define ACCOUNT "SELECT " ACCOUNT_COLUMNS " FROM account WHERE owner = $1"
+
+enum rc
+store_tx_set_account(struct store_tx *tx, struct engine_stmt *st, unsigned first)
+{
+	const unsigned i = first;
+
+	tx->modseq = col_u64(st, i);
+	tx->tree_modseq = col_u64(st, i + 1);
+	tx->tree_floor = col_u64(st, i + 2);
+	tx->collection_next = col_u32(st, i + 3);
+	tx->content_next = col_u64(st, i + 4);
+	tx->device_next = col_u32(st, i + 5);
+	tx->epoch_last = col_u32(st, i + 6);
+	if (engine_int(st, i + 7) != 0)
+		return RC_AGAIN;
+	tx->swept = col_u64(st, i + 8);
+	tx->oof = (struct tx_oof){ engine_int(st, i + 10), engine_int(st, i + 11),
+		                   engine_int(st, i + 12), col_u64(st, i + 13) };
+	tx->n_conversations = col_u64(st, i + 14);
+	tx->rules.limit = engine_int(st, i + 15);
+	tx->rules.unknown = (enum store_device_default)engine_int(st, i + 16);
+	return lost_read(engine_bytes(st, i + 9), tx->lost, &tx->n_lost);
+}
 
 /* The first statement of each transaction. A writer locks the row: those of one user run
  * one after the other on any engine. */
@@ -44,22 +64,7 @@ account_load(struct store_tx *tx)
 		rc = sql_one(tx->etx, &st, ACCOUNT " /* for update */", I(tx->user));
 	else
 		rc = sql_one(tx->etx, &st, ACCOUNT, I(tx->user));
-	if (rc)
-		return rc;
-	tx->modseq = col_u64(st, 0);
-	tx->tree_modseq = col_u64(st, 1);
-	tx->tree_floor = col_u64(st, 2);
-	tx->collection_next = col_u32(st, 3);
-	tx->content_next = col_u64(st, 4);
-	tx->device_next = col_u32(st, 5);
-	tx->epoch_last = col_u32(st, 6);
-	if (engine_int(st, 7) != 0)
-		return RC_AGAIN;
-	tx->swept = col_u64(st, 8);
-	tx->oof = (struct tx_oof){ engine_int(st, 10), engine_int(st, 11),
-		                   engine_int(st, 12), col_u64(st, 13) };
-	tx->n_conversations = col_u64(st, 14);
-	return lost_read(engine_bytes(st, 9), tx->lost, &tx->n_lost);
+	return rc ? rc : store_tx_set_account(tx, st, 0);
 }
 
 static enum rc
@@ -90,8 +95,8 @@ tx_new(struct store *s, uint64_t user, const struct store_actor *who)
 }
 
 static enum rc
-tx_begin(struct store *s, uint64_t user, bool write, const struct store_actor *who,
-         struct store_tx **ret)
+tx_open(struct store *s, uint64_t user, bool write, const struct store_actor *who,
+        struct store_tx **ret)
 {
 	AUTO(store_tx)
 	struct store_tx *tx = tx_new(s, user, who);
@@ -100,6 +105,26 @@ tx_begin(struct store *s, uint64_t user, bool write, const struct store_actor *w
 	tx->write = write;
 	rc = engine_begin(s->engine, ENGINE_SHARD, store_shard_of(s, user), write,
 	                  &tx->etx);
+	if (rc)
+		return rc;
+	*ret = TAKE(tx);
+	return RC_OK;
+}
+
+enum rc
+store_tx_open(struct store *s, uint64_t user, struct store_tx **ret)
+{
+	return tx_open(s, user, false, NULL, ret);
+}
+
+static enum rc
+tx_begin(struct store *s, uint64_t user, bool write, const struct store_actor *who,
+         struct store_tx **ret)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	enum rc rc = tx_open(s, user, write, who, &tx);
+
 	if (!rc)
 		rc = account_load(tx);
 	if (rc)
@@ -219,6 +244,14 @@ store_commit(struct store_tx **ptx)
 	if (!rc && tx->n_moved > 0 && tx->s->on_commit)
 		tx->s->on_commit(tx->moved, tx->n_moved, tx->s->on_commit_arg);
 	return rc;
+}
+
+struct tx_expected *
+store_tx_expected(struct store_tx *tx, struct arena *a)
+{
+	if (!tx->write && !tx->expected)
+		tx->expected = arena_new_of(a, struct tx_expected);
+	return tx->expected;
 }
 
 void

@@ -427,6 +427,107 @@ a_pool_is_busy_when_a_job_waits_too_long(void **state UNUSED)
 	clock_fake_stop();
 }
 
+struct leg {
+	struct jobs *jobs;
+	struct line *line;
+	atomic_uint *wrong;
+	atomic_uint *arrived;
+	uint64_t strand;
+};
+
+static void
+second_leg(void *arg)
+{
+	struct leg *g = arg;
+
+	if (atomic_exchange(&g->line->running, true))
+		atomic_fetch_add(g->wrong, 1);
+	g->line->seen++;
+	atomic_store(&g->line->running, false);
+	atomic_fetch_add(g->arrived, 1);
+}
+
+static void
+first_leg(void *arg)
+{
+	struct leg *g = arg;
+
+	job_next(g->strand, second_leg);
+}
+
+/* Their strands are busy with others, and with each other. */
+static void
+a_job_goes_on_on_another_strand_in_its_turn(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(4);
+	struct line lines[STRANDS] = { 0 };
+	struct leg *legs = xcalloc(STRANDS * EACH, sizeof(*legs));
+	atomic_uint wrong = 0, arrived = 0;
+
+	for (unsigned i = 0; i < STRANDS * EACH; i++) {
+		legs[i] = (struct leg){ j, &lines[i % STRANDS], &wrong, &arrived,
+			                1000 + i % STRANDS };
+		if (i % 3 == 0)
+			job_submit(j, 1000 + i % STRANDS, second_leg, &legs[i]);
+		else
+			job_submit(j, 5000 + i % 7, first_leg, &legs[i]);
+	}
+	jobs_free(j);
+	assert_int_equal(atomic_load(&wrong), 0);
+	assert_int_equal(atomic_load(&arrived), STRANDS * EACH);
+	for (unsigned k = 0; k < STRANDS; k++)
+		assert_int_equal(lines[k].seen, EACH);
+	free(legs);
+}
+
+struct both {
+	struct loop *loop;
+	char trace[8];
+	size_t n;
+};
+
+static void
+note_second(void *arg)
+{
+	struct both *b = arg;
+
+	b->trace[b->n++] = '2';
+}
+
+static void
+note_first(void *arg)
+{
+	struct both *b = arg;
+
+	b->trace[b->n++] = '1';
+	job_next(7, note_second);
+}
+
+static void
+note_done(void *arg)
+{
+	struct both *b = arg;
+
+	b->trace[b->n++] = 'd';
+	loop_stop(b->loop);
+}
+
+static void
+done_comes_once_after_all_that_the_job_went_on_with(void **state UNUSED)
+{
+	struct jobs *j = new_jobs(2);
+	AUTO(loop)
+	struct loop *l;
+	struct both b = { 0 };
+
+	assert_int_equal(loop_new("test", &l), RC_OK);
+	b.loop = l;
+	job_run(j, 3, l, note_first, note_done, &b);
+	loop_run(l);
+	assert_string_equal(b.trace, "12d");
+	jobs_free(j);
+}
+
 int
 main(void)
 {
@@ -442,6 +543,8 @@ main(void)
 		cmocka_unit_test(done_may_come_when_the_pool_has_gone),
 		cmocka_unit_test(pending_counts_what_is_not_finished),
 		cmocka_unit_test(jobs_that_jobs_submit_run_before_the_pool_is_gone),
+		cmocka_unit_test(a_job_goes_on_on_another_strand_in_its_turn),
+		cmocka_unit_test(done_comes_once_after_all_that_the_job_went_on_with),
 		cmocka_unit_test(a_pool_is_busy_when_a_job_waits_too_long),
 	};
 

@@ -53,7 +53,7 @@ come(struct mdm_fixture *f, const char *id, const char *agent, struct store_devi
 		                          .user_agent = span_str(agent),
 		                          .peer = "192.0.2.1" };
 	struct span reason;
-	return mdm_access(f->mdm, &f->alice, &facts, f->arena, ret_d, ret_access,
+	return mdm_access(f->mdm, &f->alice, &facts, f->arena, NULL, ret_d, ret_access,
 	                  &reason);
 }
 

@@ -2,7 +2,9 @@
  *
  * test_mdm_auth.c - signing in: names, remembered passwords, guessing slowed down.
  */
+#include <assert.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 
 #include "tests/unit/mdm_fixture.h"
 
@@ -367,6 +369,16 @@ on_answer(struct mdm_sign_in *ask)
 	free(m);
 }
 
+static atomic_uint went_on;
+
+static void
+go_on(struct mdm_sign_in *ask)
+{
+	assert(ask->rc == RC_OK && ask->user.id == the_crowd->f->alice.id);
+	assert(!loop_current());
+	atomic_fetch_add(&went_on, 1);
+}
+
 /* From an address of its own. */
 static struct comer *
 come(struct crowd *c, unsigned number, const char *password)
@@ -381,6 +393,7 @@ come(struct crowd *c, unsigned number, const char *password)
 	m->ask.peer = m->peer;
 	m->ask.protocol = "test";
 	m->ask.arena = m->a;
+	m->ask.then = go_on;
 	mdm_sign_in_start(c->f->mdm, &m->ask, c->jobs, c->loop, on_answer);
 	return m;
 }
@@ -441,6 +454,33 @@ a_crowd_that_waits_for_hashes_holds_no_worker(void **state)
 	assert_int_equal(c.ok, N);
 	/* The first has it remembered for those behind it. */
 	assert_in_range(hashed(f) - before, 1, f->mdm->hashing_threads);
+	crowd_end(&c);
+}
+
+/* Without a way through the loop; who is hashed or refused does not. */
+static void
+who_is_remembered_goes_on_in_the_worker(void **state)
+{
+	struct mdm_fixture *f = *state;
+	struct crowd c;
+	make_known(f, 1);
+	crowd_begin(&c, f);
+	atomic_store(&went_on, 0);
+	come(&c, 1, "wonderland");
+	crowd_until(&c, 1, 0);
+	assert_int_equal(c.ok, 1);
+	assert_int_equal(atomic_load(&went_on), 1);
+	come(&c, 1, "wrong");
+	crowd_until(&c, 1, 1);
+	crowd_open_gate(&c);
+	crowd_until(&c, 2, 0);
+	assert_int_equal(c.ok, 1);
+	assert_int_equal(mdm_set_password(f->mdm, SPAN("alice@example.org"), SPAN("new")),
+	                 RC_OK);
+	come(&c, 1, "new");
+	crowd_until(&c, 3, 0);
+	assert_int_equal(c.ok, 2);
+	assert_int_equal(atomic_load(&went_on), 1);
 	crowd_end(&c);
 }
 
@@ -631,6 +671,7 @@ main(void)
 		CASE(a_name_that_many_addresses_guess_at_must_wait_where_it_is_new),
 		CASE(a_client_with_many_connections_hashes_few_times),
 		CASE(a_crowd_that_waits_for_hashes_holds_no_worker),
+		CASE(who_is_remembered_goes_on_in_the_worker),
 		CASE(who_finds_the_queue_full_is_told_when_to_come),
 		CASE(who_goes_away_meanwhile_costs_no_hash),
 		CASE(guesses_that_wait_together_count_one_after_the_other),

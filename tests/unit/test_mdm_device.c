@@ -47,7 +47,8 @@ come(struct mdm_fixture *f, const char *id, const char *type, struct store_devic
 		                          .peer = "192.0.2.1" };
 	enum mdm_access access;
 	struct span reason;
-	return mdm_access(f->mdm, &f->alice, &facts, f->arena, ret, &access, &reason);
+	return mdm_access(f->mdm, &f->alice, &facts, f->arena, NULL, ret, &access,
+	                  &reason);
 }
 
 static enum store_device_state
@@ -201,7 +202,8 @@ only_16_1_can_wipe_the_account_alone(void **state)
 	struct store_device d;
 	enum mdm_access access;
 	struct span reason;
-	assert_ok(mdm_access(f->mdm, &f->alice, &facts, f->arena, &d, &access, &reason));
+	assert_ok(mdm_access(f->mdm, &f->alice, &facts, f->arena, NULL, &d, &access,
+	                     &reason));
 	assert_string_equal(rc_str(mdm_device_set_state(f->mdm, f->alice.id, d.number,
 	                                                STORE_DEVICE_ACCOUNT_WIPE_PENDING,
 	                                                SPAN(""), &admin)),

@@ -15,9 +15,9 @@ device(struct mdm_fixture *f)
 	struct store_device d;
 	enum mdm_access access;
 	struct span reason;
-	assert_int_equal(
-		mdm_access(f->mdm, &f->alice, &facts, f->arena, &d, &access, &reason),
-		RC_OK);
+	assert_int_equal(mdm_access(f->mdm, &f->alice, &facts, f->arena, NULL, &d,
+	                            &access, &reason),
+	                 RC_OK);
 	return d;
 }
 

@@ -252,6 +252,80 @@ the_deadline_counts_from_the_call_even_when_the_loop_is_late(void **state)
 	push_wait_free(w);
 }
 
+static void *
+make_unarmed(void *arg)
+{
+	struct push_wait_spec *spec = arg;
+	return push_wait_new(*(struct push **)spec->arg, spec);
+}
+
+struct unarmed {
+	struct push *push; /* first: make_unarmed() */
+	struct seen seen;
+};
+
+static void
+on_unarmed(enum push_wake why, void *arg)
+{
+	struct unarmed *u = arg;
+	on_wake(why, &u->seen);
+}
+
+/* As workers do, whose request gets its timer in the loop. */
+static struct push_wait *
+from_a_worker(struct fixture *f, struct unarmed *u)
+{
+	struct push_wait_spec spec = { .user = 7,
+		                       .loop = f->loop,
+		                       .fn = on_unarmed,
+		                       .arg = u,
+		                       .timeout_ms = 1,
+		                       .unarmed = true };
+	pthread_t worker;
+	void *w;
+	u->push = f->push;
+	pthread_create(&worker, NULL, make_unarmed, &spec);
+	pthread_join(worker, &w);
+	return w;
+}
+
+static void
+arm_in_the_loop(void *w)
+{
+	push_wait_arm(w, 3, 300);
+}
+
+static void
+an_unarmed_waiter_is_woken_and_has_its_deadline_when_it_is_armed(void **state)
+{
+	struct fixture *f = *state;
+	struct unarmed u = { 0 };
+	struct push_wait *w = from_a_worker(f, &u);
+	clock_fake_advance(10000);
+	turns(f);
+	assert_int_equal(u.seen.deadline, 0);
+	loop_post(f->loop, arm_in_the_loop, w);
+	turns(f);
+	clock_fake_advance(299);
+	turns(f);
+	assert_int_equal(u.seen.deadline, 0);
+	clock_fake_advance(1);
+	turns(f);
+	assert_int_equal(u.seen.deadline, 1);
+	push_wait_free(w);
+
+	w = from_a_worker(f, &u);
+	publish(f, 7, 4, 0);
+	turns(f);
+	assert_int_equal(u.seen.changed, 1);
+	loop_post(f->loop, arm_in_the_loop, w); /* too late, and harmless */
+	clock_fake_advance(1000);
+	turns(f);
+	assert_int_equal(u.seen.changed, 1);
+	assert_int_equal(u.seen.deadline, 1);
+	push_wait_free(w);
+}
+
 static void
 a_burst_is_gathered_into_one_call(void **state)
 {
@@ -533,6 +607,7 @@ main(void)
 		CASE(a_waiter_that_does_not_repeat_is_called_once),
 		CASE(the_deadline_comes_at_its_time),
 		CASE(the_deadline_counts_from_the_call_even_when_the_loop_is_late),
+		CASE(an_unarmed_waiter_is_woken_and_has_its_deadline_when_it_is_armed),
 		CASE(a_burst_is_gathered_into_one_call),
 		CASE(gathering_does_not_outlast_the_deadline),
 		CASE(a_repeating_waiter_is_told_of_its_deadline_once_and_goes_on),

@@ -2,6 +2,7 @@
  *
  * test_store_collection.c - the tree of collections and its log.
  */
+#include "store/engine/engine.h"
 #include "tests/unit/store_fixture.h"
 
 static uint32_t
@@ -72,6 +73,50 @@ parents_are_listed_before_their_children(void **state)
 	assert_int_equal(list[11].id, a);
 	assert_int_equal(list[12].id, b);
 	assert_ok(store_commit(&tx));
+}
+
+static unsigned statements;
+
+static void
+count_statement(const char *sql UNUSED, void *arg UNUSED)
+{
+	statements++;
+}
+
+/* And their change logs need no further look. */
+static void
+collections_that_are_expected_are_read_at_one_go(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t uid = fixture_add(f, f->inbox, "Subject: one\r\n\r\n");
+	const uint32_t ids[] = { f->trash, 4711, f->inbox };
+	struct store_tx *tx = fixture_read(f);
+	struct store_change_query q = { .collection = f->inbox };
+	struct store_collection one, c;
+	bool any;
+
+	assert_int_equal(uid, 1);
+	assert_ok(store_collection_load(tx, f->inbox, f->a, &one));
+	store_tx_free(tx);
+	tx = fixture_read(f);
+	statements = 0;
+	engine_watch(count_statement, NULL);
+	assert_ok(store_collection_expect(tx, ids, 3, f->a));
+	assert_ok(store_collection_load(tx, f->inbox, f->a, &c));
+	assert_rc(store_collection_load(tx, 4711, f->a, &c), RC_NOT_FOUND);
+	q.since = one.modseq;
+	assert_ok(store_has_changes(tx, &q, &any));
+	assert_false(any);
+	assert_int_equal(statements, 1);
+	q.since = one.modseq - 1;
+	assert_ok(store_has_changes(tx, &q, &any));
+	assert_true(any);
+	engine_watch(NULL, NULL);
+	assert_ok(store_collection_load(tx, f->inbox, f->a, &c));
+	assert_int_equal(c.id, one.id);
+	assert_true(c.modseq == one.modseq);
+	assert_true(span_eq(c.name, one.name));
+	store_tx_free(tx);
 }
 
 static void
@@ -298,6 +343,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_user_has_the_default_collections),
 		TEST(parents_are_listed_before_their_children),
+		TEST(collections_that_are_expected_are_read_at_one_go),
 		TEST(names_are_checked),
 		TEST(a_collection_is_found_by_name_and_role),
 		TEST(the_tree_is_twenty_deep_and_no_deeper),

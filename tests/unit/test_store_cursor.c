@@ -3,6 +3,7 @@
  * test_store_cursor.c - devices and what they have seen.
  */
 #include "base/clock.h"
+#include "store/engine/engine.h"
 #include "store/store_cursor.h"
 #include "store/store_device.h"
 #include "tests/unit/store_fixture.h"
@@ -39,6 +40,94 @@ a_cursor_comes_back_whole(void **state)
 	assert_int_equal(got.state.n, 0);
 	assert_rc(store_cursor_load(tx, 2, "sync/12", f->a, &got), RC_NOT_FOUND);
 	assert_ok(store_commit(&tx));
+}
+
+static unsigned statements;
+
+static void
+count_statement(const char *sql UNUSED, void *arg UNUSED)
+{
+	statements++;
+}
+
+static void
+what_is_expected_is_read_at_one_go(void **state)
+{
+	static const char *const names[] = { "ping", "never was", "sync/3" };
+	struct fixture *f = *state;
+	struct store_cursor c = { .key = 5, .state = SPAN("s") };
+	struct store_cursor got;
+	struct store_tx *tx = fixture_write(f, 1);
+
+	assert_ok(store_cursor_save(tx, 1, "sync/3", &c));
+	c.key = 6;
+	assert_ok(store_cursor_save(tx, 1, "ping", &c));
+	c.key = 7;
+	assert_ok(store_cursor_save(tx, 1, "other", &c));
+	assert_ok(store_cursor_save(tx, 2, "ping", &c));
+	/* A writer reads what it has written. */
+	assert_ok(store_cursor_expect(tx, 1, names, 3, f->a));
+	assert_ok(store_cursor_save(tx, 2, "sync/3", &c));
+	assert_ok(store_cursor_load(tx, 2, "sync/3", f->a, &got));
+	assert_ok(store_commit(&tx));
+
+	tx = fixture_read(f);
+	statements = 0;
+	engine_watch(count_statement, NULL);
+	assert_ok(store_cursor_expect(tx, 1, names, 3, f->a));
+	assert_ok(store_cursor_load(tx, 1, "sync/3", f->a, &got));
+	assert_int_equal(got.key, 5);
+	assert_ok(store_cursor_load(tx, 1, "ping", f->a, &got));
+	assert_int_equal(got.key, 6);
+	assert_true(span_is(got.state, "s"));
+	assert_int_equal(got.version, 1);
+	assert_rc(store_cursor_load(tx, 1, "never was", f->a, &got), RC_NOT_FOUND);
+	assert_int_equal(statements, 1);
+	assert_ok(store_cursor_load(tx, 1, "other", f->a, &got));
+	assert_ok(store_cursor_load(tx, 2, "ping", f->a, &got));
+	assert_int_equal(got.key, 7);
+	assert_int_equal(statements, 3);
+	engine_watch(NULL, NULL);
+	store_tx_free(tx);
+}
+
+static void
+a_device_and_its_users_snapshot_are_read_at_one_go(void **state)
+{
+	struct fixture *f = *state;
+	struct store_device d = { .id = SPAN("PHONE"),
+		                  .protocol = SPAN("activesync"),
+		                  .type = SPAN("iPhone") };
+	struct store_device got;
+	struct store_device_rules rules = { .limit = 3, .unknown = 2 };
+	struct store_tx *tx = fixture_write(f, 1);
+	uint64_t modseq;
+
+	assert_ok(store_device_save(tx, &d, &d.number));
+	assert_ok(store_device_rules_save(tx, &rules));
+	assert_ok(store_commit(&tx));
+	tx = fixture_read(f);
+	modseq = store_tx_modseq(tx);
+	store_tx_free(TAKE(tx));
+	statements = 0;
+	engine_watch(count_statement, NULL);
+	assert_ok(store_device_read(f->s, f->user, SPAN("activesync"), SPAN("PHONE"),
+	                            f->a, &tx, &got));
+	assert_ok(store_device_rules_load(tx, &rules));
+	engine_watch(NULL, NULL);
+	assert_int_equal(statements, 1);
+	assert_int_equal(got.number, d.number);
+	assert_true(span_is(got.type, "iPhone"));
+	assert_int_equal(rules.limit, 3);
+	assert_int_equal(rules.unknown, 2);
+	assert_true(store_tx_modseq(tx) == modseq);
+	store_tx_free(TAKE(tx));
+	assert_rc(store_device_read(f->s, f->user, SPAN("imap"), SPAN("PHONE"), f->a, &tx,
+	                            &got),
+	          RC_NOT_FOUND);
+	assert_rc(store_device_read(f->s, 77777, SPAN("activesync"), SPAN("PHONE"), f->a,
+	                            &tx, &got),
+	          RC_NOT_FOUND);
 }
 
 static void
@@ -233,6 +322,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_cursor_comes_back_whole),
 		TEST(cursors_are_deleted_by_prefix),
+		TEST(what_is_expected_is_read_at_one_go),
+		TEST(a_device_and_its_users_snapshot_are_read_at_one_go),
 		TEST(a_device_comes_back_whole),
 		TEST(what_was_learned_of_a_devices_network_is_kept_apart),
 		TEST(a_devices_cursors_are_listed_with_their_times),
