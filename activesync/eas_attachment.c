@@ -43,8 +43,7 @@ eas_attachment_start(struct eas_call *c)
 	c->http_status = 200;
 	if (eas_id_parse(c->query.attachment_name, 3, &id) == RC_OK)
 		rc = load(c, id);
-	if (rc == RC_NOT_FOUND)
-		eas_answer_http(c, 404);
-	else if (rc != RC_OK)
+	/* Where there is none, HTTP 500 too (2.2.1.8). */
+	if (rc != RC_OK)
 		eas_answer_rc(c, rc);
 }

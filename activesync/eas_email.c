@@ -338,6 +338,25 @@ write_index(const struct eas_message *m, struct arena *a, struct wbxml_writer *w
 	wbxml_end(w);
 }
 
+void
+eas_email_write_thread(struct eas_call *c, struct eas_id id, struct wbxml_writer *w)
+{
+	AUTO(store_tx)
+	struct store_tx *tx = NULL;
+	struct store_item item;
+	struct eas_message m;
+	enum rc rc = eas_read(c, &tx);
+
+	if (rc == RC_OK)
+		rc = store_item_load(tx, id.collection, id.uid, c->arena, &item);
+	if (rc == RC_OK)
+		rc = eas_message_open(tx, &item, c->arena, &m);
+	if (rc != RC_OK)
+		return;
+	write_conversation(&m, c->arena, w);
+	write_index(&m, c->arena, w);
+}
+
 /* 2.2.2.70: Sender is told when it is not From. */
 static bool
 is_another_sender(const struct mime_envelope *e)

@@ -7,6 +7,7 @@
 #define ACTIVESYNC_EAS_EMAIL_H
 
 #include "activesync/eas_body.h"
+#include "activesync/eas_id.h"
 #include "activesync/eas_private.h"
 
 /* All properties, as children of the open element. limit: of the body's bytes. */
@@ -18,6 +19,9 @@ void eas_email_write_message(struct eas_call *c, const struct eas_message *m,
                              const struct eas_body *body, int part, struct arena *a,
                              struct wbxml_writer *w);
 /* Only what can change of a received mail: Read, Flag, Categories, the last verb. */
+/* ConversationId and ConversationIndex of a message, which the answer to an Add of a
+ * draft has (MS-ASEMAIL 2.2.2.21); nothing when it is gone already. */
+void eas_email_write_thread(struct eas_call *c, struct eas_id id, struct wbxml_writer *w);
 void eas_email_write_change(struct eas_call *c, const struct store_item *item,
                             struct arena *a, struct wbxml_writer *w);
 /* MS-ASEMAIL 2.2.2.21: the same 16 bytes for all messages of a conversation. */

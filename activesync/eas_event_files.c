@@ -211,7 +211,6 @@ eas_event_files_answer(struct eas_call *c, const struct wbxml_node *command,
 	}
 	if (n == 0 || (is_mail && draft_numbers(c, item, numbers, n) != RC_OK))
 		return;
-	wbxml_start(w, WBXML_AIRSYNC_APPLICATIONDATA);
 	wbxml_start(w, WBXML_AIRSYNCBASE_ATTACHMENTS);
 	i = 0;
 	for (const struct wbxml_node *k = first; k;
@@ -223,6 +222,5 @@ eas_event_files_answer(struct eas_call *c, const struct wbxml_node *command,
 		wbxml_str(w, WBXML_AIRSYNCBASE_FILEREFERENCE, eas_id_str(item, 3, ref));
 		wbxml_end(w);
 	}
-	wbxml_end(w);
 	wbxml_end(w);
 }

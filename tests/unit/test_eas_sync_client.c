@@ -282,6 +282,41 @@ draft_is_made_once_however_often_it_comes(void **state)
 	assert_has(f, "<IsDraft>1</IsDraft>");
 }
 
+/* MS-ASEMAIL 2.2.2.21, .22, .37 */
+static void
+draft_says_that_it_is_one_and_of_which_conversation(void **state)
+{
+	struct eas_fixture *f = *state;
+	char *key = synced(f, f->drafts);
+	const char *conversation;
+
+	draft_add(f, key, "c1", "");
+	assert_has(f, "<Status>1</Status><ApplicationData><ConversationId "
+	              "encoding=\"base64\">");
+	assert_has(f, "<ConversationIndex encoding=\"base64\">");
+	conversation = strstr(f->xml, "<ConversationId ");
+	conversation = arena_printf(f->a, "%.*s", (int)strcspn(conversation + 1, "<") + 1,
+	                            conversation);
+	f->device = "TABLET";
+	synced(f, f->drafts);
+	assert_has(f, conversation);
+	assert_has(f, "<IsDraft>1</IsDraft>");
+	eas_runf(f, "ItemOperations",
+	         "<ItemOperations xmlns=\"ItemOperations\"><Fetch><Store>Mailbox</Store>"
+	         "<CollectionId xmlns=\"AirSync\">%u</CollectionId>"
+	         "<ServerId xmlns=\"AirSync\">%s</ServerId></Fetch></ItemOperations>",
+	         f->drafts, eas_value(f, "ServerId", 0));
+	assert_has(f, "<IsDraft>1</IsDraft>");
+	eas_runf(f, "Search",
+	         "<Search xmlns=\"Search\"><Store><Name>Mailbox</Name><Query><And>"
+	         "<CollectionId xmlns=\"AirSync\">%u</CollectionId><FreeText>Hallo"
+	         "</FreeText></And></Query></Store></Search>",
+	         f->drafts);
+	assert_has(f, "<Total>1</Total>");
+	assert_has(f, "<IsDraft>1</IsDraft>");
+	assert_has(f, conversation);
+}
+
 static const char *
 add_subject(struct eas_fixture *f, const char *key, const char *subject)
 {
@@ -551,6 +586,7 @@ main(void)
 		T(commands_with_the_first_key_are_a_protocol_error),
 		T(item_of_another_folder_is_not_touched),
 		T(draft_is_made_once_however_often_it_comes),
+		T(draft_says_that_it_is_one_and_of_which_conversation),
 		T(client_ids_that_come_again_for_other_items_lose_none),
 		T(draft_keeps_the_marks_that_it_came_with),
 		T(draft_that_others_delete_goes_from_the_device_that_made_it),
