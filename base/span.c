@@ -254,19 +254,37 @@ utf8_next(struct span s, uint32_t *ret_cp)
 	return n;
 }
 
+size_t
+ascii_prefix(struct span s)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	while (s.n - i >= sizeof(word)) {
+		memcpy(&word, s.p + i, sizeof(word));
+		if (word & UINT64_C(0x8080808080808080))
+			break;
+		i += sizeof(word);
+	}
+	while (i < s.n && (unsigned char)s.p[i] < 0x80)
+		i++;
+	return i;
+}
+
 bool
 utf8_is_valid(struct span s)
 {
 	uint32_t cp;
 
-	while (s.n) {
+	for (;;) {
+		s = span_sub(s, ascii_prefix(s), s.n);
+		if (s.n == 0)
+			return true;
 		size_t n = utf8_next(s, &cp);
-
 		if (n == 0)
 			return false;
 		s = span_sub(s, n, s.n);
 	}
-	return true;
 }
 
 struct span

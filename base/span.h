@@ -82,6 +82,8 @@ enum rc parse_hex64(struct span s, uint64_t *ret) MUST_CHECK;
 size_t utf8_next(struct span s, uint32_t *ret_cp);
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong). */
 bool utf8_is_valid(struct span s);
+/* How many bytes from the beginning are ASCII. */
+size_t ascii_prefix(struct span s);
 /* The longest prefix of at most n bytes that does not cut a UTF-8 sequence in two. */
 struct span utf8_prefix(struct span s, size_t n);
 

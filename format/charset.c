@@ -20,7 +20,7 @@ add_utf8(struct span in, struct buf *out)
 {
 	size_t from = 0, i = 0;
 
-	while (i < in.n) {
+	while ((i += ascii_prefix(span_sub(in, i, in.n))) < in.n) {
 		size_t len = utf8_sequence(in.p + i, in.n - i);
 		if (len > 0) {
 			i += len;

@@ -46,13 +46,30 @@ is_forbidden(const char *p, size_t len)
 	       (memcmp(p, "\xef\xbf\xbe", 3) == 0 || memcmp(p, "\xef\xbf\xbf", 3) == 0);
 }
 
+/* How many bytes from the beginning, in words, are ASCII without controls. */
+static size_t
+plain_prefix(const char *p, size_t n)
+{
+	static const uint64_t ones = UINT64_C(0x0101010101010101);
+	size_t i = 0;
+	uint64_t word;
+
+	for (; n - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, p + i, sizeof(word));
+		/* A byte over 0x7f, or one that borrows when 0x20 is taken from it. */
+		if ((word | (word - ones * 0x20)) & ones * 0x80)
+			break;
+	}
+	return i;
+}
+
 /* Length of the prefix that needs no change. */
 static size_t
 clean_prefix(struct span s)
 {
 	size_t i = 0;
 
-	while (i < s.n) {
+	while ((i += plain_prefix(s.p + i, s.n - i)) < s.n) {
 		size_t len = utf8_sequence(s.p + i, s.n - i);
 		if (len == 0 || is_forbidden(s.p + i, len))
 			break;

@@ -12,6 +12,7 @@
 
 #include "format/charset.h"
 #include "format/mime_text.h"
+#include "format/utf8_clean.h"
 
 #define assert_span(s, text)                                                             \
 	do {                                                                             \
@@ -316,6 +317,29 @@ text_becomes_escaped_html(void **state UNUSED)
 	            "e\xef\xbf\xbd");
 }
 
+/* XML 1.0 2.2, for each byte at each place of a text. */
+static void
+controls_are_taken_out_wherever_they_stand(void **state UNUSED)
+{
+	char text[19];
+
+	for (int c = 0; c < 256; c++) {
+		bool is_good =
+			c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0x80);
+		for (size_t at = 0; at < sizeof(text); at++) {
+			AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+
+			memset(text, 'a', sizeof(text));
+			text[at] = (char)c;
+			assert_int_equal(utf8_is_clean(span_of(text, sizeof(text))),
+			                 is_good);
+			utf8_clean(span_of(text, sizeof(text)), &out);
+			size_t left = is_good ? 1 : c < 0x80 ? 0 : 3;
+			assert_int_equal(buf_span(&out).n, sizeof(text) - 1 + left);
+		}
+	}
+}
+
 static void
 hostile_texts_take_linear_time(void **state UNUSED)
 {
@@ -384,6 +408,7 @@ main(void)
 		cmocka_unit_test(file_names_are_found_and_decoded),
 		cmocka_unit_test(html_becomes_readable_text),
 		cmocka_unit_test(text_becomes_escaped_html),
+		cmocka_unit_test(controls_are_taken_out_wherever_they_stand),
 		cmocka_unit_test(hostile_texts_take_linear_time),
 		cmocka_unit_test(hostile_header_words_take_linear_time),
 	};

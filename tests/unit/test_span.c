@@ -182,6 +182,30 @@ utf8_is_what_rfc3629_says(void **state UNUSED)
 		if (utf8_is_valid(span_str(cases[i].bytes)) != cases[i].good)
 			print_error("case %zu\n", i);
 		assert_int_equal(utf8_is_valid(span_str(cases[i].bytes)), cases[i].good);
+		/* The same behind text of each length and before some. */
+		for (int n = 0; n < 20; n++) {
+			char text[64];
+			int len = snprintf(text, sizeof(text), "%.*s%s0123456789", n,
+			                   "abcdefghijklmnopqrst", cases[i].bytes);
+			assert_int_equal(utf8_is_valid(span_of(text, (size_t)len)),
+			                 cases[i].good);
+		}
+	}
+}
+
+static void
+ascii_ends_at_the_first_other_byte(void **state UNUSED)
+{
+	char text[40];
+
+	for (size_t n = 0; n <= sizeof(text); n++) {
+		memset(text, 0x7f, sizeof(text));
+		assert_int_equal(ascii_prefix(span_of(text, n)), n);
+		for (size_t at = 0; at < n; at++) {
+			memset(text, 'a', sizeof(text));
+			text[at] = (char)0x80;
+			assert_int_equal(ascii_prefix(span_of(text, n)), at);
+		}
 	}
 }
 
@@ -244,6 +268,7 @@ main(void)
 		cmocka_unit_test(numbers_are_digits_and_nothing_else),
 		cmocka_unit_test(signed_and_hex_numbers_reach_their_ends),
 		cmocka_unit_test(utf8_is_what_rfc3629_says),
+		cmocka_unit_test(ascii_ends_at_the_first_other_byte),
 		cmocka_unit_test(a_prefix_never_cuts_a_character),
 		cmocka_unit_test(each_result_has_its_sentence),
 		cmocka_unit_test(empty_allocations_are_no_null),
