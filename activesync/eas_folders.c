@@ -188,6 +188,13 @@ eas_folder_type(const struct store_collection *col)
 	return 18;
 }
 
+/* INBOX is IMAP's word; Exchange says Inbox, and some clients look for that. */
+static struct span
+shown_name(const struct store_collection *col)
+{
+	return col->role == STORE_ROLE_INBOX ? SPAN("Inbox") : col->name;
+}
+
 static void
 write_folder(struct wbxml_writer *w, wbxml_tag tag, const struct store_collection *col)
 {
@@ -198,7 +205,7 @@ write_folder(struct wbxml_writer *w, wbxml_tag tag, const struct store_collectio
 	wbxml_start(w, tag);
 	wbxml_str(w, WBXML_FOLDERHIERARCHY_SERVERID, id);
 	wbxml_str(w, WBXML_FOLDERHIERARCHY_PARENTID, parent);
-	wbxml_text(w, WBXML_FOLDERHIERARCHY_DISPLAYNAME, col->name);
+	wbxml_text(w, WBXML_FOLDERHIERARCHY_DISPLAYNAME, shown_name(col));
 	wbxml_u64(w, WBXML_FOLDERHIERARCHY_TYPE, eas_folder_type(col));
 	wbxml_end(w);
 }

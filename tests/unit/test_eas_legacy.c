@@ -117,7 +117,7 @@ hierarchy_is_told_to_old_devices_alone(void **state)
 	assert_has(f, "<Folders><Folder><ServerId>");
 	assert_has(
 		f,
-		"<ParentId>0</ParentId><DisplayName>INBOX</DisplayName><Type>2</Type>");
+		"<ParentId>0</ParentId><DisplayName>Inbox</DisplayName><Type>2</Type>");
 	assert_has(f, "<Type>4</Type>");
 	assert_has(f, "<Type>5</Type>");
 	/* Of mail alone: no calendar, contacts, tasks or notes. */
