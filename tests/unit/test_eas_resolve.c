@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "store/store_person.h"
+#include "tests/fake/chain_certs.h"
 #include "tests/unit/eas_fixture.h"
 
 /* S/MIME certificates, valid from 2026-11-22 for a hundred years (old_cert: never);
@@ -478,20 +479,25 @@ pictures_come_within_their_limits(void **state)
 /* -- ValidateCert -- */
 
 static void
-believe(struct eas_fixture *f, bool with_list)
+believe_in(struct eas_fixture *f, const char *authority, const char *lists)
 {
 	const char *path = arena_printf(f->a, "%s/ca.pem", f->dir);
 	FILE *out = fopen(path, "w");
 	struct err err = { "" };
 
 	assert_non_null(out);
-	fputs(ca_pem, out);
-	if (with_list)
-		fputs(crl_pem, out);
+	fputs(authority, out);
+	fputs(lists, out);
 	assert_int_equal(fclose(out), 0);
 	cert_roots_free(TAKE(f->eas->roots));
 	assert_ok(cert_roots_new(path, &f->eas->roots, &err));
 	assert_int_equal(unlink(path), 0);
+}
+
+static void
+believe(struct eas_fixture *f, bool with_list)
+{
+	believe_in(f, ca_pem, with_list ? crl_pem : "");
 }
 
 #define CERT "<Certificate>%s</Certificate>"
@@ -564,6 +570,37 @@ a_signature_that_is_not_the_authoritys_gets_status_3(void **state)
 	              "<Certificate><Status>3</Status></Certificate>");
 }
 
+/* MS-ASCMD 2.2.3.177.18 */
+static void
+each_fault_of_a_chain_has_its_status(void **state)
+{
+	struct eas_fixture *f = *state;
+	const struct {
+		const char *leaf;
+		const char *chain[2];
+		const char *status;
+	} cases[] = {
+		{ gone_leaf, { gone_mid, gone_mid }, "1" },
+		{ late_leaf, { late_mid, late_mid }, "8" },
+		{ critical_leaf, { late_mid, late_mid }, "9" },
+		{ deep_leaf, { deep_mid, short_mid }, "11" },
+		{ names_leaf, { names_mid, names_mid }, "12" },
+		{ gone_leaf, { "AAAA", gone_mid }, "5" },
+	};
+
+	believe_in(f, chain_pem, "");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		eas_runf(f, "ValidateCert", VALIDATE(CERT CERT, CERT, ""),
+		         cases[i].chain[0], cases[i].chain[1], cases[i].leaf);
+		if (strcmp(eas_value(f, "Status", 1), cases[i].status) != 0)
+			fail_msg("case %zu: %s", i, f->xml);
+	}
+	believe_in(f, chain_pem, chain_lists);
+	eas_runf(f, "ValidateCert", VALIDATE(CERT, CERT, "<CheckCRL>1</CheckCRL>"),
+	         gone_mid, gone_leaf);
+	assert_string_equal(eas_value(f, "Status", 1), "15");
+}
+
 static void
 without_authorities_nothing_is_judged(void **state)
 {
@@ -616,6 +653,7 @@ main(void)
 		TEST(certificates_are_judged_one_by_one),
 		TEST(revocation_counts_when_asked_for),
 		TEST(a_signature_that_is_not_the_authoritys_gets_status_3),
+		TEST(each_fault_of_a_chain_has_its_status),
 		TEST(without_authorities_nothing_is_judged),
 		TEST(malformed_validations_get_status_2),
 	};

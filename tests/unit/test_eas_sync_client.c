@@ -551,6 +551,27 @@ categories_go_to_other_devices(void **state)
 }
 
 static void
+what_is_too_large_to_keep_gets_status_9(void **state)
+{
+	struct eas_fixture *f = *state;
+	uint32_t uid = eas_mail(f, f->inbox, NOW, "one");
+	char *key = synced(f, f->inbox);
+	char *long_name = arena_alloc(f->a, 70001);
+
+	memset(long_name, 'x', 70000);
+	long_name[70000] = '\0';
+	eas_sync(f, f->inbox, key,
+	         arena_printf(
+			 f->a,
+			 "<Commands><Change><ServerId>%u:%u</ServerId><ApplicationData>"
+			 "<Categories xmlns=\"Email\"><Category>%s</Category>"
+			 "</Categories></ApplicationData></Change></Commands>",
+			 f->inbox, uid, long_name));
+	assert_has(f, "<Change><ServerId>");
+	assert_has(f, "<Status>9</Status></Change>");
+}
+
+static void
 props_keep_lines_they_do_not_know(void **state UNUSED)
 {
 	AUTO(arena)
@@ -596,6 +617,7 @@ main(void)
 		T(mail_is_not_added_by_clients_of_14_1_nor_outside_of_drafts),
 		T(received_mail_does_not_take_another_text),
 		T(categories_go_to_other_devices),
+		T(what_is_too_large_to_keep_gets_status_9),
 		cmocka_unit_test(props_keep_lines_they_do_not_know),
 	};
 
