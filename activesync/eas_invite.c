@@ -146,7 +146,19 @@ write_uid(const struct pim_event *e, uint16_t version, struct wbxml_writer *w)
 	wbxml_text(w, WBXML_EMAIL_GLOBALOBJID, buf_span(&id));
 }
 
-/* 2.2.2.47: 1 the first request, 2 an update, 4 a newer one has come since */
+/* Did the user answer before it came, and the answer stands? */
+static bool
+is_answered_before(const struct pim_event *e, const struct pim_event *now)
+{
+	return (now->response == PIM_RESPONSE_ACCEPTED ||
+	        now->response == PIM_RESPONSE_TENTATIVE) &&
+	       now->reply_time.kind != PIM_TIME_NONE &&
+	       e->dtstamp.kind != PIM_TIME_NONE &&
+	       pim_time_utc(&now->reply_time, NULL) < pim_time_utc(&e->dtstamp, NULL);
+}
+
+/* 2.2.2.47: 1 the first request, 2 an update, 3 one that needs no answer, 4 a newer one
+ * has come since */
 static unsigned
 message_type(const struct pim_event *e, const struct pim_event *stored)
 {
@@ -161,6 +173,8 @@ message_type(const struct pim_event *e, const struct pim_event *stored)
 	                     : stored;
 	if (now && now->sequence > e->sequence)
 		return 4;
+	if (now && is_answered_before(e, now))
+		return 3;
 	return e->sequence > 0 || is_instance(e) ? 2 : 1;
 }
 

@@ -281,13 +281,16 @@ take_alarm(struct vobj *o, struct vobj_prop *p, struct arena *a)
 	vobj_add_child(o, alarm);
 }
 
+/* An object may have brought alarms of its own, which need not say when. */
 static bool
 rings_already(const struct vobj *o, const struct vobj *alarm)
 {
-	for (const struct vobj *c = vobj_child(o, "VALARM"); c && c != alarm;
+	const struct vobj_prop *when = vobj_find(alarm, "TRIGGER"), *other;
+
+	for (const struct vobj *c = vobj_child(o, "VALARM"); when && c && c != alarm;
 	     c = vobj_next_child(c, "VALARM")) {
-		if (span_eq(vobj_find(c, "TRIGGER")->value,
-		            vobj_find(alarm, "TRIGGER")->value))
+		other = vobj_find(c, "TRIGGER");
+		if (other && span_eq(other->value, when->value))
 			return true;
 	}
 	return false;

@@ -56,6 +56,34 @@ check_instances(const struct pim_event *e, const struct tzone *zone, struct aren
 		CHECK(list[i].start >= start && list[i].end <= end);
 }
 
+/* The same event as ADD and COUNTER to what was made of it. */
+static void
+check_messages(const struct pim_event *stored, struct itip *in, const struct tzone *zone,
+               struct arena *a)
+{
+	struct pim_event *more, *same;
+
+	in->event->sequence = stored->sequence < UINT32_MAX ? stored->sequence + 1 : 0;
+	/* Instances that are not there yet. */
+	if (in->event->start.kind != PIM_TIME_NONE) {
+		in->event->start.kind = PIM_TIME_UTC;
+		in->event->start.at.second ^= 1;
+	}
+	in->method = ITIP_ADD;
+	if (itip_apply_add(stored, in, zone, a, &more) == RC_OK) {
+		CHECK(more->n_rdates > stored->n_rdates);
+		CHECK(more->n_rdates - stored->n_rdates <= ITIP_ADDED_MAX);
+		CHECK(pim_event_of(pim_event_tree(more, a), a, &same) == RC_OK);
+		itip_ask_again(stored, more, SPAN("o@example.com"));
+		check_instances(more, zone, a);
+	}
+	in->method = ITIP_COUNTER;
+	in->sender = stored->attendees;
+	itip_set_sender(in, SPAN("a@example.com"));
+	if (itip_apply_reply(stored, in, zone, a, &more) == RC_OK)
+		CHECK(pim_event_of(pim_event_tree(more, a), a, &same) == RC_OK);
+}
+
 static void
 check_event(struct vobj *cal, const struct tzone *zone, struct arena *a)
 {
@@ -89,6 +117,7 @@ check_event(struct vobj *cal, const struct tzone *zone, struct arena *a)
 	CHECK(itip_parse(buf_span(&mail), a, &in) == RC_OK);
 	CHECK(itip_apply_request(NULL, &in, zone, a, &same) == RC_OK);
 	pim_event_tree(same, a);
+	check_messages(same, &in, zone, a);
 }
 
 static void

@@ -475,6 +475,29 @@ an_outdated_invitation_answers_the_newest(void **state)
 }
 
 static void
+an_update_that_changes_no_time_only_informs(void **state)
+{
+	struct eas_fixture *f = *state;
+
+	receive(f, BOSS, "REQUEST", SINGLE);
+	respond(f, eas_folder(f, STORE_ROLE_CALENDAR), 1, "1", "");
+	assert_status(f, "1");
+	receive(f, BOSS, "REQUEST",
+	        HEAD("REQUEST") EVENT("1", "20261125T000000Z", "01", "09",
+	                              PEOPLE "COMMENT:another room\r\n") TAIL);
+	synced(f, f->inbox);
+	assert_has(f, "<MeetingMessageType>3</MeetingMessageType>");
+	assert_int_equal(event(f)->response, PIM_RESPONSE_ACCEPTED);
+	receive(f, BOSS, "REQUEST",
+	        HEAD("REQUEST") EVENT("2", "20261126T000000Z", "02", "09", PEOPLE) TAIL);
+	f->device = "OTHER";
+	synced(f, f->inbox);
+	assert_has(f, "<MeetingMessageType>2</MeetingMessageType>");
+	assert_has_not(f, "<MeetingMessageType>3</MeetingMessageType>");
+	assert_int_equal(event(f)->response, PIM_RESPONSE_NONE_YET);
+}
+
+static void
 a_forwarded_invitation_is_no_event_until_it_is_accepted(void **state)
 {
 	struct eas_fixture *f = *state;
@@ -1094,6 +1117,7 @@ main(void)
 		T(who_forbids_it_gets_no_other_time_proposed),
 		T(what_is_no_invitation_is_status_2),
 		T(an_outdated_invitation_answers_the_newest),
+		T(an_update_that_changes_no_time_only_informs),
 		T(a_forwarded_invitation_is_no_event_until_it_is_accepted),
 		T(who_was_invited_by_an_alias_answers_by_it),
 		T(an_answer_in_html_goes_out_as_text),

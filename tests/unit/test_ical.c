@@ -141,6 +141,27 @@ vcalendar_1_0_is_read_as_2_0(void **state UNUSED)
 }
 
 static void
+an_alarm_that_does_not_say_when_stays_as_it_is(void **state UNUSED)
+{
+	AUTO(arena)
+	struct arena *a = arena_new();
+	const struct vobj *o =
+		parse(a, "BEGIN:VCALENDAR\r\nVERSION:1.0\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+	                 "DTSTART:20240318T090000\r\nAALARM:20240318T084500;;;\r\n"
+	                 "DALARM:20240318T084500;PT5M;2;wake\r\n"
+	                 "BEGIN:VALARM\r\nACTION:DISPLAY\r\nEND:VALARM\r\n"
+	                 "END:VEVENT\r\nEND:VCALENDAR\r\n");
+	size_t n = 0;
+
+	o = vobj_child(o, "VEVENT");
+	for (const struct vobj *c = vobj_child(o, "VALARM"); c;
+	     c = vobj_next_child(c, "VALARM"))
+		n++;
+	/* Its own, and one for the two at the same time. */
+	assert_int_equal(n, 2);
+}
+
+static void
 a_series_goes_to_a_1_0_phone_in_local_time(void **state UNUSED)
 {
 	AUTO(arena)
@@ -413,6 +434,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_calendar_is_cut_into_its_items),
 		cmocka_unit_test(vcalendar_1_0_is_read_as_2_0),
+		cmocka_unit_test(an_alarm_that_does_not_say_when_stays_as_it_is),
 		cmocka_unit_test(a_series_goes_to_a_1_0_phone_in_local_time),
 		cmocka_unit_test(single_events_go_to_a_1_0_phone_in_utc_and_days_as_days),
 		cmocka_unit_test(
