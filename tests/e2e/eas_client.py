@@ -304,6 +304,10 @@ CODES = {"Sync": 0, "SendMail": 1, "SmartForward": 2, "SmartReply": 3, "GetAttac
 PARAMETERS = {"AttachmentName": 0, "CollectionId": 1, "ItemId": 3, "LongId": 4, "Occurrence": 6}
 
 
+class Lost(Exception):
+    """The connection broke before the answer was read: nobody knows what became of the request."""
+
+
 class EasClient:
     def __init__(self, host, port, user, password, device_id, version="16.1", cafile=None,
                  device_type="TestPhone", base64_query=False, timeout=600, tls=True):
@@ -319,6 +323,7 @@ class EasClient:
         self.client_ids = 0
         self.lock = threading.Lock()
         self.http = None
+        self.lose = False  # the next request is sent and its connection closed: Lost
 
     # -- HTTP --
 
@@ -375,6 +380,10 @@ class EasClient:
                 fresh = connection.sock is None
                 try:
                     connection.request(method, path, body=body, headers=headers)
+                    if self.lose:
+                        self.lose = False
+                        self.close()
+                        raise Lost
                     answer = connection.getresponse()
                     return answer.status, answer.headers, answer.read()
                 except (http.client.RemoteDisconnected, ConnectionError, BrokenPipeError):
