@@ -9,6 +9,7 @@ fresh database in a throw-away cluster. The last line tells the totals.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,11 @@ CLUSTER = os.path.join(HERE, "..", "pg_cluster.sh")
 
 
 class Result(unittest.TextTestResult):
+    def __init__(self, *args, **kw):
+        super().__init__(*args, **kw)
+        # Who is told to end ends the test that runs, the servers and the cluster.
+        signal.signal(signal.SIGTERM, lambda *_: self.stop())
+
     def startTest(self, test):
         self.began = time.monotonic()
         super().startTest(test)
