@@ -166,6 +166,9 @@ user_list(struct control_request *r, const struct span *args, size_t n)
 		buf_add_str(&r->out, users[i].disabled ? "disabled" : "active");
 		control_end_row(r);
 	}
+	if (rc == RC_OK && n && count == 0) /* nobody there, or no such domain */
+		rc = control_explain(r, store_domain_find(control_store(r), args[0]),
+		                     args[0]);
 	return rc;
 }
 

@@ -82,6 +82,14 @@ class Process(GodwitTest):
         r = self.g.ctl("domain", "paint", "x", check=False)
         self.assertEqual(r.returncode, 1)
         self.assertIn("no such command", r.stderr)
+        r = self.g.ctl("user", "list", "nowhere.test", check=False)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("nowhere.test: not found", r.stderr)
+        r = self.g.ctl("user", "show", check=False)
+        self.assertIn("user show: too few arguments", r.stderr)
+        for ask in ("--help", "-h", "help"):
+            self.assertIn("user add ADDRESS", self.g.ctl(ask))
+        self.assertIn("godwitctl 0.", self.g.ctl("--version"))
         r = self.g.ctl("user", "add", "nobody@nowhere.test", stdin="123456\n", check=False)
         self.assertIn("not one of ours", r.stderr)
 
