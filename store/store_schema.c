@@ -338,7 +338,6 @@ static const char *const shard_13[] = {
 	" thread BIGINT NOT NULL,"
 	" PRIMARY KEY (owner, collection, uid)"
 	") /* clustered */",
-	"CREATE INDEX thread_item_thread ON thread_item (owner, collection, thread, uid)",
 	NULL,
 };
 

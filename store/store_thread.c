@@ -43,12 +43,6 @@ struct mails {
 	size_t cap;
 };
 
-struct uids {
-	uint32_t *p;
-	size_t n;
-	size_t cap;
-};
-
 static enum rc
 load_state(struct store_tx *tx, uint32_t collection, struct state *ret)
 {
@@ -246,73 +240,19 @@ store_thread_catch_up(struct store *s, uint64_t user, uint32_t collection,
 /* -- asking -- */
 
 static void
-add_uid(struct uids *u, uint32_t uid)
+add_mail(struct mails *l, struct mail m)
 {
-	u->p = grow(u->p, u->n, &u->cap, sizeof(*u->p));
-	u->p[u->n++] = uid;
+	l->p = grow(l->p, l->n, &l->cap, sizeof(*l->p));
+	l->p[l->n++] = m;
 }
 
-/* By what is noted alone. */
-static enum rc
-find_noted(struct store_tx *tx, uint32_t collection, const struct state *s,
-           int64_t from_ms, struct uids *ret)
+static int
+compare_uids(const void *pa, const void *pb)
 {
-	AUTO(engine_stmt)
-	struct engine_stmt *st = NULL;
-	enum rc rc;
+	const struct mail *a = pa;
+	const struct mail *b = pb;
 
-	if (!s->valid)
-		return RC_OK;
-	/* CROSS: from the window to its conversations, and from them to their mails. */
-	rc = sql_each(tx->etx, &st,
-	              "SELECT j.uid FROM (SELECT DISTINCT a.thread AS thread FROM item i"
-	              " CROSS JOIN thread_item a WHERE i.owner = $1 AND i.collection = $2"
-	              " AND i.received_ms >= $3 AND i.modseq <= $4 AND a.owner = $1"
-	              " AND a.collection = $2 AND a.uid = i.uid AND a.thread <> 0) w"
-	              " CROSS JOIN thread_item b CROSS JOIN item j"
-	              " WHERE b.owner = $1 AND b.collection = $2 AND b.thread = w.thread"
-	              " AND j.owner = $1 AND j.collection = $2 AND j.uid = b.uid"
-	              " AND j.received_ms < $3 AND j.modseq <= $4",
-	              I(tx->user), I(collection), I(from_ms), I(s->upto));
-	while (!rc && (rc = engine_step(st)) == RC_OK)
-		add_uid(ret, col_u32(st, 0));
-	return sql_end(rc);
-}
-
-/* The conversation of l[0..n], which are not noted, with what is noted of it. */
-static enum rc
-find_of_thread(struct store_tx *tx, uint32_t collection, const struct state *s,
-               int64_t from_ms, const struct mail *l, size_t n, struct uids *ret)
-{
-	AUTO(engine_stmt)
-	struct engine_stmt *st = NULL;
-	size_t before = ret->n;
-	bool reaches_in = false;
-	enum rc rc = RC_OK;
-
-	for (size_t i = 0; i < n; i++) {
-		if (l[i].received_ms >= from_ms)
-			reaches_in = true;
-		else
-			add_uid(ret, l[i].uid);
-	}
-	if (s->valid)
-		rc = sql_each(tx->etx, &st,
-		              "SELECT j.uid, j.received_ms FROM thread_item b"
-		              " CROSS JOIN item j WHERE b.owner = $1"
-		              " AND b.collection = $2 AND b.thread = $3 AND j.owner = $1"
-		              " AND j.collection = $2 AND j.uid = b.uid"
-		              " AND j.modseq <= $4",
-		              I(tx->user), I(collection), I(l[0].thread), I(s->upto));
-	while (s->valid && !rc && (rc = engine_step(st)) == RC_OK) {
-		if (engine_int(st, 1) >= from_ms)
-			reaches_in = true;
-		else
-			add_uid(ret, col_u32(st, 0));
-	}
-	if (!reaches_in)
-		ret->n = before;
-	return sql_end(rc);
+	return a->uid < b->uid ? -1 : a->uid > b->uid;
 }
 
 static int
@@ -324,32 +264,82 @@ compare_threads(const void *pa, const void *pb)
 	return a->thread < b->thread ? -1 : a->thread > b->thread;
 }
 
-static int
-compare_uids(const void *pa, const void *pb)
+static const struct mail *
+find_uid(const struct mails *l, uint32_t uid)
 {
-	uint32_t a = *(const uint32_t *)pa;
-	uint32_t b = *(const uint32_t *)pb;
+	struct mail key = { .uid = uid };
 
-	return a < b ? -1 : a > b;
+	return l->n > 0 ? bsearch(&key, l->p, l->n, sizeof(*l->p), compare_uids) : NULL;
 }
 
+/* What is noted, by uid; some of it is gone or has changed since. */
 static enum rc
-find_new(struct store_tx *tx, uint32_t collection, const struct state *s, int64_t from_ms,
-         struct mails *l, struct uids *ret)
+read_noted(struct store_tx *tx, uint32_t collection, struct mails *ret)
 {
-	size_t next;
-	enum rc rc = look_at_all(tx, l);
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	enum rc rc = sql_each(tx->etx, &st,
+	                      "SELECT uid, thread FROM thread_item"
+	                      " WHERE owner = $1 AND collection = $2 ORDER BY uid",
+	                      I(tx->user), I(collection));
 
-	if (!rc && l->n > 1)
-		qsort(l->p, l->n, sizeof(*l->p), compare_threads);
-	for (size_t i = 0; !rc && i < l->n; i = next) {
-		for (next = i + 1; next < l->n && l->p[next].thread == l->p[i].thread;)
-			next++;
-		if (l->p[i].thread != 0)
-			rc = find_of_thread(tx, collection, s, from_ms, l->p + i,
-			                    next - i, ret);
+	while (!rc && (rc = engine_step(st)) == RC_OK)
+		add_mail(ret, (struct mail){ .uid = col_u32(st, 0),
+		                             .thread = engine_int(st, 1) });
+	return sql_end(rc);
+}
+
+/* All that is there but for the new ones, which are in ret: by two walks along an index
+ * each, since a join would be planned by sizes that such tables do not have yet. */
+static enum rc
+read_rest(struct store_tx *tx, uint32_t collection, struct mails *ret)
+{
+	AUTO(engine_stmt)
+	struct engine_stmt *st = NULL;
+	struct mails noted = { 0 };
+	const struct mails fresh = *ret;
+	struct mails rest = { 0 };
+	enum rc rc = read_noted(tx, collection, &noted);
+
+	if (!rc)
+		rc = sql_each(tx->etx, &st,
+		              "SELECT uid, received_ms FROM item"
+		              " WHERE owner = $1 AND collection = $2",
+		              I(tx->user), I(collection));
+	while (!rc && (rc = engine_step(st)) == RC_OK) {
+		const struct mail *m = find_uid(&noted, col_u32(st, 0));
+
+		if (m && m->thread != 0 && !find_uid(&fresh, m->uid))
+			add_mail(&rest, (struct mail){ .uid = m->uid,
+			                               .received_ms = engine_int(st, 1),
+			                               .thread = m->thread });
 	}
+	rc = sql_end(rc);
+	for (size_t i = 0; !rc && i < rest.n; i++)
+		add_mail(ret, rest.p[i]);
+	free(noted.p);
+	free(rest.p);
 	return rc;
+}
+
+/* Of l, which is sorted by conversations; leaves the mails in question in front. */
+static void
+keep_outside(struct mails *l, int64_t from_ms)
+{
+	size_t kept = 0, next;
+
+	for (size_t i = 0; i < l->n; i = next) {
+		int64_t thread = l->p[i].thread;
+		bool reaches_in = false;
+
+		for (next = i; next < l->n && l->p[next].thread == thread; next++)
+			reaches_in |= l->p[next].received_ms >= from_ms;
+		for (size_t k = i; k < next && thread != 0 && reaches_in; k++) {
+			if (l->p[k].received_ms < from_ms)
+				l->p[kept++] = l->p[k];
+		}
+	}
+	l->n = kept;
 }
 
 enum rc
@@ -357,9 +347,7 @@ store_thread_outside(struct store_tx *tx, uint32_t collection, int64_t from_ms,
                      struct arena *a, uint32_t **ret, size_t *ret_n)
 {
 	struct mails l = { 0 };
-	struct uids found = { 0 };
 	struct state st;
-	size_t n = 0;
 	enum rc rc = tx->write ? store_tx_flush(tx) : RC_OK;
 
 	if (!rc)
@@ -367,20 +355,22 @@ store_thread_outside(struct store_tx *tx, uint32_t collection, int64_t from_ms,
 	if (!rc)
 		rc = read_new(tx, collection, &st, INT32_MAX, &l);
 	if (!rc)
-		rc = find_noted(tx, collection, &st, from_ms, &found);
-	if (!rc)
-		rc = find_new(tx, collection, &st, from_ms, &l, &found);
+		rc = look_at_all(tx, &l);
+	if (!rc && l.n > 1)
+		qsort(l.p, l.n, sizeof(*l.p), compare_uids);
+	if (!rc && st.valid)
+		rc = read_rest(tx, collection, &l);
 	if (!rc) {
-		if (found.n > 1)
-			qsort(found.p, found.n, sizeof(*found.p), compare_uids);
-		*ret = arena_array(a, found.n, uint32_t);
-		for (size_t i = 0; i < found.n; i++) {
-			if (n == 0 || (*ret)[n - 1] != found.p[i])
-				(*ret)[n++] = found.p[i];
-		}
-		*ret_n = n;
+		if (l.n > 1)
+			qsort(l.p, l.n, sizeof(*l.p), compare_threads);
+		keep_outside(&l, from_ms);
+		if (l.n > 1)
+			qsort(l.p, l.n, sizeof(*l.p), compare_uids);
+		*ret = arena_array(a, l.n, uint32_t);
+		for (size_t i = 0; i < l.n; i++)
+			(*ret)[i] = l.p[i].uid;
+		*ret_n = l.n;
 	}
 	free(l.p);
-	free(found.p);
 	return rc;
 }

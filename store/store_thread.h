@@ -24,7 +24,7 @@ enum rc store_thread_catch_up(struct store *s, uint64_t user, uint32_t collectio
 /*
  * Uids, rising and in a, of what was received before from_ms and belongs to a
  * conversation of which something in the same folder was received at from_ms or later.
- * Costs what stands in the window, and what is not noted yet.
+ * Costs a walk along the folder's rows, and a look at what is not noted yet.
  */
 enum rc store_thread_outside(struct store_tx *tx, uint32_t collection, int64_t from_ms,
                              struct arena *a, uint32_t **ret, size_t *ret_n) MUST_CHECK;
