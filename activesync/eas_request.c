@@ -264,9 +264,9 @@ static void
 park(struct eas_request *q)
 {
 	struct eas_call *c = q->call;
+	uint64_t now = clock_mono_ms();
 
 	q->wait = TAKE(c->wait);
-	push_wait_arm(q->wait, c->device.number, c->wait_ms > 0 ? c->wait_ms : 1);
 	q->command = c->command;
 	q->version = c->query.version;
 	q->user = c->user.id;
@@ -276,10 +276,12 @@ park(struct eas_request *q)
 	/* Who was shut out between the look at that and the subscription is not woken. */
 	q->fired |= c->access_moves != push_access_moves(q->eas->deps.push);
 	if (!c->resumed) {
-		q->deadline_ms = clock_mono_ms() + c->wait_ms;
+		q->deadline_ms = spread_end(&q->eas->spread, now + c->wait_ms);
 		q->granted_s = (uint16_t)(c->wait_ms / 1000);
 		q->asked_s = c->asked_s < UINT16_MAX ? (uint16_t)c->asked_s : UINT16_MAX;
 	}
+	push_wait_arm(q->wait, q->device,
+	              q->deadline_ms > now ? q->deadline_ms - now : 1);
 	drop_call(q);
 	http_park(q->r);
 	http_on_drain(q->r, on_drain);

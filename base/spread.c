@@ -38,3 +38,23 @@ spread_wait(struct spread *s, uint64_t wait_ms)
 		early = SPREAD_MAX_MS;
 	return wait_ms - random_below(early + 1);
 }
+
+/* Have many begun in this window or in the one before? */
+static bool
+is_crowd(struct spread *s)
+{
+	uint64_t now = clock_mono_ms() / SPREAD_WINDOW_MS + 1;
+	uint64_t window = atomic_load_explicit(&s->window, memory_order_relaxed);
+	uint64_t begun = atomic_load_explicit(&s->begun, memory_order_relaxed);
+	uint64_t before = atomic_load_explicit(&s->before, memory_order_relaxed);
+
+	if (window == now)
+		return begun > SPREAD_FEW || before > SPREAD_FEW;
+	return window + 1 == now && begun > SPREAD_FEW;
+}
+
+uint64_t
+spread_end(struct spread *s, uint64_t end_ms)
+{
+	return is_crowd(s) ? end_ms - end_ms % SPREAD_TICK_MS : end_ms;
+}

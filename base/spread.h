@@ -5,6 +5,10 @@
  * After a restart or a network cut thousands of devices begin to wait within seconds, all
  * for the same quarter of an hour: they would come back as a tide, for ever. So the more
  * begin at a time, the more each of them ends a little early by chance.
+ *
+ * Where they have been thinned out to a hundred a second, each of them wakes up a machine
+ * that has gone to sleep since the one before, with cold caches: that is most of what it
+ * costs. So of a crowd those end together that would end within a fifth of a second.
  */
 #ifndef BASE_SPREAD_H
 #define BASE_SPREAD_H
@@ -31,5 +35,11 @@ struct spread {
 
 /* One more wait begins, meant to last wait_ms: how long it should last. */
 uint64_t spread_wait(struct spread *s, uint64_t wait_ms);
+
+/* Of a crowd's ends. */
+#define SPREAD_TICK_MS 200
+/* When a wait had better end that may last until end_ms of clock_mono_ms(): then, or at
+ * the tick before. */
+uint64_t spread_end(struct spread *s, uint64_t end_ms);
 
 #endif

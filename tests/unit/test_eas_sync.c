@@ -420,6 +420,41 @@ sync_with_wait_ends_when_a_folder_comes(void **state)
 	assert_has(f, "<Sync><Status>12</Status></Sync>");
 }
 
+static void
+count_statement(const char *sql UNUSED, void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+/* Each is a round trip where the database is elsewhere. */
+static void
+sync_that_finds_nothing_asks_three_times(void **state)
+{
+	struct eas_fixture *f = *state;
+	char *key = first_key(f, f->inbox, EAS_OPTIONS_PLAIN);
+	unsigned n = 0;
+
+	f->can_wait = true;
+	sync_wait(f, key);
+	assert_true(f->waiting);
+	eas_stop_waiting(f);
+	engine_watch(count_statement, &n);
+	sync_wait(f, key);
+	engine_watch(NULL, NULL);
+	assert_true(f->waiting);
+	eas_stop_waiting(f);
+	/* The user, by the fixture; account and device; cursors; the folder. */
+	assert_int_equal(n, 4);
+
+	eas_sync(f, f->inbox, key, "");
+	n = 0;
+	engine_watch(count_statement, &n);
+	eas_sync(f, f->inbox, key, "");
+	engine_watch(NULL, NULL);
+	assert_string_equal(f->xml, "");
+	assert_int_equal(n, 4);
+}
+
 struct intruder {
 	struct eas_fixture *f;
 	unsigned countdown; /* statements from now; 0: done */
@@ -569,6 +604,7 @@ main(void)
 		T(sync_that_waited_says_nothing_after_the_device_went_on),
 		T(sync_with_wait_ends_when_a_folder_comes),
 		T(a_folder_that_comes_at_any_moment_of_a_sync_ends_its_wait),
+		T(sync_that_finds_nothing_asks_three_times),
 		T(fetch_in_a_sync_brings_the_item),
 		T(answer_stops_at_its_size_limit_and_goes_on_in_the_next),
 		T(class_stands_in_the_answer_at_12_1_only),

@@ -86,6 +86,31 @@ a_crowd_is_known_as_one_over_the_border_of_two_windows(void **state UNUSED)
 	assert_int_equal(spread_wait(&s, QUARTER_MS), QUARTER_MS);
 }
 
+static void
+ends_of_a_crowd_fall_on_few_moments(void **state UNUSED)
+{
+	struct spread s = { 0 };
+
+	clock_fake_advance(12345);
+	for (unsigned i = 0; i < SPREAD_FEW; i++) {
+		(void)spread_wait(&s, QUARTER_MS);
+		assert_int_equal(spread_end(&s, 900001 + i), 900001 + i);
+	}
+	for (unsigned i = 0; i < 1000; i++) {
+		uint64_t end = spread_end(&s, 900000 + i);
+
+		(void)spread_wait(&s, QUARTER_MS);
+		if (i == 0)
+			continue;
+		assert_int_equal(end % SPREAD_TICK_MS, 0);
+		assert_in_range(end, 900000 + i - (SPREAD_TICK_MS - 1), 900000 + i);
+	}
+	clock_fake_advance(SPREAD_WINDOW_MS); /* as many may begin now */
+	assert_int_equal(spread_end(&s, 900199), 900000);
+	clock_fake_advance(SPREAD_WINDOW_MS); /* they did not */
+	assert_int_equal(spread_end(&s, 900199), 900199);
+}
+
 int
 main(void)
 {
@@ -93,6 +118,7 @@ main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 		CASE(a_few_have_what_they_wish),
 		CASE(a_crowd_ends_over_a_time),
+		CASE(ends_of_a_crowd_fall_on_few_moments),
 		CASE(a_small_crowd_loses_little),
 		CASE(a_crowd_is_known_as_one_over_the_border_of_two_windows),
 	};
