@@ -468,6 +468,10 @@ folder_that_comes_at_any_moment_of_a_ping_is_told(void **state)
 		eas_run(f, "FolderSync",
 		        "<FolderSync xmlns=\"FolderHierarchy\"><SyncKey>0</SyncKey>"
 		        "</FolderSync>");
+		eas_runf(f, "FolderSync", /* it shows that it has the answer */
+		         "<FolderSync xmlns=\"FolderHierarchy\"><SyncKey>%s</SyncKey>"
+		         "</FolderSync>",
+		         eas_key(f));
 		ping(f, 300, f->inbox);
 		assert_waits(f);
 		eas_stop_waiting(f);
