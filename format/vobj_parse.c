@@ -507,10 +507,13 @@ take_line(struct reader *r)
 		return rc;
 	add_stray(r);
 	struct span value = span_trim(parts.value);
-	if (span_iis(parts.name, "BEGIN") && is_token(value))
-		return begin(r, value);
-	if (span_iis(parts.name, "END") && is_token(value)) {
-		end(r, value);
+	/* With a value that is no name they go: kept as a property, whose value is
+	 * cleaned and decoded, it could end an object when it is written. */
+	if (span_iis(parts.name, "BEGIN"))
+		return is_token(value) ? begin(r, value) : RC_OK;
+	if (span_iis(parts.name, "END")) {
+		if (is_token(value))
+			end(r, value);
 		return RC_OK;
 	}
 	return r->depth > 0 ? add_prop(r, &parts) : RC_OK;

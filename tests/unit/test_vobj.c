@@ -34,6 +34,32 @@ assert_value(const struct vobj *o, const char *name, const char *value)
 }
 
 static void
+no_property_can_end_an_object(void **state UNUSED)
+{
+	static const struct span texts[] = {
+		SPAN("BEGIN:VEVENT\r\nEND:VCALE\0NDAR\r\nUID:1\r\nEND:VEVENT\r\n"),
+		SPAN("BEGIN:VEVENT\r\nEND;ENCODING=QUOTED-PRINTABLE:VEVEN=54\r\nUID:1\r\n"
+		     "END:VEVENT\r\n"),
+		SPAN("BEGIN:VEVENT\r\nBEGIN:V\0ALARM\r\nUID:1\r\nEND:VEVENT\r\n"),
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		AUTO(arena)
+		struct arena *a = arena_new();
+		AUTO_DONE(buf) struct buf out = BUF_INIT(0);
+		struct vobj *o;
+
+		assert_int_equal(vobj_parse(texts[i], NULL, a, &o), RC_OK);
+		assert_value(o, "UID", "1");
+		vobj_write(o, &out);
+		o = parse(a, arena_strndup(a, buf_span(&out)));
+		assert_string_equal(o->name, "VEVENT");
+		assert_null(o->first);
+		assert_value(o, "UID", "1");
+	}
+}
+
+static void
 what_is_read_is_written_as_it_was(void **state UNUSED)
 {
 	static const char text[] = "BEGIN:VCALENDAR\r\n"
@@ -242,6 +268,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_property_can_end_an_object),
 		cmocka_unit_test(what_is_read_is_written_as_it_was),
 		cmocka_unit_test(long_lines_are_folded_between_characters),
 		cmocka_unit_test(any_line_end_and_folding_is_read),
