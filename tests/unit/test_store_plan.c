@@ -11,6 +11,7 @@
 #include "store/store_device.h"
 #include "store/store_private.h"
 #include "store/store_secret.h"
+#include "store/store_thread.h"
 #include "tests/unit/store_fixture.h"
 
 struct seen {
@@ -117,6 +118,24 @@ use_writes(struct fixture *f)
 	assert_ok(store_deliver(f->s, content, NULL, 1, &d, 1));
 	store_content_free(content);
 	store_content_free(other);
+}
+
+/* Without and with what was noted before. */
+static void
+use_threads(struct fixture *f)
+{
+	struct store_tx *tx;
+	uint32_t *uids;
+	bool is_done;
+	size_t n;
+
+	for (int i = 0; i < 2; i++) {
+		tx = fixture_read(f);
+		assert_ok(store_thread_outside(tx, f->inbox, 1000, f->a, &uids, &n));
+		assert_ok(store_commit(&tx));
+		assert_ok(store_thread_catch_up(f->s, f->user, f->inbox, 1000, &is_done));
+		assert_true(is_done);
+	}
 }
 
 static void
@@ -262,6 +281,7 @@ every_statement_goes_by_an_index(void **state)
 	engine_watch(note_sql, &kinds[ENGINE_SHARD]);
 	use_writes(f);
 	use_reads(f);
+	use_threads(f);
 	engine_watch(note_sql, &kinds[ENGINE_DIRECTORY]);
 	use_directory(f);
 	engine_watch(note_sql, &kinds[ENGINE_QUEUE]);
