@@ -83,6 +83,10 @@ def deliver(nodes, messages):
 
 # -- Syncs --
 
+# A phone that asks the same ten thousand times a minute is a bench.
+CONF = {"activesync": ["repeats_max = 0"]}
+
+
 def make_phones(nodes):
     """(port, request) of each user's phone: a Sync that has nothing to tell."""
     phones = []
@@ -159,7 +163,7 @@ def run_case(nodes, a):
 def sqlite_case(a):
     harness.POSTGRESQL = None
     try:
-        g = harness.Godwit(conf_with({}))
+        g = harness.Godwit(conf_with(CONF))
         try:
             g.start()
             return run_case([g], a)
@@ -172,7 +176,7 @@ def sqlite_case(a):
 
 
 def postgresql_case(n, a):
-    c = harness.Cluster(n, conf_with({}))
+    c = harness.Cluster(n, conf_with(CONF))
     try:
         c.start()
         return run_case(c.nodes, a)
