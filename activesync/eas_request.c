@@ -333,7 +333,8 @@ end_older(struct eas_request *q)
 {
 	struct eas_call *c = q->call;
 
-	if (!c->wait || c->resumed || c->device.number == 0)
+	/* What is refused has been granted no time. */
+	if (!c->wait || c->wait_ms == 0 || c->resumed || c->device.number == 0)
 		return;
 	q->user = c->user.id;
 	q->device = c->device.number;
