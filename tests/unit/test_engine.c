@@ -379,8 +379,8 @@ readers_are_kept_while_they_are_needed(void **state)
 		read_side_by_side(b, 1);
 	}
 	assert_int_equal(parsed(b), before + of_six);
-	/* One in use and one idle are left: of what the five new ones had parsed the other
-	 * four parse theirs again. */
+	/* One in use and one idle are left: of what the five new ones had parsed the
+	 * other four parse theirs again. */
 	read_side_by_side(b, 6);
 	assert_int_equal(parsed(b), before + of_six + of_six / 5 * 4);
 	clock_fake_stop();
