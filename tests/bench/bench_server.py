@@ -22,6 +22,7 @@ CONF = {
     "server": ["workers = 32"],
     "smtp": ["connections_peer_max = 100000"],
     "access": ["password_cost = 1"],
+    "activesync": ["repeats_max = 0"],  # a phone that asks the same all the time is a bench
 }
 PAGE = resource.getpagesize()
 TICKS = os.sysconf("SC_CLK_TCK")
